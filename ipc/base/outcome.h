@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every way in which a request can end, in one table: the program's enumerator, the stable number
+ * (LY-nnnn in pages, journal and command line; also the JSON-RPC error code), the reason that
+ * programs compare, the sentence a person reads, and what that person can do next.
+ *
+ * Functions of this project return an int: 0 is success; a negative number is a fault (-errno:
+ * memory, broken protocol, system call), logged once where it arises and forwarded; a positive
+ * number is one of these outcomes, listed in the function's header comment and handled by the
+ * caller. Numbers and reasons are never reused or changed. Any thread.
+ */
+#pragma once
+
+#define OUTCOME_TABLE(ROW)                                                                         \
+    /* the person */                                                                               \
+    ROW(CANCELLED, 1001, "cancelled", "The sign-in was cancelled.",                                \
+        "Start again when you are ready, or choose another way to sign in.")                       \
+    ROW(TIMED_OUT, 1002, "timed-out", "Nobody answered in time, so the sign-in was stopped.",      \
+        "Start again when you are ready.")                                                         \
+    ROW(PIN_WRONG, 1003, "pin-wrong", "That PIN is wrong.", "Type the PIN again.")                 \
+    ROW(PIN_BLOCKED, 1004, "pin-blocked",                                                          \
+        "This card is blocked because the PIN was wrong too often.",                               \
+        "Ask your Registration Authority to unblock it. Until then, sign in another way.")         \
+    ROW(PIN_FORMAT, 1005, "pin-format", "That cannot be this card's PIN: its length is wrong.",    \
+        "Type the PIN again. The card has not counted this as a try.")                             \
+    /* the card */                                                                                 \
+    ROW(NO_CARD, 1101, "no-card", "There is no smartcard in the reader.",                          \
+        "Insert your smartcard and start again.")                                                  \
+    ROW(CARD_REMOVED, 1102, "card-removed", "The smartcard was taken out before it had signed.",   \
+        "Insert it again, leave it in, and start again.")                                          \
+    ROW(CARD_CHANGED, 1103, "card-changed", "The smartcard was exchanged for another one.",        \
+        "Nobody was signed in. Leave one card in the reader and start again.")                     \
+    ROW(CARD_UNREADABLE, 1104, "card-unreadable", "The smartcard in the reader cannot be read.",   \
+        "Take it out, wipe the chip, and insert it with the chip facing the reader's contacts.")   \
+    ROW(CARD_BUSY, 1105, "card-busy", "Another program is using the smartcard.",                   \
+        "Close that program's card window, or wait a moment, and start again.")                    \
+    /* the certificate */                                                                          \
+    ROW(NO_CERTIFICATE, 1201, "no-certificate",                                                    \
+        "This smartcard holds no certificate for signing in.",                                     \
+        "Ask your Registration Authority to check the card.")                                      \
+    ROW(CERTIFICATE_EXPIRED, 1202, "certificate-expired",                                          \
+        "The certificate on this smartcard has expired.",                                          \
+        "Ask your Registration Authority to renew it. Until then, sign in another way.")           \
+    ROW(CERTIFICATE_NOT_YET_VALID, 1203, "certificate-not-yet-valid",                              \
+        "The certificate on this smartcard is not valid yet.",                                     \
+        "Check that this computer's date and time are right.")                                     \
+    ROW(ISSUER_UNKNOWN, 1204, "issuer-unknown",                                                    \
+        "The certificate on this smartcard comes from an authority that is not trusted here.",     \
+        "Use the smartcard that your NHS organisation issued, or ask your IT service desk.")       \
+    ROW(KEY_UNSUITABLE, 1205, "key-unsuitable",                                                    \
+        "The key on this smartcard cannot make a signature that this site accepts.",               \
+        "Ask your IT service desk: card and site have no signature algorithm in common.")          \
+    /* the reader */                                                                               \
+    ROW(NO_READER, 1301, "no-reader", "No smartcard reader is connected.",                         \
+        "Connect a smartcard reader and start again.")                                             \
+    ROW(READER_SERVICE_DOWN, 1302, "reader-service-down",                                          \
+        "This computer's smartcard service is not running.",                                       \
+        "Ask your IT service desk to start the pcscd service.")                                    \
+    ROW(CARD_MODULE_FAILED, 1303, "card-module-failed",                                            \
+        "The software for this smartcard stopped working.",                                        \
+        "Take the card out, insert it again and start again. If it persists, tell IT.")            \
+    ROW(CARD_MODULE_MISSING, 1304, "card-module-missing",                                          \
+        "The software for smartcards is not installed or cannot be loaded.",                       \
+        "Ask your IT service desk to check the card module in Lanyard's configuration.")           \
+    /* the desktop and the request */                                                              \
+    ROW(PROMPT_UNAVAILABLE, 1401, "prompt-unavailable", "The PIN prompt could not be shown.",      \
+        "Ask your IT service desk to install a pinentry program for this desktop.")                \
+    ROW(BUSY, 1402, "busy", "Too many sign-ins are waiting already.",                              \
+        "Finish or cancel the others and start again.")                                            \
+    ROW(INTERACTION_REQUIRED, 1403, "interaction-required",                                        \
+        "This needs the person, and the request asked not to disturb anybody.", "Sign in.")        \
+    ROW(NOT_ALLOWED, 1404, "not-allowed", "This site may not ask for a sign-in here.",             \
+        "An administrator can add it to the providers in Lanyard's configuration.")                \
+    ROW(INVALID_REQUEST, 1405, "invalid-request", "The request is not valid.",                     \
+        "This is a fault of the page or program that asked. Tell its makers.")                     \
+    ROW(AGENT_UNREACHABLE, 1406, "agent-unreachable", "Lanyard cannot be reached.",                \
+        "Log in to this computer again, or ask your IT service desk.")                             \
+    ROW(AGENT_TOO_OLD, 1407, "agent-too-old", "The Lanyard on this computer is too old.",          \
+        "Ask your IT service desk to update it.")                                                  \
+    ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
+        "Start again. If it persists, send your IT service desk the code.")
+
+#define OUTCOME_ENUMERATOR(name, number, reason, sentence, advice) OUTCOME_##name = number,
+enum outcome { OUTCOME_OK = 0, OUTCOME_TABLE(OUTCOME_ENUMERATOR) };
+#undef OUTCOME_ENUMERATOR
+
+/* Each answers for every int: a fault or an unknown number reads as OUTCOME_INTERNAL, 0 as "ok".
+ * The strings are static. */
+const char *outcome_reason(int result);
+const char *outcome_sentence(int result);
+const char *outcome_advice(int result);
+
+/* The outcome a result stands for at a door: outcomes as they are, faults OUTCOME_INTERNAL. */
+int outcome_of(int result);
+
+/* The outcome whose reason this is; OUTCOME_INTERNAL when there is none such. */
+int outcome_from_reason(const char *reason);
