@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent's two doors: the WebSocket for pages and the Unix socket for native programs, with the
+ * JSON-RPC both speak (ipc/PROTOCOL.md). Behind them stands one service, which never sees JSON, a
+ * socket or a header: it gets typed requests from callers that have been let in.
+ *
+ * Loop thread only. Nothing blocks. Strings in structs given to the service are borrowed for the
+ * call; strings the service gives are borrowed for the call.
+ */
+#pragma once
+
+#include "ipc/base/bytes.h"
+#include "ipc/loop.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum {
+    ORIGIN_TEXT_MAX = 270,       /* https:// + a host name of 253 + :65535 */
+    CHALLENGE_BYTES_MIN = 32,
+    CHALLENGE_BYTES_MAX = 256,
+    CHALLENGE_TEXT_MAX = 342,    /* base64url of 256 bytes */
+};
+
+/* ---- callers and requests ---- */
+
+enum door_kind { DOOR_WEB, DOOR_NATIVE };
+
+struct caller {
+    enum door_kind door;
+    char origin[ORIGIN_TEXT_MAX + 1]; /* DOOR_WEB: as checked against the list; else empty */
+    pid_t pid;                        /* DOOR_NATIVE: SO_PEERCRED; else 0 */
+};
+
+/* One request that awaits its answer. The service owns it from the call on until it answers it
+ * with exactly one of the answer_ functions below, which release it. */
+struct request;
+
+const struct caller *request_caller(const struct request *request);
+
+enum token_format { TOKEN_JWS, TOKEN_WEB_EID };
+enum interaction { INTERACTION_IF_NEEDED, INTERACTION_SILENT, INTERACTION_FORCE };
+
+struct sign_in_params {
+    char challenge[CHALLENGE_TEXT_MAX + 1]; /* as the caller wrote it; its decoding was checked */
+    enum token_format format;
+    enum interaction interaction;
+    unsigned algorithm_count;
+    uint8_t algorithms[4]; /* enum card_algorithm (ipc/card_message.h), best first; never empty */
+    char origin[ORIGIN_TEXT_MAX + 1]; /* the caller's, or what a native caller named: in the list */
+};
+
+/* ---- what the service says ---- */
+
+struct web_eid_token {
+    const char *certificate; /* base64 DER */
+    const char *algorithm;   /* "ES256" */
+    const char *signature;   /* base64 */
+};
+
+/* A result of either kind; the other pointer is NULL. */
+struct sign_in_result {
+    const char *jws;
+    const struct web_eid_token *web_eid;
+};
+
+enum waiting_for {
+    WAITING_TURN,
+    WAITING_READER,
+    WAITING_CARD,
+    WAITING_CHOICE,
+    WAITING_PIN,
+    WAITING_PIN_PAD,
+    WAITING_SIGNATURE,
+};
+
+struct reader_view {
+    const char *name;
+    const char *state; /* "empty", "card", "unreadable", "unavailable" */
+    bool pin_pad;
+};
+
+struct certificate_view {
+    const char *use;     /* "authentication", "signature", "authority", "other" */
+    const char *subject; /* RFC 4514 */
+    const char *uid;     /* NULL: none */
+    const char *issuer;
+    const char *not_before, *not_after; /* RFC 3339, UTC */
+    const char *key;                    /* "RSA-2048", "P-256" */
+    bool chosen;
+    const char *problem; /* an outcome's reason; NULL: none */
+};
+
+struct card_view {
+    const char *reader, *module, *label, *serial;
+    int tries_left;        /* -1: unknown */
+    const char *pin_state; /* "ok", "low", "final", "blocked" */
+    bool pin_pad;
+    size_t certificate_count;
+    const struct certificate_view *certificates;
+};
+
+struct card_list {
+    size_t reader_count;
+    const struct reader_view *readers;
+    size_t card_count;
+    const struct card_view *cards;
+};
+
+struct module_view {
+    const char *path;
+    const char *state;  /* "starting", "ready", "failed" */
+    const char *detail; /* NULL: none */
+};
+
+struct agent_status {
+    const char *reader_service; /* "up", "down" */
+    size_t module_count;
+    const struct module_view *modules;
+    size_t reader_count, card_count, operation_count;
+};
+
+/* Each answers, and releases *request; it is NULL afterwards. If the caller has gone meanwhile the
+ * answer is dropped. answer_error takes outcomes and faults alike (outcome_of). */
+void answer_sign_in(struct request **request, const struct sign_in_result *result);
+void answer_card_list(struct request **request, const struct card_list *list);
+void answer_status(struct request **request, const struct agent_status *status);
+void answer_error(struct request **request, int result);
+
+/* operation.waiting to the request's caller. reader NULL and tries_left -1: not said. */
+void request_waiting(struct request *request, enum waiting_for what, const char *reader,
+                     int tries_left);
+
+/* ---- the service ---- */
+
+struct service {
+    void *context;
+    void (*sign_in)(void *context, struct request *request, const struct sign_in_params *params);
+    void (*card_list)(void *context, struct request *request);
+    void (*status)(void *context, struct request *request);
+    /* The caller gave up (operation.cancel) or went away: the service must still answer it,
+     * soon, with OUTCOME_CANCELLED. Never called from within an answer_ function. */
+    void (*cancel)(void *context, struct request *request);
+};
+
+/* ---- the doors ---- */
+
+struct doors_config {
+    const char *native_path;  /* the Unix socket to create; its folder is made 0700 if missing */
+    const char *broker_path;  /* lanyard-portd's socket; NULL or "": no WebSocket door */
+    const char *const *origins; /* the administrator's list, canonical, NULL-terminated; borrowed for
+                                   the doors' life */
+};
+
+struct doors;
+
+/* Opens both doors. The native socket must open, else NULL (logged); a broker that is not there yet
+ * is tried again when its socket appears or it comes back (inotify, no timer while idle). A stale
+ * socket is replaced; one on which another agent answers is a fault. */
+struct doors *doors_open(struct loop *loop, const struct doors_config *config,
+                         const struct service *service);
+/* Closes every connection; requests under way are cancelled first. */
+void doors_close(struct doors **doors);
+/* Waits and serves until loop_stop: libwebsockets does the waiting. 0 or -errno. */
+int doors_run(struct doors *doors);
+
+/* card.changed to subscribed native connections (the whole list), and the two counts to pages with
+ * a card.signIn under way. */
+void doors_card_changed(struct doors *doors, const struct card_list *list);
+
+/* ---- origins (RFC 6454, RFC 6455 §10.2) ---- */
+
+/* True if text is an origin in its one canonical spelling: http or https, lower-case ASCII host
+ * name, IPv4 or [IPv6], no trailing dot, port only when not the scheme's own, nothing behind. */
+bool origin_canonical(const char *text, size_t len);

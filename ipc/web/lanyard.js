@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+//
+// The page's way to Lanyard, the agent on the person's own computer.
+//
+//   const agent = await Lanyard.connect({ signal, onWaiting });
+//   const { token } = await agent.signIn({ challenge, signal, onWaiting });
+//
+// The agent listens on a WebSocket at 127.0.0.1 and speaks JSON-RPC (ipc/PROTOCOL.md). Two things
+// are hard about that and are solved here, once. A browser never tells a page why a WebSocket
+// failed, and it may hold one back for as long as it asks the person whether this site may talk to
+// this computer. So the permission's state is asked for beside the attempt, the page is told when
+// the person has a question to answer, and every failure becomes one LanyardError with a reason to
+// compare, a code to quote, a sentence to show and the advice that goes with it.
+//
+// Every wait ends: by an answer, by the caller's AbortSignal, or by a time-out. Nothing polls.
+
+const PROTOCOL = 1;
+const SUBPROTOCOL = 'lanyard.v1';
+const PORT = 24290;
+
+const ANSWER_WITHIN = 5_000; // an agent on this computer answers in milliseconds
+const PERSON_WITHIN = 120_000; // as long as a provider's challenge lives
+const PROMPT_SHOWS_AFTER = 300; // longer than any connection that nobody holds back
+
+// What the client itself can report, in the words of ipc/base/outcome.h.
+// The agent's own errors carry their words with them.
+const OUTCOMES = {
+  'cancelled': ['LY-1001', 'The sign-in was cancelled.',
+    'Start again when you are ready, or choose another way to sign in.'],
+  'timed-out': ['LY-1002', 'Nobody answered in time, so the sign-in was stopped.',
+    'Start again when you are ready.'],
+  'busy': ['LY-1402', 'Too many sign-ins are waiting already.',
+    'Finish or cancel the others and start again.'],
+  'agent-unreachable': ['LY-1406', 'Lanyard cannot be reached.',
+    'Log in to this computer again, or ask your IT service desk.'],
+  'agent-too-old': ['LY-1407', 'The Lanyard on this computer is too old.',
+    'Ask your IT service desk to update it.'],
+  'permission-needed': ['LY-1501', 'Your browser has not let this site reach Lanyard yet.',
+    'Start again and choose Allow when your browser asks. If it does not ask, tell your IT service desk.'],
+  'permission-denied': ['LY-1502', 'Your browser does not let this site reach Lanyard.',
+    'Open the site settings beside the address, allow access to this device, and start again.'],
+  'internal': ['LY-1901', 'Something went wrong inside Lanyard. Nobody was signed in.',
+    'Start again. If it persists, send your IT service desk the code.'],
+};
+
+// Which of the five ways a connection fails in. `null` for everything a request can end with.
+const KINDS = {
+  'agent-unreachable': 'unreachable',
+  'permission-needed': 'permission-needed',
+  'permission-denied': 'permission-denied',
+  'busy': 'busy',
+  'agent-too-old': 'too-old',
+};
+
+export class LanyardError extends Error {
+  constructor(reason, { code, sentence, advice, cause } = {}) {
+    const known = OUTCOMES[reason] ?? OUTCOMES.internal;
+    super(sentence ?? known[1], cause === undefined ? undefined : { cause });
+    this.name = 'LanyardError';
+    this.reason = reason;
+    this.kind = KINDS[reason] ?? null;
+    this.code = code ?? known[0];
+    this.sentence = this.message;
+    this.advice = advice ?? known[2];
+  }
+}
+
+export class Lanyard extends EventTarget {
+  #socket;
+  #requests = new Map(); // id -> { resolve, reject, onWaiting }
+  #lastId = 0;
+  #ended = null; // the error that every later request gets
+
+  // Reaches the agent, or rejects with a LanyardError whose `kind` says what stood in the way.
+  // onWaiting({ for: 'permission' }) means: the browser is asking the person.
+  static async connect({ port = PORT, signal, onWaiting, timeout = PERSON_WITHIN } = {}) {
+    const socket = await open(port, { signal, onWaiting, timeout });
+    const agent = new Lanyard(socket);
+    try {
+      const hello = await agent.#request('agent.hello', { protocol: [PROTOCOL] },
+        { signal, timeout: ANSWER_WITHIN, late: 'agent-unreachable' });
+      if (hello?.protocol !== PROTOCOL) throw new LanyardError('agent-too-old');
+      agent.version = hello.version;
+      agent.methods = hello.methods ?? [];
+      return agent;
+    } catch (error) {
+      agent.close();
+      throw error;
+    }
+  }
+
+  // For connect() only.
+  constructor(socket) {
+    super();
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#end(closeReason(code));
+  }
+
+  // The card signs the provider's challenge. Resolves with { format, token }.
+  signIn({ challenge, format, algorithms, interaction, signal, onWaiting, timeout } = {}) {
+    const params = { challenge, format, algorithms, interaction };
+    return this.#request('card.signIn', params, { signal, onWaiting, timeout });
+  }
+
+  // Ends the connection; whatever is under way is cancelled by the agent.
+  close() {
+    this.#end('cancelled');
+    this.#socket.close();
+  }
+
+  #request(method, params, { signal, onWaiting, timeout = PERSON_WITHIN, late = 'timed-out' }) {
+    const id = ++this.#lastId;
+    const giveUp = (reason, cause) => {
+      if (!this.#requests.has(id)) return;
+      this.#send({ method: 'operation.cancel', params: { request: id }, id: ++this.#lastId });
+      this.#settle(id, ({ reject }) => reject(new LanyardError(reason, { cause })));
+    };
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended);
+      if (signal?.aborted) return reject(new LanyardError('cancelled', { cause: signal.reason }));
+      const clear = bound(signal, timeout, giveUp, late);
+      this.#requests.set(id, { resolve, reject, onWaiting, clear });
+      this.#send({ method, params, id });
+    });
+  }
+
+  #send(message) {
+    this.#socket.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
+  }
+
+  #receive(data) {
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return this.close();
+    }
+    if (message.method === 'operation.waiting') this.#waiting(message.params ?? {});
+    else if (message.method) {
+      this.dispatchEvent(new CustomEvent(message.method, { detail: message.params }));
+    } else if (message.error) {
+      this.#settle(message.id, ({ reject }) => reject(errorOf(message.error)));
+    } else this.#settle(message.id, ({ resolve }) => resolve(message.result));
+  }
+
+  #waiting({ request, ...what }) {
+    this.#requests.get(request)?.onWaiting?.(what);
+  }
+
+  #settle(id, how) {
+    const request = this.#requests.get(id);
+    if (!request) return; // the answer to a cancellation, or to a request given up
+    this.#requests.delete(id);
+    request.clear();
+    how(request);
+  }
+
+  #end(reason) {
+    if (this.#ended) return;
+    this.#ended = new LanyardError(reason);
+    for (const id of [...this.#requests.keys()]) {
+      this.#settle(id, ({ reject }) => reject(this.#ended));
+    }
+    this.dispatchEvent(new CustomEvent('close', { detail: this.#ended }));
+  }
+}
+
+// Opens the WebSocket and finds out why, when it does not open.
+function open(port, { signal, onWaiting, timeout }) {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new LanyardError('cancelled', { cause: signal.reason }));
+    const permission = askPermission();
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1`, SUBPROTOCOL);
+    let asked = false; // the browser is holding the socket back to ask the person
+    let clear = bound(signal, ANSWER_WITHIN, fail, 'agent-unreachable');
+
+    const prompt = setTimeout(async () => {
+      asked = (await permission)?.state === 'prompt' && socket.readyState === WebSocket.CONNECTING;
+      if (!asked) return;
+      clear();
+      clear = bound(signal, timeout, fail, 'permission-needed');
+      onWaiting?.({ for: 'permission' });
+    }, PROMPT_SHOWS_AFTER);
+
+    function finish() {
+      clearTimeout(prompt);
+      clear();
+      socket.onopen = socket.onclose = null;
+    }
+    function fail(reason, cause) {
+      finish();
+      socket.close();
+      reject(new LanyardError(reason, { cause }));
+    }
+    socket.onopen = () => {
+      finish();
+      resolve(socket);
+    };
+    socket.onclose = async ({ code }) => {
+      const closed = closeReason(code);
+      fail(closed === 'agent-unreachable' ? whyUnreachable(await permission, asked) : closed);
+    };
+  });
+}
+
+// The permission for Local Network Access as { state, refuses }, or null in a browser without it.
+// `refuses`: a Chromium, which may refuse a socket outright while nobody has been asked; Firefox
+// always holds the socket until the person has answered. The older alias tells them apart.
+async function askPermission() {
+  const query = async (name) => {
+    try {
+      return await navigator.permissions.query({ name });
+    } catch {
+      return null;
+    }
+  };
+  const [loopback, alias] = await Promise.all(
+    [query('loopback-network'), query('local-network-access')]);
+  const status = loopback ?? alias;
+  return status && { get state() { return status.state; }, refuses: alias !== null };
+}
+
+// A page served by this very computer needs no permission, so its state there says nothing.
+function whyUnreachable(permission, asked) {
+  const local = /^(localhost|127(\.\d+){3}|\[::1\]|.*\.localhost)$/.test(location.hostname);
+  if (!permission || local) return 'agent-unreachable';
+  if (permission.state === 'denied') return 'permission-denied';
+  const unanswered = permission.state === 'prompt' && (asked || permission.refuses);
+  return unanswered ? 'permission-needed' : 'agent-unreachable';
+}
+
+// 1008: too many requests; 1013: try again later (RFC 6455 and its registry).
+function closeReason(code) {
+  return code === 1008 || code === 1013 ? 'busy' : 'agent-unreachable';
+}
+
+function errorOf({ message, data = {} }) {
+  return new LanyardError(data.reason ?? 'internal',
+    { code: data.code, sentence: data.reason && message, advice: data.advice });
+}
+
+// Calls giveUp once the signal aborts or the time is over; returns the function that calls it off.
+function bound(signal, timeout, giveUp, late) {
+  const abort = () => giveUp('cancelled', signal.reason);
+  const timer = setTimeout(() => giveUp(late), timeout);
+  signal?.addEventListener('abort', abort);
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  };
+}
