@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// The sample application's one page: signed out, with a button; signed in, with what Care Identity
+// said about the person, the role and the way they signed in.
+
+import { html } from '../http.mjs';
+
+const PROBLEMS = {
+  left: 'You were not signed in.',
+  lost: 'That sign-in had already ended. Please start again.',
+  ended: 'You have been signed out.',
+};
+
+export function homePage({ claims, problem }) {
+  const body = claims ? signedIn(claims) : signedOut(problem);
+  return html`<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>${claims ? 'Your ward round' : 'Sign in'} - Ward Round</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="/app.css">
+  ${claims && html`<script type="module" src="/app.js"></script>`}
+</head>
+<body>
+  <header><span class="name">Ward Round</span><span class="tag">sample application</span></header>
+  <main>${body}</main>
+</body>
+</html>
+`;
+}
+
+function signedOut(problem) {
+  return html`
+    <section class="panel welcome">
+      <h1>Ward Round</h1>
+      <p>The patients you look after, on one page.</p>
+      ${Object.hasOwn(PROBLEMS, problem ?? '') && html`<p class="notice" role="status">${PROBLEMS[problem]}</p>`}
+      <a class="button" id="sign-in" href="/sign-in">Sign in with Care Identity</a>
+    </section>`;
+}
+
+function signedIn(claims) {
+  const role = claims.nhsid_nrbac_roles?.find((each) => each.person_roleid === claims.selected_roleid);
+  const org = claims.nhsid_user_orgs?.find((each) => each.org_code === role?.org_code);
+  const roleName = role?.role_name.match(/"([^"]*)"$/)[1];
+  const rows = [
+    ['Role', 'role', roleName ?? 'None'],
+    ['Organisation', 'organisation', org ? `${org.org_name} (${org.org_code})` : 'None'],
+    ['User ID', 'uid', claims.sub.replace(/(\d{4})(?=\d)/g, '$1 ')],
+    ['Signed in', 'auth-time', timeOf(claims.auth_time)],
+    ['Assurance', 'acr', claims.acr],
+    ['Signed in with', 'amr', claims.amr?.join(', ')],
+  ];
+  return html`
+    <section class="panel">
+      <p class="hello">You are signed in as</p>
+      <h1 id="who">${claims.name}</h1>
+      <dl>${rows.map(([name, id, value]) => html`<dt>${name}</dt><dd id="${id}">${value}</dd>`)}</dl>
+      <div class="actions">
+        <form method="post" action="/sign-out"><button class="button">Sign out</button></form>
+        <a href="/sign-in?again">Change role</a>
+      </div>
+    </section>`;
+}
+
+function timeOf(seconds) {
+  const date = new Date(seconds * 1000);
+  const shown = date.toLocaleString('en-GB', { dateStyle: 'long', timeStyle: 'medium' });
+  return html`<time datetime="${date.toISOString()}">${shown}</time>`;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// The sign-in page at work: challenge from the provider, token from the card, token to the
+// provider, onwards. Whatever Lanyard waits for is said in a sentence that a screen reader speaks
+// too, and whatever fails ends in its own sentence, the advice that goes with it and "Try again".
+// There is no state in which this page waits without saying for what.
+
+import { Lanyard, LanyardError } from './lanyard.js';
+
+const ALGORITHMS = ['ES256', 'ES384', 'PS256', 'RS256'];
+
+const WAITING = {
+  permission: ['Your browser asks you a question',
+    'Choose Allow, so that this site can reach the smartcard reader of this computer.'],
+  turn: ['Another sign-in came first', 'Finish or cancel it. Yours follows by itself.'],
+  reader: ['Connect a smartcard reader', 'No reader is connected to this computer.'],
+  card: ['Insert your smartcard', 'Push it into the reader, chip first, until it stops.'],
+  choice: ['Say which card is yours', 'Several cards are inserted. Choose yours in the Lanyard window.'],
+  pin: ['Enter your PIN', 'Type it in the Lanyard window. No web page ever asks for it.'],
+  'pin-pad': ['Enter your PIN on the reader', 'Type it on the keys of the reader itself.'],
+  signature: ['Signing you in', 'Leave your smartcard in the reader.'],
+};
+
+const element = (id) => document.getElementById(id);
+const { path, port, format } = element('sign-in').dataset;
+let attempt = null; // the AbortController of the sign-in under way
+
+async function signIn() {
+  attempt = new AbortController();
+  const { signal } = attempt;
+  showProgress('Starting', 'This takes a moment.');
+  let agent;
+  try {
+    agent = await Lanyard.connect({ port: Number(port), signal, onWaiting: showWaiting });
+    const { challenge } = await post('challenge', {}, signal);
+    const answer = await agent.signIn(
+      { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWaiting });
+    showProgress('Checking', 'Your smartcard has signed. One moment.');
+    const { next } = await post('token', { ...answer, challenge }, signal);
+    location.replace(next);
+  } catch (error) {
+    showFailure(inWords(error, signal));
+  } finally {
+    agent?.close();
+  }
+}
+
+async function post(what, body, signal) {
+  const response = await fetch(`${path}/${what}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
+  });
+  const answer = await response.json();
+  if (answer.refused) throw Object.assign(new Error(), answer.refused, { code: answer.refused.reason });
+  if (!response.ok) throw new Error(`${what}: ${response.status}`);
+  return answer;
+}
+
+// Lanyard and the provider bring their own words; the rest is the network between page and provider.
+function inWords(error, signal) {
+  if (error.sentence) return error;
+  if (signal.aborted) return new LanyardError('cancelled');
+  return {
+    sentence: 'Care Identity cannot be reached.',
+    advice: 'Check this computer\'s network connection and start again.',
+    code: error.message,
+  };
+}
+
+function showWaiting({ for: what, triesLeft, reader }) {
+  const [heading, text] = WAITING[what] ?? WAITING.signature;
+  const details = [text];
+  if (triesLeft === 1) details.push('This is the last try: a wrong PIN blocks the card.');
+  else if (triesLeft === 2) details.push('You have 2 tries left.');
+  if (reader && what !== 'signature') details.push(`Reader: ${reader}.`);
+  showProgress(heading, ...details);
+}
+
+function showProgress(heading, ...paragraphs) {
+  element('failure').hidden = true;
+  element('progress').hidden = false;
+  const title = document.createElement('h2');
+  title.className = 'busy';
+  title.textContent = heading;
+  element('status').replaceChildren(title, ...paragraphs.map((text) => {
+    const paragraph = document.createElement('p');
+    paragraph.textContent = text;
+    return paragraph;
+  }));
+  document.title = `${heading} - Care Identity sandbox`;
+}
+
+function showFailure({ sentence, advice, code }) {
+  element('progress').hidden = true;
+  element('status').replaceChildren();
+  element('sentence').textContent = sentence;
+  element('advice').textContent = advice;
+  element('code').textContent = code;
+  element('failure').hidden = false;
+  element('failure').focus();
+  document.title = `${sentence} - Care Identity sandbox`;
+}
+
+element('cancel').addEventListener('click', () => attempt.abort());
+element('again').addEventListener('click', signIn);
+signIn();
