@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The administrator's configuration: DIR/lanyard.conf, then DIR/conf.d/NAME.conf in the order of
+ * their names (lanyard.conf(5)).
+ *
+ * It decides which modules are loaded and which sites may ask for a sign-in, so only root may be
+ * able to write it: every file and folder belongs to root and is writable by its owner alone. What
+ * is not understood is refused, never skipped: a misspelt key must not quietly mean its default.
+ *
+ * One table describes every key; the parser, the defaults, config_print and the manual page all
+ * come from it. Any thread, one at a time; config_load and config_read_file block on the disk.
+ * Functions return 0 or a fault: -EINVAL (content; each problem was reported), -EPERM (owner or
+ * mode; reported), -ENOMEM, -errno (reported).
+ */
+#pragma once
+
+#include "ipc/base/bytes.h"
+#include "ipc/base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define CONFIG_DEFAULT_DIR "/etc/lanyard"
+
+enum {
+    CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
+    CONFIG_FILES_MAX = 64,              /* in conf.d */
+    CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
+    CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
+    CONFIG_VALUES_MAX = 1024,           /* of one repeatable key, in one section */
+    CONFIG_PIN_TIMEOUT_MIN = 10,        /* seconds: the shortest in which a PIN can be typed */
+    CONFIG_PIN_TIMEOUT_MAX = 600,       /* the longest that a reader should be kept from others */
+};
+
+/* Owned texts; at is NULL-terminated once the configuration is complete, NULL before. */
+struct config_list {
+    size_t count;
+    const char **at;
+};
+
+/* Owned; config_init makes one. After config_load every text is set, if only to "". */
+struct config {
+    enum log_level log_level;
+    char *broker_socket;
+    struct config_list modules;         /* absolute paths; at least one */
+    struct config_list ignored_readers; /* exact PC/SC names */
+    char *issuers;                      /* absolute path of a PEM file; "": any issuer */
+    unsigned pin_timeout;               /* seconds */
+    char *pinentry;                     /* absolute path */
+    struct config_list origins;         /* of every provider, in the order of the files */
+    size_t provider_count;
+    struct config_provider *providers; /* private to config.c: see config_provider_of */
+    uint64_t keys_given;               /* private: which single-valued keys have been seen */
+    uid_t owner;                       /* private: who besides root may own the files */
+};
+
+/* Says one problem: "conf.d/cis2.conf:3: unknown key "orign" in [provider cis2]; did you mean
+ * "origin"?". No line break at its end; borrowed for the call. */
+typedef void config_report_fn(void *context, const char *problem);
+
+struct config_reporter {
+    config_report_fn *fn;
+    void *context;
+};
+
+/* Empties *config: nothing set, nothing owned. */
+void config_init(struct config *config);
+/* Releases; takes what config_init or any failure left. */
+void config_deinit(struct config *config);
+
+/* Loads into *config (initialised by this call). dir NULL: CONFIG_DEFAULT_DIR, whose files must be
+ * root's, and whose absence means the defaults. Otherwise the folder must exist, and files of the
+ * running user are accepted too (sandbox, tests): lanyardd takes such a folder from its own command
+ * line only. On failure *config is empty. */
+int config_load(const char *dir, struct config *config, struct config_reporter report);
+
+/* Reads a file that the configuration names (issuers) under the same rules of ownership, at most
+ * CONFIG_FILE_BYTES_MAX, into *out (initialised, replaced). */
+int config_read_file(const struct config *config, const char *path, struct bytes *out,
+                     struct config_reporter report);
+
+/* The name of the provider that has this origin, borrowed; NULL when none has. */
+const char *config_provider_of(const struct config *config, const char *origin);
+
+/* Writes what is in force, in the configuration's own syntax, each key under its meaning; reading
+ * that again gives the same configuration. */
+void config_print(const struct config *config, FILE *out);
+
+/* ---- without files: for the above, for tests and for fuzzers ---- */
+
+/* Adds one file's text; name stands in front of its problems. 0, -EINVAL, -ENOMEM. */
+int config_read(struct config *config, const char *name, const char *text, size_t len,
+                struct config_reporter report);
+/* Checks the whole and fills in the defaults. 0, -EINVAL, -ENOMEM. */
+int config_complete(struct config *config, struct config_reporter report);
+
+/* The table, for documentation: the i-th key, NULL behind the last. */
+struct config_key {
+    const char *section; /* "provider" stands for [provider NAME] */
+    const char *name;
+    const char *fallback; /* the value when the key is absent, as text; "": none */
+    const char *meaning;  /* one sentence */
+    bool repeatable;
+};
+const struct config_key *config_key_at(size_t i);
