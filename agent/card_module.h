@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One PKCS#11 module, as the agent knows it: a long-lived lanyard-card process that is asked one
+ * thing at a time, in order, each with a deadline.
+ *
+ * If the process dies, hangs past a deadline or answers what cannot be, it is killed, everything
+ * asked of it ends with OUTCOME_CARD_MODULE_FAILED, and a new process starts after a pause that
+ * grows with each failure in a row. Nothing is ever sent twice. Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "agent/helper.h"
+#include "ipc/card_message.h"
+
+struct card_module;
+
+/* result: OUTCOME_OK or what card_reply.result may hold, or CARD_MODULE_FAILED; reply: borrowed for
+ * the call (its tokens may be moved out), NULL when the helper gave none. */
+typedef void card_module_fn(void *context, int result, struct card_reply *reply);
+
+/* path: the module (borrowed for its life). restarted: called when a new process has replaced one
+ * that failed, so that its cards are looked at again. NULL on fault (logged). */
+struct card_module *card_module_new(struct loop *loop, struct helpers *helpers, const char *path,
+                                    loop_fn *restarted, void *context);
+/* Whatever was asked is dropped without its callback. */
+void card_module_free(struct card_module **module);
+
+const char *card_module_path(const struct card_module *module);
+/* "starting", "ready", "failed". */
+const char *card_module_state(const struct card_module *module);
+
+/* Asks for the cards that are in. The callback comes later, never from within this call. 0;
+ * -EAGAIN when too much is asked already; -ENOMEM. */
+int card_module_list(struct card_module *module, card_module_fn *fn, void *context);
+/* Asks for a signature. The request (its PIN included) is encoded at once and wiped when sent. */
+int card_module_sign(struct card_module *module, const struct card_sign_request *sign,
+                     card_module_fn *fn, void *context);
+/* Forgets what was asked with this context: no callback comes. A card that works on it already is
+ * left to finish, but a PIN pad that waits for keys is stopped by ending the process: nothing else
+ * stops it. */
+void card_module_forget(struct card_module *module, void *context);

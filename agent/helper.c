@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A helper is started by posix_spawn with one end of a socket pair as its descriptor 0; all else
+ * of ours is close-on-exec. Standard error stays shared, so that its log lines reach the journal.
+ *
+ * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
+ * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
+ * process was reaped forgets the pid, so that a number which the kernel has given to somebody else
+ * is never signalled.
+ */
+#include "agent/helper.h"
+
+#include "ipc/base/bytes.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct helpers {
+    struct loop *loop;
+    const char *folder;
+    struct loop_watch *child_ended;
+    struct helper *first;
+};
+
+struct helper {
+    struct helpers *home;
+    struct helper *next;
+    pid_t pid; /* 0 once reaped */
+    int fd;
+    struct loop_watch *watch;
+    helper_fn *readable;
+    void *context;
+};
+
+static void reap(void *context)
+{
+    struct helpers *helpers = context;
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (struct helper *h = helpers->first; h; h = h->next)
+            if (h->pid == pid)
+                h->pid = 0;
+        if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+            log_warning("helper %d died of signal %d", (int)pid, WTERMSIG(status));
+    }
+}
+
+struct helpers *helpers_new(struct loop *loop, const char *folder)
+{
+    struct helpers *helpers = calloc(1, sizeof *helpers);
+    if (!helpers) {
+        log_fault(ENOMEM, "helpers");
+        return NULL;
+    }
+    helpers->loop = loop;
+    helpers->folder = folder;
+    helpers->child_ended = loop_signal_new(loop, SIGCHLD, reap, helpers);
+    if (!helpers->child_ended)
+        helpers_free(&helpers);
+    return helpers;
+}
+
+void helpers_free(struct helpers **helpers)
+{
+    if (!*helpers)
+        return;
+    loop_watch_free(&(*helpers)->child_ended);
+    /* What was killed ends soon, but not necessarily before now: wait for each. */
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    free(*helpers);
+    *helpers = NULL;
+}
+
+static void on_socket(void *context, uint32_t events)
+{
+    (void)events;
+    struct helper *h = context;
+    h->readable(h->context, h);
+}
+
+/* Descriptor 0 is the socket, 1 is nowhere, 2 is ours; signals are as in a fresh program. */
+static int spawn(const char *path, char *const arguments[], int socket, pid_t *pid)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    if (posix_spawn_file_actions_init(&files) != 0)
+        return -ENOMEM;
+    if (posix_spawnattr_init(&attributes) != 0) {
+        posix_spawn_file_actions_destroy(&files);
+        return -ENOMEM;
+    }
+    sigset_t none, ours;
+    sigemptyset(&none);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE);
+    int r = posix_spawn_file_actions_adddup2(&files, socket, STDIN_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (r == 0)
+        r = posix_spawnattr_setsigmask(&attributes, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(&attributes, &ours);
+    if (r == 0)
+        r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (r == 0)
+        r = posix_spawn(pid, path, &files, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return -r;
+}
+
+struct helper *helper_spawn(struct helpers *helpers, const char *program, const char *argument,
+                            helper_fn *readable, void *context)
+{
+    CLEANUP(helper_free) struct helper *h = calloc(1, sizeof *h);
+    if (!h) {
+        log_fault(ENOMEM, program);
+        return NULL;
+    }
+    h->home = helpers;
+    h->fd = -1;
+    h->readable = readable;
+    h->context = context;
+    h->next = helpers->first;
+    helpers->first = h;
+
+    char path[PATH_MAX], parent[16];
+    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, program) >= (int)sizeof path) {
+        log_fault(ENAMETOOLONG, helpers->folder);
+        return NULL;
+    }
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        log_fault(errno, "socketpair");
+        return NULL;
+    }
+    h->fd = pair[0];
+    CLEANUP(close_fd) int theirs = pair[1];
+    char *arguments[] = {path, strdup(argument), parent, NULL};
+    int r = arguments[1] ? spawn(path, arguments, theirs, &h->pid) : -ENOMEM;
+    free(arguments[1]);
+    if (r < 0) {
+        log_error("cannot start %s: %s", path, strerror(-r));
+        return NULL;
+    }
+    h->watch = loop_watch_new(helpers->loop, h->fd, LOOP_READABLE, on_socket, h);
+    return h->watch ? STEAL(h) : NULL;
+}
+
+void helper_free(struct helper **helper)
+{
+    struct helper *h = *helper;
+    if (!h)
+        return;
+    for (struct helper **at = &h->home->first; *at; at = &(*at)->next)
+        if (*at == h) {
+            *at = h->next;
+            break;
+        }
+    if (h->pid > 0)
+        kill(h->pid, SIGKILL);
+    loop_watch_free(&h->watch);
+    close_fd(&h->fd);
+    free(h);
+    *helper = NULL;
+}
+
+/* A helper has at most one request unanswered and the largest is a few kilobytes, so its socket has
+ * room unless it stopped reading: then it counts as gone. */
+int helper_send(struct helper *helper, const void *body, size_t len)
+{
+    uint8_t header[FRAME_HEADER_BYTES];
+    struct writer w = WRITER(header, sizeof header);
+    write_u32(&w, (uint32_t)len);
+    struct iovec parts[] = {{header, sizeof header}, {(void *)(uintptr_t)body, len}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t sent;
+    do
+        sent = sendmsg(helper->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return -errno;
+    return (size_t)sent == sizeof header + len ? 0 : -EPIPE;
+}
+
+int helper_read(struct helper *helper, void *space, size_t size)
+{
+    ssize_t got;
+    do
+        got = recv(helper->fd, space, size < INT_MAX ? size : INT_MAX, MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : (int)got;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One question to the person: a lanyard-prompt process that lives as long as the question.
+ *
+ * Freeing the prompt takes the window away. A PIN is read from the socket straight into a secret,
+ * which is wiped when the callback returns. Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "agent/helper.h"
+#include "ipc/prompt_message.h"
+
+struct prompt;
+
+/* answer: borrowed for the call, its PIN with it; its result is one of OUTCOME_OK, CANCELLED,
+ * TIMED_OUT, PROMPT_UNAVAILABLE. Called exactly once, unless the prompt is freed first; the
+ * callback frees the prompt. */
+typedef void prompt_fn(void *context, const struct prompt_answer *answer);
+
+/* Shows the question (borrowed for the call) with the pinentry program of that absolute path.
+ * Returns owned; NULL on fault (logged). */
+struct prompt *prompt_ask(struct loop *loop, struct helpers *helpers, const char *pinentry,
+                          const struct prompt_question *question, prompt_fn *fn, void *context);
+/* Takes NULL. */
+void prompt_free(struct prompt **prompt);
