@@ -8,21 +8,32 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-/* clang-format off: one function a line reads as the table it is */
-WRAP(d2i_X509, X509 *, NULL, 0, (X509 **out, const unsigned char **data, long len), (out, data, len))
+WRAP(d2i_X509, X509 *, NULL, 0, (X509 * *out, const unsigned char **data, long len),
+     (out, data, len))
 WRAP(X509_dup, X509 *, NULL, 0, (const X509 *certificate), (certificate))
 WRAP(X509_get0_pubkey, EVP_PKEY *, NULL, 0, (const X509 *certificate), (certificate))
-WRAP(X509_get_ext_d2i, void *, NULL, 0, (const X509 *certificate, int nid, int *critical, int *index), (certificate, nid, critical, index))
+WRAP(X509_get_ext_d2i, void *, NULL, 0,
+     (const X509 *certificate, int nid, int *critical, int *index),
+     (certificate, nid, critical, index))
 WRAP(X509_STORE_new, X509_STORE *, NULL, 0, (void), ())
-WRAP(X509_STORE_add_cert, int, 0, 0, (X509_STORE *store, X509 *certificate), (store, certificate))
+WRAP(X509_STORE_add_cert, int, 0, 0, (X509_STORE * store, X509 *certificate), (store, certificate))
 WRAP(X509_STORE_CTX_new, X509_STORE_CTX *, NULL, 0, (void), ())
-WRAP(X509_STORE_CTX_init, int, 0, 0, (X509_STORE_CTX *context, X509_STORE *store, X509 *certificate, STACK_OF(X509) *chain), (context, store, certificate, chain))
-WRAP(X509_NAME_print_ex, int, -1, 0, (BIO *out, const X509_NAME *name, int indent, unsigned long flags), (out, name, indent, flags))
+WRAP(X509_STORE_CTX_init, int, 0, 0,
+     (X509_STORE_CTX * context, X509_STORE *store, X509 *certificate, STACK_OF(X509) * chain),
+     (context, store, certificate, chain))
+WRAP(X509_NAME_print_ex, int, -1, 0,
+     (BIO * out, const X509_NAME *name, int indent, unsigned long flags),
+     (out, name, indent, flags))
 WRAP(ASN1_TIME_to_tm, int, 0, 0, (const ASN1_TIME *time, struct tm *tm), (time, tm))
 WRAP(ASN1_STRING_to_UTF8, int, -1, 0, (unsigned char **out, const ASN1_STRING *in), (out, in))
 WRAP(BIO_new, BIO *, NULL, 0, (const BIO_METHOD *method), (method))
 WRAP(BIO_new_mem_buf, BIO *, NULL, 0, (const void *data, int len), (data, len))
-WRAP(EVP_Digest, int, 0, 0, (const void *data, size_t len, unsigned char *digest, unsigned *digest_len, const EVP_MD *type, ENGINE *engine), (data, len, digest, digest_len, type, engine))
-WRAP(EVP_Q_digest, int, 0, 0, (OSSL_LIB_CTX *context, const char *name, const char *properties, const void *data, size_t len, unsigned char *digest, size_t *digest_len), (context, name, properties, data, len, digest, digest_len))
+WRAP(EVP_Digest, int, 0, 0,
+     (const void *data, size_t len, unsigned char *digest, unsigned *digest_len, const EVP_MD *type,
+      ENGINE *engine),
+     (data, len, digest, digest_len, type, engine))
+WRAP(EVP_Q_digest, int, 0, 0,
+     (OSSL_LIB_CTX * context, const char *name, const char *properties, const void *data,
+      size_t len, unsigned char *digest, size_t *digest_len),
+     (context, name, properties, data, len, digest, digest_len))
 WRAP(RAND_bytes, int, 0, 0, (unsigned char *data, int len), (data, len))
-/* clang-format on */
