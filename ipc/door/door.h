@@ -168,6 +168,13 @@ int doors_run(struct doors *doors);
  * a card.signIn under way. */
 void doors_card_changed(struct doors *doors, const struct card_list *list);
 
+/* ---- methods ---- */
+
+/* The dispatcher's own table, in its order; PROTOCOL.md's table is held against it. Any thread. */
+size_t door_method_count(void);
+const char *door_method_name(size_t i); /* static; NULL beyond the last */
+bool door_method_native_only(size_t i);
+
 /* ---- origins (RFC 6454, RFC 6455 §10.2) ---- */
 
 /* True if text is an origin in its one canonical spelling: http or https, lower-case ASCII host

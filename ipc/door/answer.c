@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Texts that come from cards, readers and modules are data here: JSON quotes them, and what is not
+ * UTF-8 is replaced as a whole rather than sent or allowed to spoil the answer.
+ *
+ * A tree that could not be built for lack of memory is NULL all the way up (json_pack's own rule),
+ * so each encoder has one check, in write_message.
+ */
+#include "ipc/door/answer.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+#include "ipc/door/method.h"
+#include "ipc/frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Text from outside; NULL becomes null. */
+static json_t *text_value(const char *text)
+{
+    if (!text)
+        return json_null();
+    return utf8_valid(text, strlen(text)) ? json_string(text) : json_string("(unreadable)");
+}
+
+/* -1 means unknown, as null. */
+static json_t *count_value(int count)
+{
+    return count < 0 ? json_null() : json_integer(count);
+}
+
+static int append_piece(const char *text, size_t len, void *out)
+{
+    bytes_append(out, text, len);
+    return ((struct bytes *)out)->failed ? -1 : 0;
+}
+
+/* Takes root, NULL included. */
+static int write_message(struct bytes *out, json_t *root)
+{
+    int r = root ? json_dump_callback(root, append_piece, out, JSON_COMPACT) : -1;
+    json_decref(root);
+    if (r < 0)
+        return log_fault(ENOMEM, "encode message");
+    if (out->len > FRAME_MAX_JSON) {
+        bytes_reset(out);
+        return log_fault(EMSGSIZE, "encode message");
+    }
+    return 0;
+}
+
+static json_t *id_value(const struct rpc_id *id)
+{
+    return id ? json_loads(id->text, JSON_DECODE_ANY, NULL) : json_null();
+}
+
+/* Takes result. */
+static int write_result(struct bytes *out, const struct rpc_id *id, json_t *result)
+{
+    return write_message(
+        out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_value(id), "result", result));
+}
+
+static int write_notification(struct bytes *out, const char *method, json_t *params)
+{
+    return write_message(
+        out, json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", method, "params", params));
+}
+
+/* ---- errors ---- */
+
+static int write_error(struct bytes *out, const struct rpc_id *id, int code, const char *message,
+                       int outcome)
+{
+    char number[sizeof "LY-4294967295"];
+    snprintf(number, sizeof number, "LY-%04d", outcome);
+    json_t *error = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}}", "code", code, "message", message,
+                              "data", "reason", outcome_reason(outcome), "code", number, "advice",
+                              outcome_advice(outcome));
+    return write_message(
+        out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_value(id), "error", error));
+}
+
+int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result)
+{
+    int outcome = outcome_of(result);
+    return write_error(out, id, outcome, outcome_sentence(outcome), outcome);
+}
+
+int answer_encode_refusal(struct bytes *out, const struct rpc_id *id, enum rpc_code code,
+                          const char *words)
+{
+    return write_error(out, id, code, words, OUTCOME_INVALID_REQUEST);
+}
+
+/* ---- results ---- */
+
+int answer_encode_empty(struct bytes *out, const struct rpc_id *id)
+{
+    return write_result(out, id, json_object());
+}
+
+int answer_encode_hello(struct bytes *out, const struct rpc_id *id, enum door_kind door)
+{
+    json_t *methods = json_array();
+    for (size_t i = 0; i < door_method_count(); i++)
+        if (method_find(door, door_method_name(i)))
+            json_array_append_new(methods, json_string(door_method_name(i)));
+    return write_result(out, id,
+                        json_pack("{s:s, s:s, s:i, s:o}", "agent", "lanyard", "version",
+                                  LANYARD_VERSION, "protocol", RPC_PROTOCOL, "methods", methods));
+}
+
+int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
+                          const struct sign_in_result *result)
+{
+    if (result->jws)
+        return write_result(out, id,
+                            json_pack("{s:s, s:s}", "format", "jws", "token", result->jws));
+    const struct web_eid_token *token = result->web_eid;
+    return write_result(out, id,
+                        json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "format", "web-eid:1.1",
+                                  "token", "unverifiedCertificate", token->certificate, "algorithm",
+                                  token->algorithm, "signature", token->signature, "format",
+                                  "web-eid:1.1"));
+}
+
+static json_t *certificate_value(const struct certificate_view *view)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "use", text_value(view->use),
+                     "subject", text_value(view->subject), "uid", text_value(view->uid), "issuer",
+                     text_value(view->issuer), "notBefore", text_value(view->not_before), "notAfter",
+                     text_value(view->not_after), "key", text_value(view->key), "chosen",
+                     (int)view->chosen, "problem", text_value(view->problem));
+}
+
+static json_t *card_value(const struct card_view *view)
+{
+    json_t *certificates = json_array();
+    for (size_t i = 0; i < view->certificate_count; i++)
+        json_array_append_new(certificates, certificate_value(&view->certificates[i]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "reader", text_value(view->reader),
+                     "module", text_value(view->module), "label", text_value(view->label), "serial",
+                     text_value(view->serial), "triesLeft", count_value(view->tries_left),
+                     "pinState", text_value(view->pin_state), "pinPad", (int)view->pin_pad,
+                     "certificates", certificates);
+}
+
+static json_t *list_value(const struct card_list *list)
+{
+    json_t *readers = json_array();
+    for (size_t i = 0; i < list->reader_count; i++)
+        json_array_append_new(readers, json_pack("{s:o, s:o, s:b}", "name",
+                                                 text_value(list->readers[i].name), "state",
+                                                 text_value(list->readers[i].state), "pinPad",
+                                                 (int)list->readers[i].pin_pad));
+    json_t *cards = json_array();
+    for (size_t i = 0; i < list->card_count; i++)
+        json_array_append_new(cards, card_value(&list->cards[i]));
+    return json_pack("{s:o, s:o}", "readers", readers, "cards", cards);
+}
+
+int answer_encode_card_list(struct bytes *out, const struct rpc_id *id,
+                            const struct card_list *list)
+{
+    return write_result(out, id, list_value(list));
+}
+
+int answer_encode_status(struct bytes *out, const struct rpc_id *id,
+                         const struct agent_status *status, const struct web_state *web,
+                         const char *const *origins, size_t connections)
+{
+    json_t *modules = json_array();
+    for (size_t i = 0; i < status->module_count; i++)
+        json_array_append_new(modules, json_pack("{s:o, s:o, s:o}", "path",
+                                                 text_value(status->modules[i].path), "state",
+                                                 text_value(status->modules[i].state), "detail",
+                                                 text_value(status->modules[i].detail)));
+    json_t *listed = json_array();
+    for (; origins && *origins; origins++)
+        json_array_append_new(listed, text_value(*origins));
+    json_t *door = json_pack("{s:o, s:s}", "port", count_value(web->port ? web->port : -1), "state",
+                             web->state);
+    return write_result(
+        out, id,
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "version", LANYARD_VERSION,
+                  "pid", (int)getpid(), "door", door, "readerService",
+                  text_value(status->reader_service), "modules", modules, "readers",
+                  (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count,
+                  "origins", listed, "connections", (json_int_t)connections, "operations",
+                  (json_int_t)status->operation_count));
+}
+
+/* ---- notifications ---- */
+
+int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiting_for what,
+                          const char *reader, int tries_left)
+{
+    static const char *const names[] = {
+        [WAITING_TURN] = "turn",       [WAITING_READER] = "reader",
+        [WAITING_CARD] = "card",       [WAITING_CHOICE] = "choice",
+        [WAITING_PIN] = "pin",         [WAITING_PIN_PAD] = "pin-pad",
+        [WAITING_SIGNATURE] = "signature"};
+    json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
+    if (tries_left >= 0)
+        json_object_set_new(params, "triesLeft", json_integer(tries_left));
+    if (reader)
+        json_object_set_new(params, "reader", text_value(reader));
+    return write_notification(out, "operation.waiting", params);
+}
+
+int notify_encode_card_changed(struct bytes *out, const struct card_list *list, enum door_kind door)
+{
+    json_t *params = door == DOOR_NATIVE
+                         ? list_value(list)
+                         : json_pack("{s:I, s:I}", "readers", (json_int_t)list->reader_count,
+                                     "cards", (json_int_t)list->card_count);
+    return write_notification(out, "card.changed", params);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hard part is who may be gone when. A request belongs to the service from dispatch until its
+ * answer; its connection may end earlier. So a request is always in exactly one list: its
+ * connection's, the orphans (the connection has gone, the service is not told yet) or the abandoned
+ * (told, not answered yet); and answering means leaving that list. The service is told from the
+ * loop, never from inside one of its own answers, which is what makes connections end.
+ *
+ * The list of connections is kept in the order of their last message, so the one that has been
+ * quiet longest stands first.
+ */
+#include "ipc/door/connection.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+#include "ipc/door/dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THOUSANDTHS = 1000 };
+
+struct request {
+    LIST_ENTRY(request) link;
+    struct connection *connection; /* NULL: gone */
+    struct caller caller;
+    struct rpc_id id;
+    enum request_kind kind;
+    bool cancelled; /* the service was told */
+};
+
+const struct caller *request_caller(const struct request *request)
+{
+    return &request->caller;
+}
+
+/* ---- the set ---- */
+
+static void tell_service(const struct connections *set, struct request *request)
+{
+    if (request->cancelled)
+        return;
+    request->cancelled = true;
+    set->service->cancel(set->service->context, request);
+}
+
+static void cancel_orphans(void *context)
+{
+    struct connections *set = context;
+    struct request *request;
+    while ((request = LIST_FIRST(&set->orphans))) {
+        LIST_REMOVE(request, link);
+        LIST_INSERT_HEAD(&set->abandoned, request, link);
+        tell_service(set, request);
+    }
+}
+
+int connections_init(struct connections *set, struct loop *loop, const struct service *service,
+                     const char *const *origins)
+{
+    *set = (struct connections){
+        .loop = loop, .service = service, .origins = origins, .web = {.state = "no-broker"}};
+    TAILQ_INIT(&set->all);
+    LIST_INIT(&set->orphans);
+    LIST_INIT(&set->abandoned);
+    set->cancels = loop_wakeup_new(loop, cancel_orphans, set);
+    return set->cancels ? 0 : -ENOMEM;
+}
+
+void connections_deinit(struct connections *set)
+{
+    if (set->service)
+        cancel_orphans(set);
+    loop_wakeup_free(&set->cancels);
+    /* What is left answers into the void: out of a list whose head is about to go. */
+    struct request *request;
+    while ((request = LIST_FIRST(&set->abandoned))) {
+        LIST_REMOVE(request, link);
+        request->link.le_prev = NULL;
+    }
+}
+
+bool connections_make_room(struct connections *set, enum door_kind door)
+{
+    if (set->count[door] < CONNECTIONS_MAX)
+        return true;
+    struct connection *each;
+    TAILQ_FOREACH(each, &set->all, link) {
+        if (each->caller.door != door || each->closing || each->request_count > 0)
+            continue;
+        connection_close(each, CLOSE_POLICY);
+        return true;
+    }
+    return false;
+}
+
+bool connections_origin_listed(const struct connections *set, const char *origin, size_t len)
+{
+    for (const char *const *each = set->origins; each && *each; each++)
+        if (strlen(*each) == len && memcmp(*each, origin, len) == 0)
+            return true;
+    return false;
+}
+
+/* ---- one connection ---- */
+
+void connection_open(struct connection *connection, struct connections *set,
+                     const struct transport *transport, const struct caller *caller)
+{
+    *connection = (struct connection){.set = set,
+                                      .transport = transport,
+                                      .caller = *caller,
+                                      .refilled = loop_now(),
+                                      .allowance = MESSAGES_AT_ONCE * THOUSANDTHS};
+    LIST_INIT(&connection->requests);
+    TAILQ_INSERT_TAIL(&set->all, connection, link);
+    set->count[caller->door]++;
+}
+
+void connection_gone(struct connection *connection)
+{
+    struct connections *set = connection->set;
+    if (!connection->closing)
+        set->count[connection->caller.door]--;
+    connection->closing = true;
+    TAILQ_REMOVE(&set->all, connection, link);
+    struct request *request;
+    while ((request = LIST_FIRST(&connection->requests))) {
+        LIST_REMOVE(request, link);
+        request->connection = NULL;
+        LIST_INSERT_HEAD(&set->orphans, request, link);
+    }
+    if (!LIST_EMPTY(&set->orphans))
+        loop_wake(set->cancels);
+}
+
+/* A connection on its way out no longer counts, so that its place is free at once. */
+void connection_close(struct connection *connection, enum close_code code)
+{
+    if (connection->closing)
+        return;
+    connection->closing = true;
+    connection->set->count[connection->caller.door]--;
+    connection->transport->close(connection, code);
+}
+
+void connection_send(struct connection *connection, const struct bytes *message)
+{
+    if (!connection->closing)
+        connection->transport->send(connection, message);
+}
+
+/* A token bucket: MESSAGES_AT_ONCE deep, filled with MESSAGES_PER_SECOND. */
+static bool within_rate(struct connection *connection)
+{
+    uint64_t now = loop_now();
+    uint64_t full = MESSAGES_AT_ONCE * THOUSANDTHS;
+    uint64_t gained = (now - connection->refilled) * MESSAGES_PER_SECOND;
+    connection->refilled = now;
+    connection->allowance =
+        gained > full - connection->allowance ? full : connection->allowance + gained;
+    if (connection->allowance < THOUSANDTHS)
+        return false;
+    connection->allowance -= THOUSANDTHS;
+    return true;
+}
+
+void connection_receive(struct connection *connection, const char *text, size_t len)
+{
+    if (connection->closing)
+        return;
+    if (!within_rate(connection)) {
+        connection_close(connection, CLOSE_POLICY);
+        return;
+    }
+    TAILQ_REMOVE(&connection->set->all, connection, link);
+    TAILQ_INSERT_TAIL(&connection->set->all, connection, link);
+
+    struct rpc_request request = {0};
+    CLEANUP(bytes_deinit) struct bytes answer = {0};
+    switch (rpc_decode(connection->caller.door, text, len, &request, &answer)) {
+    case RPC_REQUEST:
+        request.method->dispatch(connection, &request);
+        break;
+    case RPC_ANSWERED:
+        connection_send(connection, &answer);
+        break;
+    case RPC_TOO_LARGE:
+        connection_close(connection, CLOSE_TOO_LARGE);
+        break;
+    case RPC_NOT_UTF8:
+        connection_close(connection, CLOSE_NOT_UTF8);
+        break;
+    default:
+        connection_close(connection, CLOSE_INTERNAL);
+    }
+}
+
+/* ---- requests ---- */
+
+static struct request *find(const struct connection *connection, const struct rpc_id *id)
+{
+    struct request *each;
+    LIST_FOREACH(each, &connection->requests, link)
+        if (strcmp(each->id.text, id->text) == 0)
+            return each;
+    return NULL;
+}
+
+/* Two requests of one id could not be told apart, by their caller or by operation.cancel. */
+struct request *request_open(struct connection *connection, const struct rpc_id *id,
+                             enum request_kind kind)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    struct request *request = NULL;
+    int r;
+    if (find(connection, id))
+        r = answer_encode_refusal(&message, id, RPC_INVALID_REQUEST,
+                                  "id: a request of this id is under way");
+    else if (connection->request_count >= REQUESTS_PER_CONNECTION_MAX)
+        r = answer_encode_error(&message, id, OUTCOME_BUSY);
+    else if (!(request = calloc(1, sizeof *request)))
+        r = log_fault(ENOMEM, "request");
+    else
+        r = 0;
+    if (!request) {
+        if (r == 0)
+            connection_send(connection, &message);
+        else
+            connection_close(connection, CLOSE_INTERNAL);
+        return NULL;
+    }
+    *request = (struct request){
+        .connection = connection, .caller = connection->caller, .id = *id, .kind = kind};
+    LIST_INSERT_HEAD(&connection->requests, request, link);
+    connection->request_count++;
+    return request;
+}
+
+void request_cancel(struct connection *connection, const struct rpc_id *id)
+{
+    struct request *request = find(connection, id);
+    if (request)
+        tell_service(connection->set, request);
+}
+
+/* Takes the request out of whichever list holds it and releases it. */
+static void close_request(struct request **request)
+{
+    struct request *r = STEAL(*request);
+    if (r->connection)
+        r->connection->request_count--;
+    if (r->link.le_prev)
+        LIST_REMOVE(r, link);
+    free(r);
+}
+
+/* Sends what an encoder wrote. An answer too long for a frame becomes an error; one that there is
+ * no memory for closes the connection. */
+static void answer(struct request **request, struct bytes *message, int encoded)
+{
+    struct connection *connection = (*request)->connection;
+    if (connection && encoded == -EMSGSIZE)
+        encoded = answer_encode_error(message, &(*request)->id, OUTCOME_INTERNAL);
+    close_request(request);
+    if (!connection)
+        return;
+    if (encoded < 0)
+        connection_close(connection, CLOSE_INTERNAL);
+    else
+        connection_send(connection, message);
+}
+
+void answer_sign_in(struct request **request, const struct sign_in_result *result)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message, answer_encode_sign_in(&message, &(*request)->id, result));
+}
+
+void answer_card_list(struct request **request, const struct card_list *list)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message, answer_encode_card_list(&message, &(*request)->id, list));
+}
+
+void answer_status(struct request **request, const struct agent_status *status)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    int r = 0;
+    if ((*request)->connection) {
+        const struct connections *set = (*request)->connection->set;
+        r = answer_encode_status(&message, &(*request)->id, status, &set->web, set->origins,
+                                 set->count[DOOR_WEB] + set->count[DOOR_NATIVE]);
+    }
+    answer(request, &message, r);
+}
+
+void answer_error(struct request **request, int result)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message, answer_encode_error(&message, &(*request)->id, result));
+}
+
+void request_waiting(struct request *request, enum waiting_for what, const char *reader,
+                     int tries_left)
+{
+    if (!request->connection)
+        return;
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    if (notify_encode_waiting(&message, &request->id, what, reader, tries_left) == 0)
+        connection_send(request->connection, &message);
+}
+
+/* ---- what is told to many ---- */
+
+static bool wants_card_changed(const struct connection *connection)
+{
+    if (connection->caller.door == DOOR_NATIVE)
+        return connection->subscribed;
+    const struct request *each;
+    LIST_FOREACH(each, &connection->requests, link)
+        if (each->kind == REQUEST_SIGN_IN)
+            return true;
+    return false;
+}
+
+void connections_card_changed(struct connections *set, const struct card_list *list)
+{
+    CLEANUP(bytes_deinit) struct bytes whole = {0}, counts = {0};
+    bool have_whole = notify_encode_card_changed(&whole, list, DOOR_NATIVE) == 0;
+    bool have_counts = notify_encode_card_changed(&counts, list, DOOR_WEB) == 0;
+    struct connection *each;
+    TAILQ_FOREACH(each, &set->all, link) {
+        if (!wants_card_changed(each))
+            continue;
+        if (each->caller.door == DOOR_NATIVE ? have_whole : have_counts)
+            connection_send(each, each->caller.door == DOOR_NATIVE ? &whole : &counts);
+    }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each method of the table does, once its params are read. Loop thread only.
+ */
+#pragma once
+
+#include "ipc/door/method.h"
+
+dispatch_fn dispatch_hello, dispatch_sign_in, dispatch_card_list, dispatch_status,
+    dispatch_subscribe, dispatch_cancel;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Adding a method is one row here, its params in params.c, what it does in dispatch.c, its result
+ * in answer.c and its description in ipc/PROTOCOL.md. A page that calls a native method is told the
+ * same as for a method that does not exist.
+ */
+#include "ipc/door/method.h"
+
+#include "ipc/door/dispatch.h"
+
+#include <string.h>
+
+static const char *const none[] = {NULL};
+static const char *const hello_members[] = {"protocol", NULL};
+static const char *const sign_in_members[] = {"challenge", "format", "algorithms", "interaction",
+                                              NULL};
+static const char *const sign_in_native[] = {"origin", NULL};
+static const char *const cancel_members[] = {"request", NULL};
+
+static const struct rpc_method methods[] = {
+    {"agent.hello", false, hello_members, none, params_hello, dispatch_hello},
+    {"card.signIn", false, sign_in_members, sign_in_native, params_sign_in, dispatch_sign_in},
+    {"card.list", true, none, none, NULL, dispatch_card_list},
+    {"agent.status", true, none, none, NULL, dispatch_status},
+    {"agent.subscribe", true, none, none, NULL, dispatch_subscribe},
+    {"operation.cancel", false, cancel_members, none, params_cancel, dispatch_cancel},
+};
+
+enum { METHODS = sizeof methods / sizeof *methods };
+
+const struct rpc_method *method_find(enum door_kind door, const char *name)
+{
+    for (size_t i = 0; i < METHODS; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].native_only && door != DOOR_NATIVE ? NULL : &methods[i];
+    return NULL;
+}
+
+size_t door_method_count(void)
+{
+    return METHODS;
+}
+
+const char *door_method_name(size_t i)
+{
+    return i < METHODS ? methods[i].name : NULL;
+}
+
+bool door_method_native_only(size_t i)
+{
+    return i < METHODS && methods[i].native_only;
+}

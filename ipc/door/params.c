@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The params of each method, from JSON into the structs that the service gets. Every member is
+ * checked here and nowhere later: a struct that this file has filled is valid. What is refused is
+ * said in words that help the developer of the page or program, and nobody else sees them.
+ */
+#include "ipc/door/method.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/card_message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMPLAINT = 1 };
+
+static int complain(const char **complaint, const char *words)
+{
+    *complaint = words;
+    return COMPLAINT;
+}
+
+/* ---- ids ---- */
+
+static size_t utf8_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+int rpc_id_read(const json_t *value, struct rpc_id *id)
+{
+    if (!json_is_integer(value) && !json_is_string(value))
+        return -EINVAL;
+    if (json_is_string(value) &&
+        utf8_characters(json_string_value(value)) > RPC_ID_CHARACTERS_MAX)
+        return -EINVAL;
+    CLEANUP(free_text) char *text = json_dumps(value, JSON_ENCODE_ANY);
+    if (!text)
+        return -ENOMEM;
+    size_t len = strlen(text);
+    if (len > RPC_ID_JSON_MAX)
+        return -EINVAL;
+    memcpy(id->text, text, len + 1);
+    return 0;
+}
+
+/* ---- agent.hello ---- */
+
+int params_hello(enum door_kind door, const json_t *params, struct rpc_request *request,
+                 const char **complaint)
+{
+    (void)door;
+    const char *wanted = "protocol: 1 to 16 version numbers are needed";
+    const json_t *versions = json_object_get(params, "protocol");
+    size_t count = json_array_size(versions);
+    if (count == 0 || count > RPC_PROTOCOLS_MAX)
+        return complain(complaint, wanted);
+    request->hello.version_shared = false;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *version = json_array_get(versions, i);
+        if (!json_is_integer(version))
+            return complain(complaint, wanted);
+        if (json_integer_value(version) == RPC_PROTOCOL)
+            request->hello.version_shared = true;
+    }
+    return 0;
+}
+
+/* ---- card.signIn ---- */
+
+/* The index of the string among the words, fallback when it is absent; -1: none of them. */
+static int choose(const json_t *value, const char *const *words, int fallback)
+{
+    if (!value)
+        return fallback;
+    const char *text = json_string_value(value);
+    for (int i = 0; text && words[i]; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+static int read_challenge(const json_t *value, struct sign_in_params *out, const char **complaint)
+{
+    const char *wanted = "challenge: base64url without padding, 32 to 256 bytes when decoded";
+    size_t len = json_string_length(value);
+    if (!json_is_string(value) || len > CHALLENGE_TEXT_MAX)
+        return complain(complaint, wanted);
+    CLEANUP(bytes_deinit) struct bytes decoded = {0};
+    int r = base64url_decode(json_string_value(value), len, &decoded);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 || decoded.len < CHALLENGE_BYTES_MIN || decoded.len > CHALLENGE_BYTES_MAX)
+        return complain(complaint, wanted);
+    memcpy(out->challenge, json_string_value(value), len + 1);
+    return 0;
+}
+
+static int read_algorithms(const json_t *value, struct sign_in_params *out, const char **complaint)
+{
+    const char *wanted = "algorithms: one or more of ES256 ES384 PS256 RS256, each once";
+    static const uint8_t every[] = {CARD_ES256, CARD_ES384, CARD_PS256, CARD_RS256};
+    if (!value) {
+        out->algorithm_count = sizeof every;
+        memcpy(out->algorithms, every, sizeof every);
+        return 0;
+    }
+    size_t count = json_array_size(value);
+    if (count == 0 || count > sizeof out->algorithms)
+        return complain(complaint, wanted);
+    unsigned seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_array_get(value, i));
+        unsigned bit = name ? card_algorithm_named(name) : 0;
+        if (bit == 0 || (seen & bit) != 0)
+            return complain(complaint, wanted);
+        seen |= bit;
+        out->algorithms[i] = (uint8_t)bit;
+    }
+    out->algorithm_count = (unsigned)count;
+    return 0;
+}
+
+static int read_origin(const json_t *value, struct sign_in_params *out, const char **complaint)
+{
+    size_t len = json_string_length(value);
+    if (!json_is_string(value) || !origin_canonical(json_string_value(value), len))
+        return complain(complaint, "origin: the provider's origin is needed, as a browser writes it");
+    memcpy(out->origin, json_string_value(value), len + 1);
+    return 0;
+}
+
+int params_sign_in(enum door_kind door, const json_t *params, struct rpc_request *request,
+                   const char **complaint)
+{
+    static const char *const formats[] = {
+        [TOKEN_JWS] = "jws", [TOKEN_WEB_EID] = "web-eid:1.1", NULL};
+    static const char *const interactions[] = {[INTERACTION_IF_NEEDED] = "if-needed",
+                                               [INTERACTION_SILENT] = "silent",
+                                               [INTERACTION_FORCE] = "force",
+                                               NULL};
+    struct sign_in_params *out = &request->sign_in;
+    *out = (struct sign_in_params){0};
+
+    int format = choose(json_object_get(params, "format"), formats, TOKEN_JWS);
+    if (format < 0)
+        return complain(complaint, "format: jws or web-eid:1.1");
+    out->format = (enum token_format)format;
+    int interaction =
+        choose(json_object_get(params, "interaction"), interactions, INTERACTION_IF_NEEDED);
+    if (interaction < 0)
+        return complain(complaint, "interaction: if-needed, silent or force");
+    out->interaction = (enum interaction)interaction;
+
+    int r = read_challenge(json_object_get(params, "challenge"), out, complaint);
+    if (r == 0)
+        r = read_algorithms(json_object_get(params, "algorithms"), out, complaint);
+    if (r == 0 && door == DOOR_NATIVE)
+        r = read_origin(json_object_get(params, "origin"), out, complaint);
+    return r;
+}
+
+/* ---- operation.cancel ---- */
+
+int params_cancel(enum door_kind door, const json_t *params, struct rpc_request *request,
+                  const char **complaint)
+{
+    (void)door;
+    int r = rpc_id_read(json_object_get(params, "request"), &request->cancel.request);
+    return r == -EINVAL ? complain(complaint, "request: the id of a request is needed") : r;
+}
