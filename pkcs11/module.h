@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PKCS#11 module: loaded once, initialised once, for the life of the helper.
+ *
+ * Every call into it is written MODULE_CALL(module, C_Function, arguments...): a function that the
+ * module lacks then answers like one that failed, and a failure is logged with its name and
+ * remembered in module->code for the reply. Main thread only; every call may block for as long as
+ * the module likes: the agent, not the helper, holds the watch.
+ */
+#pragma once
+
+#include <p11-kit/pkcs11.h>
+
+struct module {
+    void *library;
+    CK_FUNCTION_LIST *functions;
+    int state;   /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
+    CK_RV code;  /* of the last call that failed since this was last set to CKR_OK */
+};
+
+/* Loads the module at this absolute path and initialises it. What went wrong is logged and stands
+ * in m->state, with which every request is answered from then on. */
+void module_load(struct module *m, const char *path);
+
+/* Finalises and unloads; takes one that was never loaded. */
+void module_unload(struct module *m);
+
+/* The outcome of a call: 0, or rv_outcome(rv) with the code remembered and logged. */
+int module_result(struct module *m, CK_RV rv, const char *call);
+
+#define MODULE_CALL(m, name, ...)                                                                  \
+    module_result((m),                                                                             \
+                  (m)->functions->name ? (m)->functions->name(__VA_ARGS__)                         \
+                                       : CKR_FUNCTION_NOT_SUPPORTED,                               \
+                  #name)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * This goes past the module to the card, so it must leave no trace the module could stumble over.
+ * Shared mode and one transaction keep the two exchanges together and everybody else's whole;
+ * selecting PIV where PIV is selected changes no security status (SP 800-73-4 part 2, §3.1.1), and
+ * the empty VERIFY none either. The card is left as it is (SCARD_LEAVE_CARD).
+ *
+ * The exception is a card that is still verified after this helper has logged out: a module that
+ * forgot to, or a card that knows no logout. It is reset; that is what OpenSC CVE-2023-40660 was
+ * missing. Another program that had the PIN verified at that moment is asked for it again.
+ *
+ * The context lives for one question: nothing here survives a restart of pcscd, and a module that
+ * has no PC/SC reader of that name costs one look at the list of readers.
+ */
+#include "pkcs11/pin_tries.h"
+
+#include "ipc/base/log.h"
+#include "ipc/card_message.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <winscard.h>
+
+enum {
+    PADDED_NAME_BYTES = 64, /* CK_SLOT_INFO.slotDescription: a longer name arrives cut */
+    READER_LIST_BYTES = 16 * MAX_READERNAME + 1,
+    TRIES_VERIFIED = 254,   /* the PIN is verified: no number to be had */
+};
+
+struct card {
+    SCARDCONTEXT context;
+    SCARDHANDLE handle;
+    DWORD protocol;
+};
+
+/* A name is the reader's own, or, when as long as the field, its beginning. Two readers that begin
+ * alike cannot be told apart: then there is none. */
+static const char *find_reader(const char *list, const char *wanted)
+{
+    const char *found = NULL;
+    size_t len = strlen(wanted);
+    for (const char *name = list; *name; name += strlen(name) + 1) {
+        if (strcmp(name, wanted) == 0)
+            return name;
+        if (len + 1 >= PADDED_NAME_BYTES && strncmp(name, wanted, len) == 0) {
+            if (found)
+                return NULL;
+            found = name;
+        }
+    }
+    return found;
+}
+
+static bool card_open(struct card *card, const char *reader)
+{
+    if (reader[0] == '\0' ||
+        SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context) != SCARD_S_SUCCESS)
+        return false;
+    char list[READER_LIST_BYTES] = "";
+    DWORD size = sizeof list;
+    const char *name = NULL;
+    if (SCardListReaders(card->context, NULL, list, &size) == SCARD_S_SUCCESS)
+        name = find_reader(list, reader);
+    if (name && SCardConnect(card->context, name, SCARD_SHARE_SHARED,
+                             SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card->handle,
+                             &card->protocol) == SCARD_S_SUCCESS) {
+        if (SCardBeginTransaction(card->handle) == SCARD_S_SUCCESS)
+            return true;
+        SCardDisconnect(card->handle, SCARD_LEAVE_CARD);
+    }
+    SCardReleaseContext(card->context);
+    return false;
+}
+
+static void card_close(struct card *card, DWORD disposition)
+{
+    SCardEndTransaction(card->handle, SCARD_LEAVE_CARD);
+    SCardDisconnect(card->handle, disposition);
+    SCardReleaseContext(card->context);
+}
+
+/* The status word of one exchange; 0 when there was none. */
+static unsigned exchange(const struct card *card, const BYTE *command, DWORD len)
+{
+    BYTE response[258];
+    DWORD got = sizeof response;
+    const SCARD_IO_REQUEST *pci = card->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    if (SCardTransmit(card->handle, pci, command, len, NULL, response, &got) != SCARD_S_SUCCESS ||
+        got < 2 || got > sizeof response)
+        return 0;
+    return (unsigned)response[got - 2] << 8 | response[got - 1];
+}
+
+static uint8_t ask(const struct card *card)
+{
+    /* Without Le, so that the same bytes serve T=0 and T=1. */
+    static const BYTE select_piv[] = {0x00, 0xa4, 0x04, 0x00, 0x09, 0xa0, 0x00,
+                                      0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00};
+    static const BYTE verify_empty[] = {0x00, 0x20, 0x00, 0x80};
+    unsigned selected = exchange(card, select_piv, sizeof select_piv);
+    if (selected != 0x9000 && selected >> 8 != 0x61)
+        return CARD_TRIES_UNKNOWN;
+    unsigned status = exchange(card, verify_empty, sizeof verify_empty);
+    if (status == 0x9000)
+        return TRIES_VERIFIED;
+    if (status == 0x6983)
+        return 0;
+    if ((status & 0xfff0) == 0x63c0)
+        return status & 0x0f;
+    return CARD_TRIES_UNKNOWN;
+}
+
+uint8_t pin_tries_left(const char *reader)
+{
+    struct card card;
+    if (!card_open(&card, reader))
+        return CARD_TRIES_UNKNOWN;
+    uint8_t tries = ask(&card);
+    card_close(&card, SCARD_LEAVE_CARD);
+    return tries == TRIES_VERIFIED ? CARD_TRIES_UNKNOWN : tries;
+}
+
+uint8_t pin_tries_left_after_logout(const char *reader)
+{
+    struct card card;
+    if (!card_open(&card, reader))
+        return CARD_TRIES_UNKNOWN;
+    uint8_t tries = ask(&card);
+    bool verified = tries == TRIES_VERIFIED;
+    card_close(&card, verified ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
+    if (!verified)
+        return tries;
+    log_warning("%s: still verified after the logout, so the card was reset", reader);
+    return pin_tries_left(reader);
+}

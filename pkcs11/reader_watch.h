@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which readers there are and what is in them: a thread that watches PC/SC and never connects to a
+ * card. It publishes a snapshot, and says through a callback that there is a newer one.
+ *
+ * A removal is anything that ends READER_CARD: the reader empty, unavailable or no longer listed
+ * (a reader unplugged with its card in is never seen empty), or the service down. An exchange so
+ * quick that both looks find a card shows in `changes`.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    READER_NAME_MAX = 127, /* MAX_READERNAME of pcsc-lite, without its terminator */
+    READERS_MAX = 15,      /* pcsc-lite manages 16 and watches 16 names at once, one of which is
+                              the reader list itself */
+};
+
+enum reader_state {
+    READER_EMPTY,
+    READER_CARD,
+    READER_UNREADABLE,  /* a card that does not answer: upside down, dirty, broken */
+    READER_UNAVAILABLE, /* on its way in or out */
+};
+
+struct reader_info {
+    char name[READER_NAME_MAX + 1]; /* UTF-8, no control characters */
+    enum reader_state state;
+    uint64_t changes; /* differs after any insertion, removal, or absence of the reader */
+};
+
+struct reader_snapshot {
+    bool service_up;
+    uint8_t count; /* 0 while the service is down */
+    struct reader_info readers[READERS_MAX];
+};
+
+struct reader_watch;
+
+/* Starts the watcher and its thread. changed(context) is called on the watch thread whenever the
+ * snapshot has become another; it must only wake somebody (loop_wake) and return, and may be called
+ * before this function has returned. Returns owned; NULL on fault (logged). Any thread. */
+struct reader_watch *reader_watch_new(void (*changed)(void *context), void *context);
+
+/* Stops and joins the thread: no callback comes after this has returned. Takes NULL; *watch is NULL
+ * afterwards. Not from the callback. Blocks until the thread has ended, which takes milliseconds. */
+void reader_watch_free(struct reader_watch **watch);
+
+/* Copies the newest snapshot. Any thread; does not block. */
+void reader_watch_snapshot(struct reader_watch *watch, struct reader_snapshot *out);
