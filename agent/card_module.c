@@ -20,7 +20,7 @@
 
 enum {
     QUEUE_MAX = 16,             /* sign-ins in a queue of eight, and a listing for each change */
-    LIST_DEADLINE_MS = 30000,   /* old cards read their certificates at 9,600 baud */
+    LIST_DEADLINE_MS = 15000,   /* a slow card reads its certificates in three seconds */
     SIGN_DEADLINE_MS = 30000,   /* RSA-4096 on an old card takes several seconds */
     PIN_PAD_DEADLINE_MS = 180000, /* readers stop waiting for a key by themselves, long before */
     RESTART_FIRST_MS = 100,
@@ -53,6 +53,7 @@ struct card_module {
     struct loop_timer *restart;
     uint64_t restart_pause_ms;
     bool answered; /* this process has answered once */
+    const char *detail; /* how it failed last */
 };
 
 static void question_free(struct question **q)
@@ -105,6 +106,7 @@ static void fail(struct card_module *m, const char *why)
 {
     log_warning("card module %s: %s; starting it again in %u ms", m->path, why,
                 (unsigned)m->restart_pause_ms);
+    m->detail = why;
     helper_free(&m->process);
     loop_timer_stop(m->deadline);
     loop_timer_set(m->restart, m->restart_pause_ms);
@@ -131,6 +133,8 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
     loop_timer_stop(m->deadline);
     m->restart_pause_ms = RESTART_FIRST_MS;
     m->answered = true;
+    if (reply.type == CARD_REQUEST_LIST)
+        m->detail = reply.result == OUTCOME_OK ? NULL : outcome_sentence((int)reply.result);
     if (reply.result != OUTCOME_OK)
         log_info("card module %s: %s (CK_RV 0x%llx)", m->path, outcome_reason((int)reply.result),
                  (unsigned long long)reply.module_code);
@@ -235,9 +239,14 @@ const char *card_module_path(const struct card_module *module)
 
 const char *card_module_state(const struct card_module *module)
 {
-    if (!module->process)
+    if (!module->process || (module->answered && module->detail))
         return "failed";
     return module->answered ? "ready" : "starting";
+}
+
+const char *card_module_detail(const struct card_module *module)
+{
+    return module->detail;
 }
 
 static int ask(struct card_module *m, struct card_request *request, uint32_t deadline_ms,

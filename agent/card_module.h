@@ -28,6 +28,8 @@ void card_module_free(struct card_module **module);
 const char *card_module_path(const struct card_module *module);
 /* "starting", "ready", "failed". */
 const char *card_module_state(const struct card_module *module);
+/* How it failed last, static; NULL: it did not. */
+const char *card_module_detail(const struct card_module *module);
 
 /* Asks for the cards that are in. The callback comes later, never from within this call. 0;
  * -EAGAIN when too much is asked already; -ENOMEM. */

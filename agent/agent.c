@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Doors in front, cards and sign-ins behind. The doors may ask before the first snapshot of the
+ * readers has come; a sign-in then waits, and a list is short.
+ *
+ * What a caller sees of cards is made in card_views.c from what is in at that moment; nothing is
+ * kept between two looks.
+ */
+#include "agent/agent.h"
+
+#include "agent/card_views.h"
+#include "agent/cards.h"
+#include "agent/helper.h"
+#include "agent/sign_in.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/door/door.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct agent {
+    struct loop *loop;
+    const struct config *config;
+    struct issuers *issuers; /* NULL: any */
+    struct helpers *helpers;
+    struct cards *cards;
+    struct sign_ins *sign_ins;
+    struct doors *doors;
+};
+
+/* ---- the service ---- */
+
+static void serve_sign_in(void *context, struct request *request,
+                          const struct sign_in_params *params)
+{
+    struct agent *agent = context;
+    sign_ins_add(agent->sign_ins, request, params);
+}
+
+static void serve_card_list(void *context, struct request *request)
+{
+    struct agent *agent = context;
+    CLEANUP(card_views_free) struct card_views *views =
+        card_views_new(agent->cards, agent->issuers);
+    if (views)
+        answer_card_list(&request, card_views_list(views));
+    else
+        answer_error(&request, -ENOMEM);
+}
+
+static void serve_status(void *context, struct request *request)
+{
+    struct agent *agent = context;
+    size_t count = cards_module_count(agent->cards);
+    struct module_view *modules = calloc(count + 1, sizeof *modules);
+    if (!modules) {
+        answer_error(&request, -ENOMEM);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct card_module *module = cards_module(agent->cards, i);
+        modules[i].path = card_module_path(module);
+        modules[i].state = card_module_state(module);
+        modules[i].detail = card_module_detail(module);
+    }
+    struct agent_status status = {
+        .reader_service = cards_service_up(agent->cards) ? "up" : "down",
+        .module_count = count,
+        .modules = modules,
+        .reader_count = cards_reader_count(agent->cards),
+        .card_count = cards_count(agent->cards),
+        .operation_count = sign_ins_count(agent->sign_ins),
+    };
+    answer_status(&request, &status);
+    free(modules);
+}
+
+static void serve_cancel(void *context, struct request *request)
+{
+    struct agent *agent = context;
+    sign_ins_cancel(agent->sign_ins, request);
+}
+
+static void on_cards_changed(void *context)
+{
+    struct agent *agent = context;
+    CLEANUP(card_views_free) struct card_views *views =
+        card_views_new(agent->cards, agent->issuers);
+    if (views)
+        doors_card_changed(agent->doors, card_views_list(views));
+    sign_ins_cards_changed(agent->sign_ins);
+}
+
+/* ---- its life ---- */
+
+static void say(void *context, const char *problem)
+{
+    (void)context;
+    log_error("%s", problem);
+}
+
+static int load_issuers(struct agent *agent)
+{
+    if (agent->config->issuers[0] == '\0')
+        return 0;
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    int r = config_read_file(agent->config, agent->config->issuers, &pem,
+                             (struct config_reporter){.fn = say});
+    if (r < 0)
+        return r;
+    return issuers_parse(pem.data, pem.len, &agent->issuers);
+}
+
+struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
+{
+    CLEANUP(agent_free) struct agent *agent = calloc(1, sizeof *agent);
+    if (!agent) {
+        log_fault(ENOMEM, "agent");
+        return NULL;
+    }
+    agent->loop = loop;
+    agent->config = setup->config;
+    if (load_issuers(agent) < 0)
+        return NULL;
+    agent->helpers = helpers_new(loop, setup->helper_folder);
+    if (!agent->helpers)
+        return NULL;
+    agent->cards = cards_new(loop, agent->helpers, agent->config, on_cards_changed, agent);
+    if (!agent->cards)
+        return NULL;
+    agent->sign_ins =
+        sign_ins_new(loop, agent->helpers, agent->cards, agent->config, agent->issuers);
+    if (!agent->sign_ins)
+        return NULL;
+
+    struct doors_config doors = {
+        .native_path = setup->native_path,
+        .broker_path = agent->config->broker_socket,
+        .origins = agent->config->origins.at,
+    };
+    struct service service = {
+        .context = agent,
+        .sign_in = serve_sign_in,
+        .card_list = serve_card_list,
+        .status = serve_status,
+        .cancel = serve_cancel,
+    };
+    agent->doors = doors_open(loop, &doors, &service);
+    return agent->doors ? STEAL(agent) : NULL;
+}
+
+void agent_free(struct agent **agent)
+{
+    struct agent *a = *agent;
+    if (!a)
+        return;
+    /* Callers are answered while their connections still stand, then the doors close. */
+    sign_ins_free(&a->sign_ins);
+    doors_close(&a->doors);
+    cards_free(&a->cards);
+    helpers_free(&a->helpers);
+    issuers_free(&a->issuers);
+    free(a);
+    *agent = NULL;
+}
+
+int agent_run(struct agent *agent)
+{
+    return doors_run(agent->doors);
+}

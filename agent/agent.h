@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The agent behind its doors: takes typed requests, knows who serves them, and tells callers when
+ * cards change. Everything it owns hangs together here; main.c only makes it run. Loop thread only.
+ */
+#pragma once
+
+#include "agent/config.h"
+#include "ipc/loop.h"
+
+struct agent;
+
+struct agent_setup {
+    const struct config *config; /* borrowed for the agent's life, as are the texts */
+    const char *helper_folder;   /* where lanyard-card and lanyard-prompt are */
+    const char *native_path;     /* the Unix door */
+};
+
+/* Opens the doors and starts the helpers. NULL on fault (logged). */
+struct agent *agent_new(struct loop *loop, const struct agent_setup *setup);
+void agent_free(struct agent **agent);
+/* Serves until loop_stop. 0 or -errno. */
+int agent_run(struct agent *agent);

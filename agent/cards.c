@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two sources, one picture. The reader watch publishes snapshots from its own thread; whenever one
+ * arrives, cards whose reader says otherwise are dropped at once, and every module is asked anew
+ * what is in. An answer that was asked for before the latest snapshot is thrown away: it may still
+ * show a card that has left.
+ *
+ * A card keeps its id while its module names it again in the same reader with the same count
+ * of changes (insertions and removals) there. Cards of a module without PC/SC (a software token) have
+ * no reader here and live as long as the module names them.
+ *
+ * Where two modules know the same card, the first in the configuration that can read its
+ * certificates has it.
+ */
+#include "agent/cards.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODULES_MAX = 8, ENTRIES_MAX = MODULES_MAX * CARD_TOKENS_MAX };
+
+struct entry {
+    struct card card;
+    bool in_reader;  /* a PC/SC reader, where so much had happened when the card was read */
+    uint64_t changes;
+};
+
+struct module {
+    struct cards *home;
+    struct card_module *module;
+    bool asked;
+    bool ask_again;
+    uint64_t generation; /* of the snapshot when it was asked */
+};
+
+struct cards {
+    struct loop *loop;
+    const struct config *config;
+    loop_fn *changed;
+    void *context;
+
+    struct reader_watch *watch;
+    struct loop_wakeup *watch_says;
+    struct reader_snapshot readers;
+    uint64_t generation; /* of snapshots; 0: none yet */
+
+    size_t module_count;
+    struct module modules[MODULES_MAX];
+    size_t entry_count;
+    struct entry *entries[ENTRIES_MAX];
+    size_t visible_count;
+    const struct card *visible[ENTRIES_MAX];
+    uint64_t last_id;
+};
+
+static void entry_free(struct entry **e)
+{
+    if (*e) {
+        card_token_deinit(&(*e)->card.token);
+        certificate_set_deinit(&(*e)->card.certificates);
+    }
+    free(*e);
+    *e = NULL;
+}
+
+/* ---- readers ---- */
+
+/* A slot's description is the reader's name, cut to 64 bytes (CK_SLOT_INFO). */
+static const struct reader_info *reader_of(const struct cards *cards, const char *description)
+{
+    size_t len = strlen(description);
+    for (size_t i = 0; i < cards->readers.count && len > 0; i++)
+        if (strncmp(cards->readers.readers[i].name, description, len) == 0)
+            return &cards->readers.readers[i];
+    return NULL;
+}
+
+static bool ignored(const struct config *config, const char *reader)
+{
+    for (size_t i = 0; i < config->ignored_readers.count; i++)
+        if (strcmp(config->ignored_readers.at[i], reader) == 0)
+            return true;
+    return false;
+}
+
+static bool holds_card(const struct reader_info *reader)
+{
+    return reader->state == READER_CARD || reader->state == READER_UNREADABLE;
+}
+
+/* ---- the picture ---- */
+
+static size_t readable(const struct entry *e)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < e->card.certificates.count; i++)
+        count += e->card.certificates.at[i] != NULL;
+    return count;
+}
+
+/* Of the entries for one reader: the first with certificates, else the first. */
+static bool is_visible(const struct cards *cards, const struct entry *e)
+{
+    if (!e->in_reader)
+        return true;
+    for (size_t i = 0; i < cards->entry_count; i++) {
+        const struct entry *other = cards->entries[i];
+        if (!other->in_reader || strcmp(other->card.token.reader, e->card.token.reader) != 0)
+            continue;
+        if (other == e)
+            return true;
+        if (readable(other) > 0 || readable(e) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void look(struct cards *cards)
+{
+    cards->visible_count = 0;
+    for (size_t i = 0; i < cards->entry_count; i++)
+        if (is_visible(cards, cards->entries[i]))
+            cards->visible[cards->visible_count++] = &cards->entries[i]->card;
+}
+
+static void drop(struct cards *cards, size_t i)
+{
+    entry_free(&cards->entries[i]);
+    cards->entry_count--;
+    memmove(&cards->entries[i], &cards->entries[i + 1],
+            (cards->entry_count - i) * sizeof *cards->entries);
+}
+
+/* ---- asking the modules ---- */
+
+static void on_list(void *context, int result, struct card_reply *reply);
+
+static void ask(struct module *m)
+{
+    if (m->asked) {
+        m->ask_again = true;
+        return;
+    }
+    m->ask_again = false;
+    m->generation = m->home->generation;
+    m->asked = card_module_list(m->module, on_list, m) == 0;
+}
+
+static void on_restarted(void *context)
+{
+    ask(context);
+}
+
+/* Moves the token out of the reply into an entry: that of the same card if there was one. NULL: the
+ * card has left meanwhile, is to be ignored, or there is no memory. */
+static struct entry *make_entry(struct module *m, struct card_token *token)
+{
+    struct cards *cards = m->home;
+    const struct reader_info *reader = reader_of(cards, token->reader);
+    if (ignored(cards->config, token->reader) || (reader && !holds_card(reader)))
+        return NULL;
+
+    CLEANUP(entry_free) struct entry *e = calloc(1, sizeof *e);
+    if (!e) {
+        log_fault(ENOMEM, "card");
+        return NULL;
+    }
+    e->in_reader = reader != NULL;
+    e->changes = reader ? reader->changes : 0;
+    e->card.module = m->module;
+    e->card.token = *token;
+    *token = (struct card_token){0};
+    if (certificate_set_parse(&e->card.token, &e->card.certificates) < 0) {
+        log_fault(ENOMEM, "certificates");
+        return NULL;
+    }
+    for (size_t i = 0; i < cards->entry_count && e->card.id == 0; i++) {
+        const struct entry *old = cards->entries[i];
+        /* A module may see a new reader before the watch does; the card in it stays the same. */
+        bool same = old->card.module == m->module && old->card.token.slot == e->card.token.slot &&
+                    strcmp(old->card.token.reader, e->card.token.reader) == 0 &&
+                    (!old->in_reader || (e->in_reader && old->changes == e->changes));
+        const struct certificate *before = old->card.certificates.at[0];
+        const struct certificate *now = e->card.certificates.at[0];
+        if (same && (!before) == (!now) &&
+            (!now || memcmp(before->hash, now->hash, sizeof now->hash) == 0))
+            e->card.id = old->card.id;
+    }
+    if (e->card.id == 0)
+        e->card.id = ++cards->last_id;
+    return STEAL(e);
+}
+
+static void replace_entries(struct module *m, struct card_reply *reply)
+{
+    struct cards *cards = m->home;
+    struct entry *fresh[CARD_TOKENS_MAX];
+    size_t fresh_count = 0;
+    for (size_t i = 0; reply && i < reply->token_count; i++) {
+        struct entry *e = make_entry(m, &reply->tokens[i]);
+        if (e)
+            fresh[fresh_count++] = e;
+    }
+    for (size_t i = cards->entry_count; i-- > 0;)
+        if (cards->entries[i]->card.module == m->module)
+            drop(cards, i);
+    /* Entries stand in the order of the modules. */
+    size_t at = 0;
+    while (at < cards->entry_count) {
+        size_t k = 0;
+        while (cards->modules[k].module != cards->entries[at]->card.module)
+            k++;
+        if (&cards->modules[k] > m)
+            break;
+        at++;
+    }
+    memmove(&cards->entries[at + fresh_count], &cards->entries[at],
+            (cards->entry_count - at) * sizeof *cards->entries);
+    memcpy(&cards->entries[at], fresh, fresh_count * sizeof *fresh);
+    cards->entry_count += fresh_count;
+}
+
+static void on_list(void *context, int result, struct card_reply *reply)
+{
+    struct module *m = context;
+    struct cards *cards = m->home;
+    m->asked = false;
+    bool stale = m->ask_again || m->generation != cards->generation;
+    if (result != OUTCOME_OK)
+        replace_entries(m, NULL); /* a module that failed vouches for nothing */
+    else if (!stale)
+        replace_entries(m, reply);
+    if (stale)
+        ask(m);
+    look(cards);
+    cards->changed(cards->context);
+}
+
+/* ---- what the watch says ---- */
+
+/* On the watch's thread. */
+static void on_watch_thread(void *context)
+{
+    struct cards *cards = context;
+    loop_wake(cards->watch_says);
+}
+
+static void on_watch_says(void *context)
+{
+    struct cards *cards = context;
+    struct reader_snapshot snapshot;
+    reader_watch_snapshot(cards->watch, &snapshot);
+    cards->readers = snapshot;
+    cards->readers.count = 0;
+    for (size_t i = 0; i < snapshot.count; i++)
+        if (!ignored(cards->config, snapshot.readers[i].name))
+            cards->readers.readers[cards->readers.count++] = snapshot.readers[i];
+    cards->generation++;
+
+    for (size_t i = cards->entry_count; i-- > 0;) {
+        const struct entry *e = cards->entries[i];
+        const struct reader_info *reader = reader_of(cards, e->card.token.reader);
+        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes))
+            drop(cards, i);
+    }
+    for (size_t i = 0; i < cards->module_count; i++)
+        ask(&cards->modules[i]);
+    look(cards);
+    cards->changed(cards->context);
+}
+
+/* ---- from outside ---- */
+
+struct cards *cards_new(struct loop *loop, struct helpers *helpers, const struct config *config,
+                        loop_fn *changed, void *context)
+{
+    CLEANUP(cards_free) struct cards *cards = calloc(1, sizeof *cards);
+    if (!cards) {
+        log_fault(ENOMEM, "cards");
+        return NULL;
+    }
+    cards->loop = loop;
+    cards->config = config;
+    cards->changed = changed;
+    cards->context = context;
+    for (size_t i = 0; i < config->modules.count; i++) {
+        if (i == MODULES_MAX) {
+            log_warning("only the first %d card modules are used", MODULES_MAX);
+            break;
+        }
+        struct module *m = &cards->modules[i];
+        m->home = cards;
+        m->module = card_module_new(loop, helpers, config->modules.at[i], on_restarted, m);
+        if (!m->module)
+            return NULL;
+        cards->module_count++;
+    }
+    cards->watch_says = loop_wakeup_new(loop, on_watch_says, cards);
+    if (!cards->watch_says)
+        return NULL;
+    cards->watch = reader_watch_new(on_watch_thread, cards);
+    return cards->watch ? STEAL(cards) : NULL;
+}
+
+void cards_free(struct cards **cards)
+{
+    struct cards *c = *cards;
+    if (!c)
+        return;
+    reader_watch_free(&c->watch);
+    loop_wakeup_free(&c->watch_says);
+    for (size_t i = 0; i < c->module_count; i++)
+        card_module_free(&c->modules[i].module);
+    for (size_t i = 0; i < c->entry_count; i++)
+        entry_free(&c->entries[i]);
+    free(c);
+    *cards = NULL;
+}
+
+size_t cards_reader_count(const struct cards *cards)
+{
+    return cards->readers.count;
+}
+
+const struct reader_info *cards_reader(const struct cards *cards, size_t i)
+{
+    return &cards->readers.readers[i];
+}
+
+bool cards_service_up(const struct cards *cards)
+{
+    return cards->generation == 0 || cards->readers.service_up;
+}
+
+size_t cards_count(const struct cards *cards)
+{
+    return cards->visible_count;
+}
+
+const struct card *cards_at(const struct cards *cards, size_t i)
+{
+    return cards->visible[i];
+}
+
+const struct card *cards_find(const struct cards *cards, uint64_t id)
+{
+    for (size_t i = 0; i < cards->visible_count; i++)
+        if (cards->visible[i]->id == id)
+            return cards->visible[i];
+    return NULL;
+}
+
+bool cards_reading(const struct cards *cards)
+{
+    if (cards->generation == 0)
+        return true;
+    for (size_t i = 0; i < cards->module_count; i++)
+        if (cards->modules[i].asked)
+            return true;
+    return false;
+}
+
+bool cards_reader_occupied(const struct cards *cards, const char *reader)
+{
+    const struct reader_info *state = reader_of(cards, reader);
+    return state && holds_card(state);
+}
+
+void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left)
+{
+    for (size_t i = 0; i < cards->entry_count; i++)
+        if (cards->entries[i]->card.id == id) {
+            cards->entries[i]->card.token.flags = flags;
+            cards->entries[i]->card.token.tries_left = tries_left;
+        }
+}
+
+size_t cards_module_count(const struct cards *cards)
+{
+    return cards->module_count;
+}
+
+struct card_module *cards_module(const struct cards *cards, size_t i)
+{
+    return cards->modules[i].module;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cards that are in now: what PC/SC says about readers and what the modules say about the cards
+ * in them, put together.
+ *
+ * PC/SC tells first that something came or went, and at once; a module tells afterwards what it is.
+ * So a card that was pulled is gone from here before any module has been asked, and a card that was
+ * exchanged is another card (another id) even when it looks the same. Loop thread only; nothing
+ * blocks.
+ */
+#pragma once
+
+#include "agent/card_module.h"
+#include "agent/certificate.h"
+#include "agent/config.h"
+#include "pkcs11/reader_watch.h"
+
+struct cards;
+
+/* One card, from its insertion to its removal. Borrowed from cards until the next change. */
+struct card {
+    uint64_t id; /* never used again, not even for the same card inserted again */
+    struct card_module *module;
+    struct card_token token; /* its certificates are in the set */
+    struct certificate_set certificates;
+};
+
+/* changed: a reader or card came or went, or the modules have answered; called from the loop, never
+ * from within a call of these. config is borrowed for its life. NULL on fault (logged). */
+struct cards *cards_new(struct loop *loop, struct helpers *helpers, const struct config *config,
+                        loop_fn *changed, void *context);
+void cards_free(struct cards **cards);
+
+/* The readers, those that the configuration ignores left out. */
+size_t cards_reader_count(const struct cards *cards);
+const struct reader_info *cards_reader(const struct cards *cards, size_t i);
+/* False once the smartcard service is known to be down. */
+bool cards_service_up(const struct cards *cards);
+
+size_t cards_count(const struct cards *cards);
+const struct card *cards_at(const struct cards *cards, size_t i);
+/* NULL when that card is gone. */
+const struct card *cards_find(const struct cards *cards, uint64_t id);
+/* True while a module is still being asked, so that more cards may turn up. */
+bool cards_reading(const struct cards *cards);
+/* True if some card, read yet or not, is in the reader of that name. */
+bool cards_reader_occupied(const struct cards *cards, const char *reader);
+
+/* What the card said about its PIN after a login: enum card_token_flag, tries left. */
+void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left);
+
+size_t cards_module_count(const struct cards *cards);
+struct card_module *cards_module(const struct cards *cards, size_t i);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanyardd: hardens itself, reads its configuration, wires the parts and runs them until it is told
+ * to stop. Nothing is decided here.
+ */
+#include "agent/agent.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
+#include "ipc/base/log.h"
+#include "ipc/door/method.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 6 }; /* as lanyardd(8) says */
+
+static const char help[] =
+    "Usage: lanyardd [OPTION]...\n"
+    "The Lanyard agent: signs a smartcard's holder in to the sites that ask for it.\n"
+    "\n"
+    "  --config DIR     read lanyard.conf and conf.d in DIR instead of " CONFIG_DEFAULT_DIR "\n"
+    "  --helpers DIR    find lanyard-card and lanyard-prompt in DIR\n"
+    "  --socket PATH    serve native programs at PATH instead of\n"
+    "                   $XDG_RUNTIME_DIR/lanyard/agent\n"
+    "  --ready-fd N     write a line to descriptor N once the doors are open\n"
+    "  --methods        print the methods it serves, and exit\n"
+    "  --help           print this help, and exit\n"
+    "  --version        print the version, and exit\n";
+
+struct arguments {
+    const char *config_dir;
+    const char *helpers;
+    const char *socket;
+    int ready_fd;
+};
+
+static void print_methods(void)
+{
+    for (size_t i = 0; i < door_method_count(); i++)
+        printf("%s %s\n", door_method_name(i), door_method_native_only(i) ? "native" : "both");
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},  {"helpers", required_argument, NULL, 'p'},
+        {"socket", required_argument, NULL, 's'},  {"ready-fd", required_argument, NULL, 'r'},
+        {"methods", no_argument, NULL, 'm'},       {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},       {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        switch (option) {
+        case 'c':
+            arguments->config_dir = optarg;
+            break;
+        case 'p':
+            arguments->helpers = optarg;
+            break;
+        case 's':
+            arguments->socket = optarg;
+            break;
+        case 'r':
+            arguments->ready_fd = atoi(optarg);
+            break;
+        case 'm':
+            print_methods();
+            return EXIT_SUCCESS;
+        case 'h':
+            fputs(help, stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            puts("lanyardd " LANYARD_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "lanyardd: unexpected argument '%s'; see lanyardd --help\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static void say(void *context, const char *problem)
+{
+    (void)context;
+    log_error("%s", problem);
+}
+
+static void on_stop(void *context)
+{
+    loop_stop(context);
+}
+
+static int native_path(const struct arguments *arguments, char *path, size_t size)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    int len;
+    if (arguments->socket)
+        len = snprintf(path, size, "%s", arguments->socket);
+    else if (runtime && runtime[0] == '/')
+        len = snprintf(path, size, "%s/lanyard/agent", runtime);
+    else {
+        log_error("XDG_RUNTIME_DIR is not set: log in through the desktop, or give --socket");
+        return -ENOENT;
+    }
+    return len < (int)size ? 0 : log_fault(ENAMETOOLONG, "socket");
+}
+
+static int serve(const struct arguments *arguments, const struct config *config)
+{
+    char path[PATH_MAX];
+    if (native_path(arguments, path, sizeof path) < 0)
+        return EXIT_FAILURE;
+    CLEANUP(loop_free) struct loop *loop = loop_new();
+    if (!loop || !loop_signal_new(loop, SIGTERM, on_stop, loop) ||
+        !loop_signal_new(loop, SIGINT, on_stop, loop))
+        return EXIT_FAILURE;
+    struct agent_setup setup = {
+        .config = config, .helper_folder = arguments->helpers, .native_path = path};
+    CLEANUP(agent_free) struct agent *agent = agent_new(loop, &setup);
+    if (!agent)
+        return EXIT_FAILURE;
+    log_info("ready, version " LANYARD_VERSION);
+    if (arguments->ready_fd >= 0 && dprintf(arguments->ready_fd, "ready\n") < 0)
+        log_fault(errno, "--ready-fd");
+    return agent_run(agent) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.helpers = LANYARD_LIBEXECDIR, .ready_fd = -1};
+    int status = parse(argc, argv, &arguments);
+    if (status >= 0)
+        return status;
+    log_init("lanyardd", LOG_LEVEL_INFO);
+    if (harden_process() < 0)
+        return EXIT_FAILURE;
+
+    CLEANUP(config_deinit) struct config config;
+    config_init(&config);
+    if (config_load(arguments.config_dir, &config, (struct config_reporter){.fn = say}) < 0)
+        return EXIT_CONFIG;
+    log_init("lanyardd", config.log_level);
+    return serve(&arguments, &config);
+}
