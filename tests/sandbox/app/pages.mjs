@@ -56,7 +56,7 @@ function signedIn(claims) {
   return html`
     <section class="panel">
       <p class="hello">You are signed in as</p>
-      <h1 id="who">${claims.name}</h1>
+      <h1 id="who">${claims.display_name}</h1>
       <dl>${rows.map(([name, id, value]) => html`<dt>${name}</dt><dd id="${id}">${value}</dd>`)}</dl>
       <div class="actions">
         <form method="post" action="/sign-out"><button class="button">Sign out</button></form>

@@ -16,18 +16,26 @@ const ORGANISATIONS = {
   W0006: 'Three Rivers Integrated Care Board',
 };
 
-// Resolves with find(uid) -> person or undefined.
-export async function readAccounts(peopleFile) {
+// Resolves with find(uid) -> person or undefined. A person may have several cards; the first one's
+// roles count. `strangers`: people that the file does not know are let in too, nameless and with
+// one role, for trying a real card.
+export async function readAccounts(peopleFile, { strangers = false } = {}) {
   const people = JSON.parse(await readFile(peopleFile, 'utf8'));
   const roles = JSON.parse(await readFile(new URL('roles.json', import.meta.url), 'utf8'));
-  const accounts = new Map(people.map((person) => [person.uid, {
-    uid: person.uid,
-    givenName: person.given,
-    familyName: person.family,
-    roles: (roles[person.card] ?? roles.alice.slice(0, 1)).map((role, index) =>
-      roleOf(person.uid, role, index)),
-  }]));
-  return { find: (uid) => accounts.get(uid) };
+  const accounts = new Map();
+  for (const person of people) {
+    if (!accounts.has(person.uid)) accounts.set(person.uid, accountOf(person, roles));
+  }
+  const stranger = (uid) => accountOf(
+    { uid, title: '', given_name: 'Unknown', family_name: 'Person', card: 'stranger' }, roles);
+  return { find: (uid) => accounts.get(uid) ?? (strangers ? stranger(uid) : undefined) };
+}
+
+function accountOf({ uid, title, given_name: givenName, family_name: familyName, card }, roles) {
+  const held = roles[card] ?? roles.alice.slice(0, 1);
+  return {
+    uid, title, givenName, familyName, roles: held.map((role, index) => roleOf(uid, role, index)),
+  };
 }
 
 function roleOf(uid, { org, code, group, subgroup, role }, index) {
@@ -45,7 +53,6 @@ function roleOf(uid, { org, code, group, subgroup, role }, index) {
 // The claims of one person with the role chosen at sign-in (undefined for none).
 export function claimsOf(person, roleId, clientId) {
   const organisations = new Map(person.roles.map((role) => [role.orgCode, role]));
-  const name = `${person.familyName} ${person.givenName}`;
   return {
     sub: person.uid,
     azp: clientId,
@@ -56,10 +63,11 @@ export function claimsOf(person, roleId, clientId) {
     uid: person.uid,
     nhsid_useruid: person.uid,
     idassurancelevel: '3',
-    name,
-    display_name: name,
+    name: `${person.familyName} ${person.givenName}`,
+    display_name: `${person.title} ${person.givenName} ${person.familyName}`.trim(),
     given_name: person.givenName,
     family_name: person.familyName,
+    title: person.title,
     initials: person.givenName[0],
     email: `${person.givenName}.${person.familyName}@sandbox.invalid`.toLowerCase(),
     nhsid_user_orgs: [...organisations.values()].map((role) =>

@@ -21,11 +21,12 @@ const FILES = {
   '/lanyard.js': here('../../../ipc/web/lanyard.js'),
 };
 
-// people: path of people.json. trust: from makeTrust(). tls, host: see http.mjs.
+// people: path of people.json; strangers: see accounts.mjs. trust: from makeTrust(). format: of the
+// token, jws or web-eid:1.1. tls, host: see http.mjs. report(line): what an operator would read.
 export async function startOp({
-  people, trust, agentPort, format = 'jws', host, port, tls, report = () => {},
+  people, trust, agentPort, format = 'jws', strangers = false, host, port, tls, report = () => {},
 }) {
-  const accounts = await readAccounts(people);
+  const accounts = await readAccounts(people, { strangers });
   const web = await listen({ host, port, tls });
   const { origin } = web;
 

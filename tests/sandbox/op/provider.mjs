@@ -20,7 +20,8 @@ const SESSION = 36_000; // seconds: CIS2's ten hours
 const CLAIMS = {
   openid: ['sub', 'azp', 'acr', 'amr', 'auth_time', 'sid', 'realm', 'auditTrackingId',
     'id_assurance_level', 'authentication_assurance_level', 'selected_roleid'],
-  profile: ['name', 'display_name', 'given_name', 'family_name', 'initials'],
+  profile: ['name', 'display_name', 'given_name', 'family_name', 'title',
+    'initials'],
   email: ['email'],
   nhsperson: ['uid', 'nhsid_useruid', 'idassurancelevel'],
   associatedorgs: ['nhsid_user_orgs'],

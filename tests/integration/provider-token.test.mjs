@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+//
+// What a provider accepts and refuses, on card-token.mjs, the file that providers copy. One honest
+// token of each kind of key passes; each thing that can be wrong with one has its own reason, and
+// nothing but the expected reason counts.
+
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { makeCardToken, makeWebEidToken, readCard, sessionJwk } from '../sandbox/make-token.mjs';
+import { verifyCardToken } from '../sandbox/op/card-token.mjs';
+import { makeChallenges } from '../sandbox/op/challenges.mjs';
+import { verifyWebEidToken } from '../sandbox/op/web-eid-token.mjs';
+import { makePeople, trustOf } from '../sandbox/people.mjs';
+
+const ORIGIN = 'https://op.sandbox.test';
+const BROWSER = 'a-browser';
+let people;
+let trust;
+let bob;
+let alice;
+
+before(async () => {
+  people = await makePeople();
+  trust = await trustOf(people);
+  bob = await readCard(people, 'bob');
+  alice = await readCard(people, 'alice');
+});
+
+// A provider that has just issued a challenge, its clock in our hands.
+function provider() {
+  const clock = { now: new Date() };
+  const challenges = makeChallenges({ clock: () => clock.now.getTime() });
+  const nonce = challenges.issue(BROWSER);
+  const redeem = (given) => challenges.redeem(given, BROWSER);
+  const verify = (token, more) =>
+    verifyCardToken(token, { origin: ORIGIN, redeem, trust, now: clock.now, ...more });
+  return { clock, challenges, nonce, redeem, verify };
+}
+
+const refusal = (reason) => (error) => {
+  assert.equal(error.reason, reason, error.stack);
+  return true;
+};
+
+async function refuses(reason, card, change = {}) {
+  const { nonce, verify } = provider();
+  const token = await makeCardToken(card, { origin: ORIGIN, nonce, ...change });
+  await assert.rejects(verify(token), refusal(reason));
+}
+
+for (const [name, alg] of [['alice', 'RS256'], ['alice', 'PS256'], ['bob', 'ES256'], ['carol', 'ES384'], ['dave', 'RS256']]) {
+  test(`accepts ${name}'s card with ${alg}`, async () => {
+    const { nonce, verify } = provider();
+    const card = await readCard(people, name);
+    const jwk = sessionJwk();
+    const token = await makeCardToken(card, { origin: ORIGIN, nonce, alg, claims: { cnf: { jwk } } });
+    const { uid, sessionKey } = await verify(token);
+    assert.match(uid, /^5550000001\d\d$/);
+    assert.deepEqual(sessionKey, jwk);
+  });
+}
+
+test('refuses a token for another site', () => refuses('wrong-origin', bob, { claims: { aud: 'https://op.sandbox.test.evil' } }));
+test('refuses a challenge that it never issued', () =>
+  refuses('unknown-challenge', bob, { claims: { nonce: Buffer.alloc(32).toString('base64url') } }));
+
+test('refuses the same token a second time', async () => {
+  const { nonce, verify } = provider();
+  const token = await makeCardToken(bob, { origin: ORIGIN, nonce });
+  await verify(token);
+  await assert.rejects(verify(token), refusal('unknown-challenge'));
+});
+
+test('refuses a challenge of another browser', async () => {
+  const { challenges, verify } = provider();
+  const nonce = challenges.issue('another-browser');
+  await assert.rejects(verify(await makeCardToken(bob, { origin: ORIGIN, nonce })), refusal('unknown-challenge'));
+});
+
+test('refuses a challenge older than two minutes', async () => {
+  const { clock, nonce, verify } = provider();
+  clock.now = new Date(clock.now.getTime() + 121_000);
+  const token = await makeCardToken(bob, { origin: ORIGIN, nonce, at: clock.now });
+  await assert.rejects(verify(token), refusal('stale-challenge'));
+});
+
+test('refuses a token that is too old, whatever it says of its end', () => {
+  const at = new Date(Date.now() - 200_000);
+  return refuses('token-expired', bob, { at, claims: { exp: Math.floor(Date.now() / 1000) + 3600 } });
+});
+
+test('refuses a token from the future', () =>
+  refuses('token-from-the-future', bob, { at: new Date(Date.now() + 3_600_000) }));
+
+test('refuses an altered payload', async () => {
+  const { nonce, verify } = provider();
+  const [header, payload, signature] = (await makeCardToken(bob, { origin: ORIGIN, nonce })).split('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url'));
+  const altered = Buffer.from(JSON.stringify({ ...claims, cnf: { jwk: sessionJwk() } })).toString('base64url');
+  await assert.rejects(verify([header, altered, signature].join('.')), refusal('bad-signature'));
+});
+
+test('refuses a signature by another card\'s key', async () => {
+  const { key } = await readCard(people, 'alice-again');
+  await refuses('bad-signature', bob, { key });
+});
+
+test('refuses an algorithm that the certificate\'s key does not make', async () => {
+  await refuses('wrong-algorithm', bob, { alg: 'RS256', key: alice.key });
+  await refuses('wrong-algorithm', alice, { alg: 'RS512' });
+});
+
+test('refuses another type, so that no other signed object passes for a sign-in', async () => {
+  await refuses('wrong-type', bob, { header: { typ: 'lanyard-session+jwt' } });
+  await refuses('wrong-type', bob, { header: { typ: undefined } });
+});
+
+test('refuses a session key that is none', async () => {
+  await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: sessionJwk('P-384') } } });
+  await refuses('wrong-session-key', bob, { claims: { cnf: {} } });
+  await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: { ...sessionJwk(), d: 'x' } } } });
+  await refuses('malformed', bob, { claims: { cnf: undefined } });
+});
+
+for (const [name, reason] of [
+  ['erin', 'certificate-revoked'], ['frank', 'certificate-expired'],
+  ['judy', 'certificate-not-yet-valid'], ['grace', 'unknown-authority'],
+]) {
+  test(`refuses ${name}'s card: ${reason}`, async () => refuses(reason, await readCard(people, name)));
+}
+
+test('refuses the key for prescriptions: it is not for signing in', async () =>
+  refuses('key-not-for-signing', await readCard(people, 'bob', '9c')));
+
+test('refuses when it cannot know whether the card was revoked', async () => {
+  const { nonce, verify } = provider();
+  const token = await makeCardToken(bob, { origin: ORIGIN, nonce });
+  await assert.rejects(verify(token, { trust: { ...trust, lists: [] } }), refusal('revocation-unknown'));
+});
+
+test('refuses when the revocation list is older than it may be', async () => {
+  const { clock, challenges, verify } = provider();
+  clock.now = new Date(clock.now.getTime() + 60 * 86_400_000);
+  const nonce = challenges.issue(BROWSER);
+  const token = await makeCardToken(bob, { origin: ORIGIN, nonce, at: clock.now });
+  await assert.rejects(verify(token), refusal('revocation-unknown'));
+});
+
+test('trusts no authority that came with the token', async () => {
+  const grace = await readCard(people, 'grace');
+  await refuses('unknown-authority', grace, { x5c: [grace.certificate, bob.certificate, alice.certificate] });
+});
+
+test('refuses what is no token at all', async () => {
+  const { verify } = provider();
+  for (const nonsense of ['', 'x', 'a.b.c', '..', 'eyJhbGciOiJub25lIn0..']) {
+    await assert.rejects(verify(nonsense), refusal('malformed'));
+  }
+  await refuses('malformed', bob, { x5c: [] });
+});
+
+for (const name of ['alice', 'bob']) {
+  test(`accepts ${name}'s card in the Web eID format`, async () => {
+    const { nonce, redeem } = provider();
+    const token = makeWebEidToken(await readCard(people, name), { origin: ORIGIN, nonce });
+    const { uid } = verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem, trust });
+    assert.match(uid, /^5550000001\d\d$/);
+  });
+}
+
+test('refuses Web eID tokens of another site, format, algorithm, person or challenge', async () => {
+  const erin = await readCard(people, 'erin');
+  const cases = [
+    ['bad-signature', bob, { origin: 'https://elsewhere.test' }],
+    ['wrong-type', bob, { format: 'web-eid:1.0' }],
+    ['wrong-algorithm', bob, { algorithm: 'RS256' }],
+    ['wrong-algorithm', bob, { algorithm: 'toString' }],
+    ['bad-signature', bob, { unverifiedCertificate: (await readCard(people, 'alice-again')).certificate.raw.toString('base64') }],
+    ['malformed', bob, { unverifiedCertificate: 'AAAA' }],
+    ['certificate-revoked', erin, {}],
+  ];
+  for (const [reason, card, change] of cases) {
+    const { nonce, redeem } = provider();
+    const token = makeWebEidToken(card, { origin: ORIGIN, nonce, ...change });
+    assert.throws(() => verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem, trust }), refusal(reason));
+  }
+});

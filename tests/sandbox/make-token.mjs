@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Tokens as the agent makes them, from a card folder's key files: for the tests of what a provider
+// accepts and refuses, which need tokens that no honest agent would make.
+
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign, X509Certificate, createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+
+// The authentication key and certificate of a card.
+export async function readCard(people, name, slot = '9a') {
+  const read = (kind) => readFile(join(people.cards, name, `${slot}.${kind}.pem`));
+  return {
+    key: createPrivateKey(await read('key')),
+    certificate: new X509Certificate(await read('cert')),
+  };
+}
+
+export function sessionJwk(namedCurve = 'P-256') {
+  return generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' });
+}
+
+// An honest card token, except for what is given: header and claims replace single members
+// (undefined removes one), key signs in place of the card's own, x5c is what the token carries.
+export function makeCardToken(card, { origin, nonce, alg, key, x5c, header, claims, at = new Date() }) {
+  const seconds = Math.floor(at.getTime() / 1000);
+  const algorithm = alg ?? (card.key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256');
+  return new SignJWT({
+    aud: origin, nonce, iat: seconds, exp: seconds + 120, jti: randomUUID(),
+    cnf: { jwk: sessionJwk() }, ...claims,
+  }).setProtectedHeader({
+    typ: 'lanyard-card+jwt',
+    alg: algorithm,
+    x5c: (x5c ?? [card.certificate]).map((each) => each.raw.toString('base64')),
+    ...header,
+  }).sign(key ?? card.key);
+}
+
+// A Web eID token; ES256 for a P-256 key, RS256 for an RSA key.
+export function makeWebEidToken(card, { origin, nonce, ...replaced }) {
+  const digest = (text) => createHash('sha256').update(text).digest();
+  const signed = Buffer.concat([digest(origin), digest(nonce)]);
+  const key = { key: card.key, dsaEncoding: 'ieee-p1363' };
+  return {
+    format: 'web-eid:1.1',
+    unverifiedCertificate: card.certificate.raw.toString('base64'),
+    algorithm: card.key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',
+    signature: sign('sha256', signed, key).toString('base64'),
+    ...replaced,
+  };
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+//
+// The person at the PIN prompt, played by a test. `program` is what the agent's configuration names
+// as its pinentry; each question it puts arrives here as a dialogue, with the texts that a person
+// would have seen, and waits until the test answers, cancels, or the agent takes it away.
+//
+//   const pinentry = await startPinentry(directory);
+//   const dialogue = await pinentry.next();
+//   assert.match(dialogue.texts.description, /https:/);
+//   dialogue.answer('123456');       // or .confirm(), .cancel(), or let it wait
+//   await dialogue.gone;             // the agent has closed it
+//
+// The protocol is Assuan as pinentry speaks it (pinentry's manual, "Protocol").
+
+import { chmod, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const PIPE = fileURLToPath(new URL('pinentry-pipe.mjs', import.meta.url));
+const CANCELLED = 'ERR 83886179 Operation cancelled <Pinentry>';
+const TEXTS = {
+  SETTITLE: 'title', SETDESC: 'description', SETPROMPT: 'prompt', SETERROR: 'error',
+  SETOK: 'ok', SETNOTOK: 'notOk', SETCANCEL: 'cancel', SETTIMEOUT: 'timeout',
+};
+const QUESTIONS = { GETPIN: 'pin', CONFIRM: 'confirm', MESSAGE: 'message' };
+
+export async function startPinentry(directory) {
+  const socket = join(directory, 'pinentry.sock');
+  const program = join(directory, 'pinentry');
+  await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${PIPE}' '${socket}'\n`);
+  await chmod(program, 0o700);
+
+  const dialogues = []; // every question so far
+  const unseen = []; // those that no next() has taken
+  const takers = []; // next() calls that wait for one
+  const connections = new Set();
+  let automatic = null;
+
+  function ask(dialogue) {
+    dialogues.push(dialogue);
+    if (automatic) automatic(dialogue);
+    else if (takers.length > 0) takers.shift()(dialogue);
+    else unseen.push(dialogue);
+  }
+
+  const server = createServer((connection) => {
+    connections.add(connection);
+    connection.on('close', () => connections.delete(connection));
+    connection.on('error', () => {});
+    converse(connection, ask);
+  });
+  await new Promise((resolve, reject) => server.once('error', reject).listen(socket, resolve));
+
+  return {
+    program,
+    dialogues,
+    // The next question, now or when it comes.
+    next: () => unseen.length > 0 ? Promise.resolve(unseen.shift())
+      : new Promise((resolve) => takers.push(resolve)),
+    // From now on `how(dialogue)` deals with every question; null ends that.
+    always(how) {
+      automatic = how;
+      if (how) unseen.splice(0).forEach(how);
+    },
+    close() {
+      for (const connection of connections) connection.destroy();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+// One run of the program: texts are set, a question is put, perhaps again with another text.
+function converse(connection, ask) {
+  const texts = {};
+  const gone = new Promise((resolve) => connection.once('close', resolve));
+  const say = (...lines) => connection.write(lines.map((line) => `${line}\n`).join(''));
+  say('OK Pleased to meet you');
+  createInterface({ input: connection }).on('line', (line) => {
+    const [command, ...rest] = line.split(' ');
+    const argument = unescape(rest.join(' '));
+    if (command in QUESTIONS) {
+      ask(question(QUESTIONS[command], { ...texts }, argument, say, gone));
+      delete texts.error; // pinentry forgets it once shown
+      return;
+    }
+    if (command in TEXTS) texts[TEXTS[command]] = argument;
+    if (command === 'RESET') for (const name of Object.keys(texts)) delete texts[name];
+    if (command === 'GETINFO') say(`D ${argument === 'pid' ? process.pid : 'sandbox'}`);
+    say('OK');
+    if (command === 'BYE') connection.end();
+  });
+}
+
+function question(kind, texts, argument, say, gone) {
+  return {
+    kind,
+    texts,
+    argument,
+    gone,
+    answer: (pin) => say(`D ${escape(pin)}`, 'OK'),
+    confirm: () => say('OK'),
+    cancel: () => say(CANCELLED),
+    say, // anything else, for instance an error of the program's own
+  };
+}
+
+const escape = (text) => text.replace(/[%\r\n]/g, (c) =>
+  `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+
+function unescape(text) {
+  const bytes = Buffer.from(text, 'utf8').toString('latin1')
+    .replace(/%([0-9A-Fa-f]{2})/g, (all, hex) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

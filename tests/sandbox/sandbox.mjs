@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+//
+// All of it on one computer and in one private directory: certificate authority, cards, reader,
+// reader service, agent, PIN prompt, provider, sample application. For the tests, the demonstration
+// and people who build applications.
+//
+//   const sandbox = await startSandbox({ card: 'alice' });
+//   ... open sandbox.url in a browser, answer sandbox.pinentry ...
+//   await sandbox.close();
+//
+// Nothing listens beyond loopback, every port is the kernel's choice, every program is ended by its
+// own process id, and the directory goes with them: at close(), when starting fails, and when this
+// process ends in any other way.
+
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startApp } from './app/app.mjs';
+import { built } from './build.mjs';
+import { startOp } from './op/op.mjs';
+import { makePeople, trustOf } from './people.mjs';
+import { startPinentry } from './pinentry.mjs';
+import { start } from './processes.mjs';
+import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
+
+const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+// card       whose card is in the first reader at the start; null: none
+// readers    their names; one that begins with "pinpad" has a PIN pad. []: no virtual ones, so that
+//            the machine's own reader service and cards are used
+// agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
+// settings   further lines for lanyard.conf, or (paths) => lines
+// pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
+// site       a made-up name: the provider is served under it with TLS on 127.0.0.2
+// trust      { anchors, lists } in PEM or DER, besides the sandbox's own; strangers: see accounts.mjs
+// directory  where, instead of a directory in the temporary one; it must not exist yet
+// report     called with each line an operator would read
+export async function startSandbox({
+  card = 'alice', readers = ['reader-0'], agent = true, settings = '', pinentry, site,
+  format, trust, strangers, directory, report = () => {},
+} = {}) {
+  const undo = []; // what close() does, last first
+  const sandbox = { readers };
+
+  let closing = null;
+  sandbox.close = () => (closing ??= (async () => {
+    while (undo.length > 0) await undo.pop()();
+  })());
+
+  try {
+    await makeDirectory(sandbox, directory, undo);
+    sandbox.people = await makePeople();
+    if (readers.length > 0) await startReaders(sandbox, { readers, card }, undo);
+    await startPrompt(sandbox, pinentry, undo);
+    await startBroker(sandbox, undo);
+    await startWeb(sandbox, { site, format, trust, strangers, report }, undo);
+    await writeSettings(sandbox, { settings, trust });
+    manageAgent(sandbox, undo);
+    if (agent) await sandbox.startAgent();
+    return sandbox;
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+}
+
+async function makeDirectory(sandbox, directory, undo) {
+  if (directory) await mkdir(directory, { mode: 0o700 });
+  sandbox.directory = directory ?? await mkdtemp(join(tmpdir(), 'lanyard-'));
+  const remove = () => rmSync(sandbox.directory, { recursive: true, force: true });
+  process.once('exit', remove);
+  undo.push(() => {
+    process.removeListener('exit', remove);
+    remove();
+  });
+  sandbox.runtime = join(sandbox.directory, 'run');
+  sandbox.config = join(sandbox.directory, 'etc');
+  await mkdir(sandbox.runtime, { mode: 0o700 });
+  await mkdir(sandbox.config, { mode: 0o700 });
+  sandbox.environment = {
+    LANYARD_SANDBOX: sandbox.directory,
+    XDG_RUNTIME_DIR: sandbox.runtime,
+  };
+}
+
+async function startReaders(sandbox, { readers, card }, undo) {
+  const { directory } = sandbox;
+  const cards = await start(await built('lanyard-virtual-card'),
+    [directory, sandbox.people.cards, ...readers], { ready: /^ready$/m });
+  undo.push(() => cards.stop());
+  sandbox.ctl = (...words) => tell(join(directory, 'control'), words.join(' '));
+  if (card) await sandbox.ctl('insert', readers[0], card);
+  const service = await start(beside('start-pcscd'), [directory, await built('libvirtual-reader.so')],
+    { ready: /Listening on/ });
+  undo.push(() => service.stop());
+  sandbox.readerService = service;
+  sandbox.environment.PCSCLITE_CSOCK_NAME = join(directory, 'pcscd.sock');
+}
+
+// One line to the virtual cards, one line back; `ctl` says the same from a shell.
+function tell(path, line) {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text) => { answer += text; });
+    socket.on('connect', () => socket.write(`${line}\n`));
+    socket.on('data', () => answer.endsWith('\n') && socket.end());
+    socket.on('error', reject);
+    socket.on('close', () => answer.startsWith('ok') ? resolve(answer.slice(2).trim())
+      : reject(new Error(`ctl ${line}: ${answer.trim()}`)));
+  });
+}
+
+async function startPrompt(sandbox, program, undo) {
+  if (program) {
+    sandbox.promptProgram = program;
+    return;
+  }
+  sandbox.pinentry = await startPinentry(sandbox.directory);
+  sandbox.promptProgram = sandbox.pinentry.program;
+  undo.push(() => sandbox.pinentry.close());
+}
+
+async function startBroker(sandbox, undo) {
+  sandbox.brokerSocket = join(sandbox.directory, 'portd');
+  const broker = await start(await built('lanyard-portd'),
+    ['--listen', '127.0.0.1:0', '--socket', sandbox.brokerSocket], { ready: /127\.0\.0\.1:([1-9]\d*)/ });
+  undo.push(() => broker.stop());
+  sandbox.broker = broker;
+  sandbox.agentPort = Number(broker.match[1]);
+}
+
+async function startWeb(sandbox, { site, format, trust, strangers, report }, undo) {
+  const { people, directory } = sandbox;
+  const tls = site && await makeCertificate({ name: site, ca: people.ca, directory });
+  sandbox.op = await startOp({
+    people: people.file,
+    trust: await trustOf(people, trust),
+    agentPort: sandbox.agentPort,
+    format,
+    strangers,
+    report,
+    tls,
+    host: site && SITE_ADDRESS,
+  });
+  undo.push(() => sandbox.op.close());
+  sandbox.app = await startApp({ report });
+  undo.push(() => sandbox.app.close());
+  sandbox.op.register(sandbox.app.registration);
+  const authority = site && await readFile(join(people.ca, 'root.cert.pem'));
+  await sandbox.app.connect(sandbox.op.issuer, { fetch: site && makeFetch({ name: site, authority }) });
+  sandbox.url = sandbox.app.origin;
+}
+
+async function writeSettings(sandbox, { settings, trust }) {
+  const { directory, op, people, config } = sandbox;
+  const issuers = join(config, 'issuers.pem');
+  const authorities = [await readFile(join(people.ca, 'chain.pem')), ...trust?.anchors ?? []];
+  await writeFile(issuers, Buffer.concat(authorities), { mode: 0o600 });
+  const more = typeof settings === 'function' ? settings(sandbox) : settings;
+  await writeFile(join(config, 'lanyard.conf'), `# The agent of the sandbox in ${directory}.
+[door]
+broker-socket = ${sandbox.brokerSocket}
+
+[cards]
+issuers = ${issuers}
+
+[prompt]
+program = ${sandbox.promptProgram}
+
+[provider sandbox]
+origin = ${op.origin}
+
+${more}
+`, { mode: 0o600 });
+}
+
+function manageAgent(sandbox, undo) {
+  let agent = null;
+  sandbox.startAgent = async () => {
+    agent = await start(await built('lanyardd'), ['--config', sandbox.config],
+      { env: sandbox.environment, ready: /ready/i });
+    sandbox.agent = agent;
+    return agent;
+  };
+  sandbox.stopAgent = () => agent?.stop();
+  undo.push(() => sandbox.stopAgent());
+}
