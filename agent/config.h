@@ -65,6 +65,10 @@ struct config_reporter {
     void *context;
 };
 
+/* Formats a problem and reports it. */
+__attribute__((format(printf, 2, 3))) void config_say(struct config_reporter report,
+                                                      const char *format, ...);
+
 /* Empties *config: nothing set, nothing owned. */
 void config_init(struct config *config);
 /* Releases; takes what config_init or any failure left. */
