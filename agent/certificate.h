@@ -19,9 +19,9 @@
 
 enum {
     CERTIFICATE_HASH_BYTES = 32,
-    CERTIFICATE_TIME_MAX = 20, /* "2026-11-22T15:14:37Z" */
-    CERTIFICATE_KEY_MAX = 15,  /* "RSA-2048" */
-    CERTIFICATE_UID_MAX = 12,  /* an NHS user's identifier: twelve digits */
+    CERTIFICATE_TIME_MAX = 20,       /* "2026-11-22T15:14:37Z" */
+    CERTIFICATE_KEY_MAX = 15,        /* "RSA-2048" */
+    CERTIFICATE_UID_MAX = 12,        /* an NHS user's identifier: twelve digits */
     CERTIFICATE_RSA_BITS_MIN = 2048, /* NIST SP 800-131A: less is not acceptable */
 };
 
@@ -40,16 +40,17 @@ const char *certificate_use_name(enum certificate_use use);
  * characters ('?' in their place), ready to be shown. */
 struct certificate {
     enum certificate_use use;
-    char *subject, *issuer;            /* RFC 4514 */
-    char *name;                        /* whom to greet: given name and surname, else CN, else the
-                                          subject */
-    char uid[CERTIFICATE_UID_MAX + 1]; /* the CN of an NHS subject (O=nhs, twelve digits); else "" */
+    char *subject, *issuer; /* RFC 4514 */
+    char *name;             /* whom to greet: given name and surname, else CN, else the
+                               subject */
+    char
+        uid[CERTIFICATE_UID_MAX + 1]; /* the CN of an NHS subject (O=nhs, twelve digits); else "" */
     time_t not_before, not_after;
     char not_before_text[CERTIFICATE_TIME_MAX + 1]; /* RFC 3339, UTC */
     char not_after_text[CERTIFICATE_TIME_MAX + 1];
-    char key[CERTIFICATE_KEY_MAX + 1]; /* "RSA-2048", "P-256", "P-384"; "other" */
-    unsigned algorithms;               /* set of enum card_algorithm that such a key can make; 0:
-                                          none, or too weak */
+    char key[CERTIFICATE_KEY_MAX + 1];    /* "RSA-2048", "P-256", "P-384"; "other" */
+    unsigned algorithms;                  /* set of enum card_algorithm that such a key can make; 0:
+                                             none, or too weak */
     uint8_t hash[CERTIFICATE_HASH_BYTES]; /* SHA-256 of the DER */
     struct bytes der;
     void *x509; /* private to certificate.c */
@@ -73,8 +74,8 @@ bool certificate_verify(const struct certificate *certificate, enum card_algorit
 /* Parsed once, when the card comes in; index i is that of the card's own list. Owned. */
 struct certificate_set {
     size_t count;
-    struct certificate *at[CARD_CERTIFICATES_MAX];      /* NULL: could not be parsed */
-    uint8_t key_algorithms[CARD_CERTIFICATES_MAX];      /* what the card says its key can make */
+    struct certificate *at[CARD_CERTIFICATES_MAX]; /* NULL: could not be parsed */
+    uint8_t key_algorithms[CARD_CERTIFICATES_MAX]; /* what the card says its key can make */
 };
 
 /* Replaces *set (initialised, zero). What cannot be parsed is NULL in its place. 0 or -ENOMEM. */
@@ -94,9 +95,9 @@ void issuers_free(struct issuers **issuers);
 /* ---- the choice ---- */
 
 struct certificate_choice {
-    int result;        /* OUTCOME_OK, or why there is none: the problem of the one that came nearest,
-                          in the order of the list below */
-    size_t index;      /* of the chosen one, when OK */
+    int result;   /* OUTCOME_OK, or why there is none: the problem of the one that came nearest,
+                     in the order of the list below */
+    size_t index; /* of the chosen one, when OK */
     uint8_t algorithm; /* enum card_algorithm: the first accepted one that its key can make */
     /* For every certificate what keeps it from signing in: 0, or, first that applies,
      * NO_CERTIFICATE (not for authentication, or cannot be parsed), KEY_UNSUITABLE (no private key
