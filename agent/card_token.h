@@ -4,8 +4,8 @@
  * signature that only the card can make.
  *
  * First a draft, with the digest for the card; then, with the card's signature, the answer for the
- * door. Nothing here knows a card, a helper or a socket. (struct card_token of ipc/card_message.h is
- * PKCS#11's token, the card itself; hence "draft" and "token answer" here.) Any thread, one at a
+ * door. Nothing here knows a card, a helper or a socket. (struct card_token of ipc/card_message.h
+ * is PKCS#11's token, the card itself; hence "draft" and "token answer" here.) Any thread, one at a
  * time; nothing blocks. Functions return 0 or a fault, logged.
  */
 #pragma once

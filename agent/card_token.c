@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two JSON texts of fixed shape, joined by a dot and signed by a card. They are written here rather
+ * than by a JSON library so that the bytes that are signed are the bytes that are seen: every value
+ * goes through json_append_string, base64url or %lld, and nothing else is variable.
+ *
+ * A Web eID signature covers hash(origin) followed by hash(challenge), both hashed again as part of
+ * the signature; hashing first keeps the two apart whatever their lengths. The challenge goes in
+ * as the text that the page gave.
+ */
+#include "agent/card_token.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    JTI_BYTES = 16,    /* 128 random bits */
+    NUMBER_BYTES = 24, /* a 64-bit integer as text */
+    HASH_BYTES_MAX = CARD_DIGEST_BYTES_MAX,
+};
+
+/* ---- JSON ---- */
+
+/* The length of what must be escaped at s, which ends at end; 0: nothing. */
+static size_t to_escape(const unsigned char *s, const unsigned char *end)
+{
+    if (*s < 0x20 || *s == '"' || *s == '\\' || *s == 0x7f)
+        return 1;
+    bool separator = end - s >= 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] & 0xfe) == 0xa8;
+    return separator ? 3 : 0;
+}
+
+void json_append_string(struct bytes *out, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    const unsigned char *end = s + strlen(text);
+    bytes_append_text(out, "\"");
+    while (s < end) {
+        size_t len = to_escape(s, end);
+        if (len == 0) {
+            bytes_append(out, s++, 1);
+            continue;
+        }
+        unsigned code = len == 3 ? 0x2000U | (s[2] & 0x3fU) : *s;
+        char escaped[sizeof "\\u0000"];
+        snprintf(escaped, sizeof escaped, "\\u%04x", code);
+        bytes_append_text(out, escaped);
+        s += len;
+    }
+    bytes_append_text(out, "\"");
+}
+
+/* Appends ,"name": or, for the first member, {"name": */
+static void member(struct bytes *out, const char *name)
+{
+    bytes_append_text(out, out->len == 0 ? "{" : ",");
+    json_append_string(out, name);
+    bytes_append_text(out, ":");
+}
+
+static void string_member(struct bytes *out, const char *name, const char *value)
+{
+    member(out, name);
+    json_append_string(out, value);
+}
+
+static void number_member(struct bytes *out, const char *name, int64_t value)
+{
+    char number[NUMBER_BYTES];
+    snprintf(number, sizeof number, "%" PRId64, value);
+    member(out, name);
+    bytes_append_text(out, number);
+}
+
+/* ---- hashes ---- */
+
+static int hash(enum card_algorithm algorithm, const void *data, size_t len,
+                uint8_t digest[HASH_BYTES_MAX])
+{
+    const EVP_MD *md = algorithm == CARD_ES384 ? EVP_sha384() : EVP_sha256();
+    return EVP_Digest(data, len, digest, NULL, md, NULL) == 1 ? 0 : log_fault(EIO, "hash");
+}
+
+static int set_digest(struct token_draft *draft, const void *data, size_t len)
+{
+    draft->digest_len = (uint8_t)card_algorithm_digest_bytes(draft->algorithm);
+    return hash(draft->algorithm, data, len, draft->digest);
+}
+
+/* ---- the JWS ---- */
+
+static void append_header(struct bytes *out, const struct token_request *request)
+{
+    size_t order[CARD_CERTIFICATES_MAX];
+    size_t len = certificate_set_chain(request->certificates, request->index, order);
+    string_member(out, "typ", "lanyard-card+jwt");
+    string_member(out, "alg", card_algorithm_name(request->algorithm));
+    member(out, "x5c");
+    for (size_t i = 0; i < len; i++) {
+        const struct bytes *der = &request->certificates->at[order[i]]->der;
+        bytes_append_text(out, i == 0 ? "[\"" : ",\"");
+        base64_append(out, der->data, der->len);
+        bytes_append_text(out, "\"");
+    }
+    bytes_append_text(out, "]}");
+}
+
+/* 0 or a fault: no randomness. */
+static int append_payload(struct bytes *out, const struct token_request *request)
+{
+    uint8_t random[JTI_BYTES];
+    if (RAND_bytes(random, sizeof random) != 1)
+        return log_fault(EIO, "jti");
+    CLEANUP(bytes_deinit) struct bytes jti = {0};
+    base64url_append(&jti, random, sizeof random);
+    bytes_append(&jti, "", 1);
+    if (jti.failed)
+        return log_fault(ENOMEM, "jti");
+
+    string_member(out, "aud", request->origin);
+    string_member(out, "nonce", request->challenge);
+    number_member(out, "iat", request->now);
+    number_member(out, "exp", (int64_t)request->now + TOKEN_LIFETIME_SECONDS);
+    string_member(out, "jti", (const char *)jti.data);
+    member(out, "cnf");
+    bytes_append_text(out, "{\"jwk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":");
+    json_append_string(out, session_key_x(request->key));
+    bytes_append_text(out, ",\"y\":");
+    json_append_string(out, session_key_y(request->key));
+    bytes_append_text(out, "}}}");
+    return 0;
+}
+
+static int draft_jws(const struct token_request *request, struct token_draft *draft)
+{
+    CLEANUP(bytes_deinit) struct bytes header = {0}, payload = {0};
+    append_header(&header, request);
+    int r = append_payload(&payload, request);
+    if (r < 0)
+        return r;
+    struct bytes *input = &draft->signing_input;
+    base64url_append(input, header.data, header.len);
+    bytes_append_text(input, ".");
+    base64url_append(input, payload.data, payload.len);
+    if (header.failed || payload.failed || input->failed)
+        return log_fault(ENOMEM, "card token");
+    return set_digest(draft, input->data, input->len);
+}
+
+/* ---- Web eID ---- */
+
+static int draft_web_eid(const struct token_request *request, struct token_draft *draft)
+{
+    uint8_t both[2 * HASH_BYTES_MAX];
+    size_t len = card_algorithm_digest_bytes(request->algorithm);
+    int r = hash(request->algorithm, request->origin, strlen(request->origin), both);
+    if (r == 0)
+        r = hash(request->algorithm, request->challenge, strlen(request->challenge), both + len);
+    if (r < 0)
+        return r;
+    const struct bytes *der = &request->certificates->at[request->index]->der;
+    base64_append(&draft->certificate, der->data, der->len);
+    bytes_append(&draft->certificate, "", 1);
+    if (draft->certificate.failed)
+        return log_fault(ENOMEM, "Web eID token");
+    return set_digest(draft, both, 2 * len);
+}
+
+/* ---- from draft to answer ---- */
+
+int token_draft_make(const struct token_request *request, struct token_draft *draft)
+{
+    token_draft_deinit(draft);
+    draft->format = request->format;
+    draft->algorithm = request->algorithm;
+    int r =
+        request->format == TOKEN_JWS ? draft_jws(request, draft) : draft_web_eid(request, draft);
+    if (r < 0)
+        token_draft_deinit(draft);
+    return r;
+}
+
+void token_draft_deinit(struct token_draft *draft)
+{
+    bytes_deinit(&draft->signing_input);
+    bytes_deinit(&draft->certificate);
+    *draft = (struct token_draft){0};
+}
+
+int token_draft_finish(const struct token_draft *draft, const uint8_t *signature,
+                       size_t signature_len, struct token_answer *answer)
+{
+    token_answer_deinit(answer);
+    if (draft->format == TOKEN_JWS) {
+        bytes_append(&answer->jws, draft->signing_input.data, draft->signing_input.len);
+        bytes_append_text(&answer->jws, ".");
+        base64url_append(&answer->jws, signature, signature_len);
+        bytes_append(&answer->jws, "", 1);
+        answer->result.jws = (const char *)answer->jws.data;
+    } else {
+        bytes_append(&answer->certificate, draft->certificate.data, draft->certificate.len);
+        base64_append(&answer->signature, signature, signature_len);
+        bytes_append(&answer->signature, "", 1);
+        answer->web_eid = (struct web_eid_token){
+            .certificate = (const char *)answer->certificate.data,
+            .algorithm = card_algorithm_name(draft->algorithm),
+            .signature = (const char *)answer->signature.data,
+        };
+        answer->result.web_eid = &answer->web_eid;
+    }
+    if (answer->jws.failed || answer->certificate.failed || answer->signature.failed) {
+        token_answer_deinit(answer);
+        return log_fault(ENOMEM, "card token");
+    }
+    return 0;
+}
+
+void token_answer_deinit(struct token_answer *answer)
+{
+    bytes_deinit(&answer->jws);
+    bytes_deinit(&answer->certificate);
+    bytes_deinit(&answer->signature);
+    *answer = (struct token_answer){0};
+}
