@@ -38,7 +38,7 @@ void audit_write(const struct audit_entry *entry);
 /* ---- what audit_write sends, for tests ---- */
 
 enum {
-    AUDIT_FIELDS_MAX = 10,
+    AUDIT_FIELDS_MAX = 11,
     AUDIT_FIELD_BYTES_MAX = 512, /* the longest is an origin or a reader's name */
 };
 
