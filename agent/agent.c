@@ -26,6 +26,7 @@ struct agent {
     struct helpers *helpers;
     struct cards *cards;
     struct sign_ins *sign_ins;
+    struct service service; /* the doors borrow it */
     struct doors *doors;
 };
 
@@ -139,14 +140,14 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .broker_path = agent->config->broker_socket,
         .origins = agent->config->origins.at,
     };
-    struct service service = {
+    agent->service = (struct service){
         .context = agent,
         .sign_in = serve_sign_in,
         .card_list = serve_card_list,
         .status = serve_status,
         .cancel = serve_cancel,
     };
-    agent->doors = doors_open(loop, &doors, &service);
+    agent->doors = doors_open(loop, &doors, &agent->service);
     return agent->doors ? STEAL(agent) : NULL;
 }
 

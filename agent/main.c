@@ -7,7 +7,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
-#include "ipc/door/method.h"
+#include "ipc/door/door.h"
 
 #include <errno.h>
 #include <getopt.h>
