@@ -42,8 +42,8 @@ for (const file of files(root, isC)) {
     const place = `${file}:${index + 1}`;
     if (quoted) {
       const who = longest(ours, file);
-      // The sandbox's programs stand apart from the product and name what lies beside them.
-      const beside = file.startsWith('tests/sandbox/') && !quoted.includes('/');
+      // Only tests, and the sandbox's programs, may name what lies beside them by itself.
+      const beside = file.startsWith('tests/') && !quoted.includes('/');
       const own = beside ? join(dirname(file), quoted) : quoted;
       if (!existsSync(join(root, own))) wrong.add(place, `"${own}" is no path from the root`);
       else if (!who) wrong.add(place, 'no row of the table says what this file may include');
