@@ -28,8 +28,8 @@ void bench_deinit(struct bench *bench);
 /* Makes a reader whose socket is `path`. */
 bool bench_add_reader(struct bench *bench, const char *name, const char *path);
 
-/* Both borrowed from the bench. A card is loaded when it is first asked for and keeps its PIN and its
- * tries from then on. NULL: there is none; *why is a static text. */
+/* Both borrowed from the bench. A card is loaded when it is first asked for and keeps its PIN and
+ * its tries from then on. NULL: there is none; *why is a static text. */
 struct reader_link *bench_reader(const struct bench *bench, const char *name, const char **why);
 struct card *bench_card(struct bench *bench, const char *name, const char **why);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a card's folder. The folder is never written to: a changed PIN, a blocked card and a reset one
- * live in memory, so that each run of the sandbox starts from the cards as they were issued.
+ * Reads a card's folder. The folder is never written to: a changed PIN, a blocked card and a reset
+ * one live in memory, so that each run of the sandbox starts from the cards as they were issued.
  *
  * card.conf has one "name = value" per line: pin, puk and guid (32 hexadecimal digits).
  */
@@ -18,8 +18,7 @@
 
 /* T=1 only; the historical bytes are a name that no driver's table knows, so that OpenSC finds the
  * card by its application, as it does with the series 9 cards. The last byte is the checksum. */
-const uint8_t card_atr[] = {0x3b, 0x87, 0x80, 0x01, 'L',  'a', 'n',
-                            'y',  'a',  'r',  'd',  0x4b};
+const uint8_t card_atr[] = {0x3b, 0x87, 0x80, 0x01, 'L', 'a', 'n', 'y', 'a', 'r', 'd', 0x4b};
 const size_t card_atr_size = sizeof card_atr;
 
 static const char *const slot_files[PIV_SLOTS] = {

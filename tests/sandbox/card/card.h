@@ -21,8 +21,8 @@ struct card {
 };
 
 /* Loads FOLDER/NAME: card.conf (pin, puk, guid) and, for each slot 9a 9c 9d 9e that is there,
- * SLOT.key.pem and SLOT.cert.pem. NULL when there is no such card or it is broken; *why then says so
- * (static text). Owned by the caller. */
+ * SLOT.key.pem and SLOT.cert.pem. NULL when there is no such card or it is broken; *why then says
+ * so (static text). Owned by the caller. */
 struct card *card_load(const char *folder, const char *name, const char **why);
 
 void card_free(struct card *card);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words that move cards and readers. A command is carried out completely before its answer leaves,
- * and commands are taken one after the other, whoever sends them: a test that has read "ok" knows that
- * the driver was told. (When PC/SC clients hear of it is pcscd's affair, and takes about a millisecond.)
+ * The words that move cards and readers. A command is carried out completely before its answer
+ * leaves, and commands are taken one after the other, whoever sends them: a test that has read "ok"
+ * knows that the driver was told. (When PC/SC clients hear of it is pcscd's affair, and takes about
+ * a millisecond.)
  */
 #include "control.h"
 
@@ -27,8 +28,8 @@ struct request {
     char *answer;
 };
 
-__attribute__((format(printf, 2, 3))) static void reply(struct request *request,
-                                                        const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void reply(struct request *request, const char *format,
+                                                        ...)
 {
     va_list arguments;
 
@@ -91,18 +92,18 @@ static void do_unplug(struct request *request)
         reply(request, "error already unplugged");
         return;
     }
-    reader_link_unplug(request->reader);
+    reader_link_set_plugged(request->reader, false);
     reply(request, "ok unplugged");
 }
 
 static void do_plug(struct request *request)
 {
-    if (reader_link_plugged(request->reader))
+    if (reader_link_plugged(request->reader)) {
         reply(request, "error already plugged in");
-    else if (!reader_link_plug(request->reader))
-        reply(request, "error cannot listen: %s", strerror(errno));
-    else
-        reply(request, "ok plugged in");
+        return;
+    }
+    reader_link_set_plugged(request->reader, true);
+    reply(request, "ok plugged in");
 }
 
 static void do_delay(struct request *request)
@@ -225,14 +226,14 @@ static const struct command {
     int least, most; /* words after the name */
     void (*run)(struct request *request);
 } commands[] = {
-    {"insert", ABOUT_READER, 2, 2, do_insert},   {"remove", ABOUT_READER, 1, 1, do_remove},
-    {"swap", ABOUT_READER, 2, 2, do_swap},       {"unplug", ABOUT_READER, 1, 1, do_unplug},
-    {"plug", ABOUT_READER, 1, 1, do_plug},       {"delay", ABOUT_READER, 2, 2, do_delay},
-    {"fault", ABOUT_READER, 2, 5, do_fault},     {"clear", ABOUT_READER, 1, 1, do_clear},
-    {"pinpad", ABOUT_READER, 2, 2, do_pinpad},   {"apdus", ABOUT_READER, 1, 1, do_apdus},
-    {"pin", ABOUT_CARD, 2, 2, do_pin},           {"block", ABOUT_CARD, 1, 1, do_block},
-    {"unblock", ABOUT_CARD, 1, 1, do_unblock},   {"tries", ABOUT_CARD, 1, 1, do_tries},
-    {"list", ABOUT_ALL, 0, 0, do_list},          {"quit", ABOUT_ALL, 0, 0, do_quit},
+    {"insert", ABOUT_READER, 2, 2, do_insert}, {"remove", ABOUT_READER, 1, 1, do_remove},
+    {"swap", ABOUT_READER, 2, 2, do_swap},     {"unplug", ABOUT_READER, 1, 1, do_unplug},
+    {"plug", ABOUT_READER, 1, 1, do_plug},     {"delay", ABOUT_READER, 2, 2, do_delay},
+    {"fault", ABOUT_READER, 2, 5, do_fault},   {"clear", ABOUT_READER, 1, 1, do_clear},
+    {"pinpad", ABOUT_READER, 2, 2, do_pinpad}, {"apdus", ABOUT_READER, 1, 1, do_apdus},
+    {"pin", ABOUT_CARD, 2, 2, do_pin},         {"block", ABOUT_CARD, 1, 1, do_block},
+    {"unblock", ABOUT_CARD, 1, 1, do_unblock}, {"tries", ABOUT_CARD, 1, 1, do_tries},
+    {"list", ABOUT_ALL, 0, 0, do_list},        {"quit", ABOUT_ALL, 0, 0, do_quit},
 };
 
 static int split(char *line, char *words[static WORDS_MAX])
@@ -315,7 +316,8 @@ struct control *control_new(struct bench *bench, const char *path)
         goto fail;
     strcpy(control->address.sun_path, path);
     unlink(path);
-    if (bind(control->listener, (struct sockaddr *)&control->address, sizeof control->address) < 0 ||
+    if (bind(control->listener, (struct sockaddr *)&control->address, sizeof control->address) <
+            0 ||
         listen(control->listener, CONTROL_CLIENTS_MAX) < 0)
         goto fail;
     return control;
@@ -378,8 +380,8 @@ static void take_lines(struct control *control, struct client *client)
 
 static void receive(struct control *control, struct client *client)
 {
-    ssize_t size = recv(client->fd, client->line + client->size,
-                        sizeof client->line - client->size, MSG_DONTWAIT);
+    ssize_t size = recv(client->fd, client->line + client->size, sizeof client->line - client->size,
+                        MSG_DONTWAIT);
 
     if (size > 0) {
         client->size += (size_t)size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OpenSSL's side of the virtual card: the only file of it that knows EVP. The card gets its input from
- * whoever talks to the reader, so a wrong length or a point off the curve is an answer, not a fault;
- * OpenSSL's error queue is emptied after each such refusal.
+ * OpenSSL's side of the virtual card: the only file of it that knows EVP. The card gets its input
+ * from whoever talks to the reader, so a wrong length or a point off the curve is an answer, not a
+ * fault; OpenSSL's error queue is emptied after each such refusal.
  */
 #include "keys.h"
 

@@ -2,12 +2,14 @@
 /*
  * lanyard-virtual-card DIR CARDS READER...: plays the cards of one sandbox.
  *
- * DIR gets the control socket (DIR/control) and one socket per reader (DIR/readers/READER), to which
- * the driver inside pcscd connects; start it before pcscd. A reader whose name begins with "pinpad" has
- * a PIN pad. CARDS is a folder of card folders, as made by pki/make-pki; it is only read. The word
- * "ready" on standard output means that all sockets are there.
+ * DIR gets the control socket (DIR/control) and one socket per reader (DIR/readers/READER), to
+ * which the driver inside pcscd connects; so this comes before pcscd. Readers are called reader-0,
+ * reader-1, ..., those with a PIN pad pinpad-0, ... CARDS is a folder of card folders, as made by
+ * pki/make-pki; it is only read. The word "ready" on standard output means that all sockets are
+ * there.
  *
- * One thread, one poll; sleeps until something happens. SIGTERM, SIGINT or the command `quit` end it.
+ * One thread, one poll; sleeps until something happens. SIGTERM, SIGINT or the command `quit` end
+ * it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +28,12 @@
 
 #define POLLS_MAX (1 + CONTROL_POLLS + READER_POLLS * BENCH_READERS_MAX)
 
+static bool reader_name_valid(const char *name)
+{
+    return card_name_valid(name) && (strncmp(name, "reader-", strlen("reader-")) == 0 ||
+                                     strncmp(name, "pinpad-", strlen("pinpad-")) == 0);
+}
+
 static bool set_up(struct bench *bench, const char *dir, char *const names[], int count)
 {
     char path[PATH_MAX];
@@ -37,7 +45,7 @@ static bool set_up(struct bench *bench, const char *dir, char *const names[], in
     }
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, "%s/readers/%s", dir, names[i]);
-        if (!card_name_valid(names[i]) || !bench_add_reader(bench, names[i], path)) {
+        if (!reader_name_valid(names[i]) || !bench_add_reader(bench, names[i], path)) {
             fprintf(stderr, "cannot make the reader %s\n", path);
             return false;
         }

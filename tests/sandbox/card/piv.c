@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands of the PIV card application that sign-in software uses: SELECT, GET DATA, VERIFY, CHANGE
- * REFERENCE DATA, RESET RETRY COUNTER and GENERAL AUTHENTICATE, with command chaining and GET RESPONSE.
- * A card is personalised from a folder, so there is nothing to write to it and no secure messaging.
+ * The commands of the PIV card application that sign-in software uses: SELECT, GET DATA, VERIFY,
+ * CHANGE REFERENCE DATA, RESET RETRY COUNTER and GENERAL AUTHENTICATE, with command chaining and
+ * GET RESPONSE. A card is personalised from a folder, so there is nothing to write to it and no
+ * secure messaging.
  *
  * Two rules matter most to those who test against it:
  *   - a wrong PIN costs a try, and the third blocks the PIN until the PUK clears it;
@@ -22,7 +23,7 @@
 
 #define CHAIN_MAX 4096 /* the longest command is 7C..81 with an RSA-4096 block */
 #define OUTGOING_MAX (PIV_RESPONSE_MAX - 2) /* the status word follows */
-#define AID_SHORTEST 9 /* SELECT may leave out the version */
+#define AID_SHORTEST 9                      /* SELECT may leave out the version */
 
 #define PIN_REFERENCE 0x80
 #define PUK_REFERENCE 0x81
@@ -64,8 +65,8 @@ struct piv {
     struct piv_slot slots[PIV_SLOTS];
 
     bool selected;
-    bool verified;       /* the PIN, since the last reset */
-    bool just_verified;  /* by the command before this one */
+    bool verified;      /* the PIN, since the last reset */
+    bool just_verified; /* by the command before this one */
     uint8_t chain[CHAIN_MAX];
     size_t chain_size;
     uint8_t chain_ins; /* 0: no chain is open */
@@ -152,7 +153,8 @@ bool piv_fill_pin(uint8_t *command, size_t size, const char *pin)
     struct apdu apdu;
     uint8_t padded[PIV_PIN_MAX];
 
-    if (!apdu_parse(command, size, &apdu) || apdu.data_size != PIV_PIN_MAX || !pad_code(pin, padded))
+    if (!apdu_parse(command, size, &apdu) || apdu.data_size != PIV_PIN_MAX ||
+        !pad_code(pin, padded))
         return false;
     memcpy(command + (apdu.data - command), padded, PIV_PIN_MAX);
     return true;
@@ -275,7 +277,8 @@ static unsigned unblock_pin(struct piv *piv, const struct apdu *apdu)
 
 static void put_chuid(const struct piv *piv, struct tlv_writer *out)
 {
-    /* A FASC-N of a body that is no federal agency: agency code 9999, all else from the standard. */
+    /* A FASC-N of a body that is no federal agency: agency code 9999, all else from the standard.
+     */
     static const uint8_t fascn[] = {0xd4, 0xe7, 0x39, 0xda, 0x73, 0x9c, 0xed, 0x39, 0xce,
                                     0x73, 0x9d, 0x83, 0x68, 0x58, 0x21, 0x08, 0x42, 0x10,
                                     0x84, 0x21, 0xc8, 0x42, 0x10, 0xc3, 0xeb};
@@ -479,7 +482,8 @@ static unsigned run(struct piv *piv, const struct apdu *apdu)
     }
 }
 
-/* Adds the command to the chain that is open. SW_MORE: it is complete and *apdu describes all of it. */
+/* Adds the command to the chain that is open. SW_MORE: it is complete and *apdu describes all of
+ * it. */
 static unsigned chain(struct piv *piv, struct apdu *apdu)
 {
     bool more = apdu->cla & APDU_CLA_CHAINED;

@@ -2,7 +2,8 @@
 /*
  * A PIV card (NIST SP 800-73-4, part 2) without I/O: command APDU in, response APDU out.
  * No clock, no descriptor, no globals. The state that outlives a removal (PIN, PUK, tries) and the
- * state that does not (selection, verification, chaining) are both in here: piv_reset clears the latter.
+ * state that does not (selection, verification, chaining) are both in here: piv_reset clears the
+ * latter.
  */
 #ifndef LANYARD_SANDBOX_PIV_H
 #define LANYARD_SANDBOX_PIV_H
@@ -39,16 +40,17 @@ struct piv_slot {
 enum piv_command {
     PIV_OTHER,
     PIV_SELECT,
-    PIV_READ,        /* GET DATA, GET RESPONSE */
-    PIV_VERIFY,      /* VERIFY that carries a PIN */
+    PIV_READ,         /* GET DATA, GET RESPONSE */
+    PIV_VERIFY,       /* VERIFY that carries a PIN */
     PIV_VERIFY_QUERY, /* VERIFY without one: how many tries are left? */
-    PIV_SIGN,        /* the last GENERAL AUTHENTICATE of a chain */
+    PIV_SIGN,         /* the last GENERAL AUTHENTICATE of a chain */
 };
 
 struct piv;
 
 /* Takes the keys and certificates out of `slots`. NULL when memory is short, the PIN or PUK is not
- * 4 to 8 characters, or a certificate is larger than PIV_CERTIFICATE_MAX; then `slots` is untouched. */
+ * 4 to 8 characters, or a certificate is larger than PIV_CERTIFICATE_MAX; then `slots` is
+ * untouched. */
 struct piv *piv_new(const char *pin, const char *puk, const uint8_t guid[static PIV_GUID_SIZE],
                     struct piv_slot slots[static PIV_SLOTS]);
 void piv_free(struct piv *piv);
@@ -68,7 +70,8 @@ bool piv_set_pin(struct piv *piv, const char *pin); /* with all its tries; false
 void piv_set_tries(struct piv *piv, unsigned tries);
 unsigned piv_tries(const struct piv *piv);
 
-/* Fills the PIN into the eight 0xFF of a VERIFY command, as a PIN pad does. False: no room for it. */
+/* Fills the PIN into the eight 0xFF of a VERIFY command, as a PIN pad does. False: no room for it.
+ */
 bool piv_fill_pin(uint8_t *command, size_t size, const char *pin);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader exists for pcscd as long as the listening socket does. Whoever connects is a driver, the
- * latest one counts (a restarted pcscd may come before the old one is gone), and is told at once what
- * lies in the slot. Its process is remembered as a pidfd: after a reader was plugged in again, SIGUSR1
- * makes that pcscd go through its configuration. A pidfd never means another process.
+ * Whoever connects is a driver. The latest one counts (a restarted pcscd may come before the old
+ * one is gone), and is told at once what lies in the slot. To unplug a reader is one more state of
+ * the slot: the connection stays, so that the driver hears of it when the reader comes back.
  *
  * A command is carried out when it arrives. Its answer leaves when its time has come (delay), never
- * (hang), or is dropped with the card (remove): `held` is the one answer under way. The driver has one
- * command outstanding at most, so one is enough.
+ * (hang), or is dropped with the card (remove): `held` is the one answer under way. The driver has
+ * one command outstanding at most, so one is enough.
  *
  * All sockets are non-blocking. A packet that does not fit into the socket means that the driver
  * stopped reading; the connection is given up.
@@ -15,12 +14,10 @@
 #include "reader_link.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,9 +44,9 @@ struct pin_pad {
 struct reader_link {
     char name[READER_NAME_MAX];
     struct sockaddr_un address;
-    int listener; /* -1: unplugged */
-    int driver;   /* -1: pcscd has not opened the reader */
-    int pcscd;    /* pidfd; -1: never seen */
+    int listener;
+    int driver; /* -1: pcscd has not opened the reader */
+    bool unplugged;
 
     struct card *card;
     unsigned delay_ms;
@@ -90,7 +87,7 @@ struct reader_link *reader_link_new(const char *name, const char *path)
 
     if (!reader)
         return NULL;
-    reader->listener = reader->driver = reader->pcscd = -1;
+    reader->listener = reader->driver = -1;
     reader->address.sun_family = AF_UNIX;
     snprintf(reader->name, sizeof reader->name, "%s", name);
     if (strlen(path) < sizeof reader->address.sun_path) {
@@ -113,8 +110,9 @@ void reader_link_free(struct reader_link *reader)
 {
     if (!reader)
         return;
-    reader_link_unplug(reader);
-    close_fd(&reader->pcscd);
+    close_fd(&reader->listener);
+    close_fd(&reader->driver);
+    unlink(reader->address.sun_path);
     free(reader);
 }
 
@@ -125,12 +123,12 @@ const char *reader_link_name(const struct reader_link *reader)
 
 bool reader_link_plugged(const struct reader_link *reader)
 {
-    return reader->listener >= 0;
+    return !reader->unplugged;
 }
 
 bool reader_link_has_pin_pad(const struct reader_link *reader)
 {
-    return strncmp(reader->name, "pinpad", strlen("pinpad")) == 0;
+    return strncmp(reader->name, "pinpad-", strlen("pinpad-")) == 0;
 }
 
 struct card *reader_link_card(const struct reader_link *reader)
@@ -158,7 +156,9 @@ static void send_packet(struct reader_link *reader, uint8_t type, const uint8_t 
 
 static void send_state(struct reader_link *reader)
 {
-    if (reader->card)
+    if (reader->unplugged)
+        send_packet(reader, LINK_UNPLUGGED, NULL, 0);
+    else if (reader->card)
         send_packet(reader, LINK_INSERTED, card_atr, card_atr_size);
     else
         send_packet(reader, LINK_EMPTY, NULL, 0);
@@ -194,21 +194,11 @@ void reader_link_remove(struct reader_link *reader)
     send_state(reader);
 }
 
-void reader_link_unplug(struct reader_link *reader)
+void reader_link_set_plugged(struct reader_link *reader, bool plugged)
 {
     reset_card(reader);
-    close_fd(&reader->listener);
-    close_fd(&reader->driver);
-    unlink(reader->address.sun_path);
-}
-
-bool reader_link_plug(struct reader_link *reader)
-{
-    if (!start_listening(reader))
-        return false;
-    if (reader->pcscd >= 0)
-        (void)syscall(SYS_pidfd_send_signal, reader->pcscd, SIGUSR1, NULL, 0);
-    return true;
+    reader->unplugged = !plugged;
+    send_state(reader);
 }
 
 void reader_link_set_delay(struct reader_link *reader, unsigned milliseconds)
@@ -380,7 +370,7 @@ static void take_packet(struct reader_link *reader, const uint8_t *packet, size_
 {
     const uint8_t *body = packet + 1;
 
-    if (!reader->card)
+    if (!reader->card || reader->unplugged)
         return; /* pulled while the packet was on its way; the driver knows */
     switch (packet[0]) {
     case LINK_POWER_UP:
@@ -414,16 +404,11 @@ static void receive(struct reader_link *reader)
 static void accept_driver(struct reader_link *reader)
 {
     int fd = accept4(reader->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    struct ucred peer = {0};
-    socklen_t size = sizeof peer;
 
     if (fd < 0)
         return;
     close_fd(&reader->driver);
-    close_fd(&reader->pcscd);
     reader->driver = fd;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
-        reader->pcscd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
     reset_card(reader);
     send_state(reader);
 }

@@ -18,8 +18,8 @@
 
 struct reader_link;
 
-/* Makes a reader without a card, listening at the socket `path`. A name that begins with "pinpad" makes
- * a reader with a PIN pad. NULL when the socket cannot be made. Owned by the caller. */
+/* Makes a reader without a card, listening at the socket `path`. A name that begins with "pinpad"
+ * makes a reader with a PIN pad. NULL when the socket cannot be made. Owned by the caller. */
 struct reader_link *reader_link_new(const char *name, const char *path);
 void reader_link_free(struct reader_link *reader);
 
@@ -32,9 +32,8 @@ struct card *reader_link_card(const struct reader_link *reader); /* borrowed; NU
 void reader_link_insert(struct reader_link *reader, struct card *card);
 void reader_link_remove(struct reader_link *reader);
 
-/* A card in the reader stays in it. plug asks pcscd to look for readers again, if one was ever seen. */
-void reader_link_unplug(struct reader_link *reader);
-bool reader_link_plug(struct reader_link *reader);
+/* A card stays in a reader that is unplugged. */
+void reader_link_set_plugged(struct reader_link *reader, bool plugged);
 
 void reader_link_set_delay(struct reader_link *reader, unsigned milliseconds);
 /* `other` is the card that a swap puts in, borrowed; NULL otherwise. */

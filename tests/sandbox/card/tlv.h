@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growing octet string over storage of the caller's. A write that does not fit sets `overflow`, and
- * every later one is ignored: check once, at the end. */
+/* A growing octet string over storage of the caller's. A write that does not fit sets `overflow`,
+ * and every later one is ignored: check once, at the end. */
 struct tlv_writer {
     uint8_t *bytes;
     size_t room;
@@ -24,7 +24,8 @@ struct tlv {
     size_t size;
 };
 
-/* Takes the next element off the front. False at the end, and when it is malformed (then *size > 0). */
+/* Takes the next element off the front. False at the end, and when it is malformed (then *size >
+ * 0). */
 bool tlv_next(const uint8_t **bytes, size_t *size, struct tlv *element);
 
 #endif

@@ -7,13 +7,15 @@
  *     DEVICENAME  reader:/path/of/socket     an ordinary reader
  *     DEVICENAME  pinpad:/path/of/socket     a reader with a PIN pad
  *
- * (pcscd does not look for a file when the name has a colon, so the socket may appear later.) The
- * reader exists while lanyard-virtual-card listens: when it stops, link_wait says so, pcscd drops the
- * reader; when it listens again, SIGUSR1 makes pcscd go through reader.conf and open it anew.
+ * (pcscd does not look for a file when the name has a colon.) The reader is there when
+ * lanyard-virtual-card listens as pcscd starts. An unplugged one stays in pcscd's list and is in
+ * the state "unknown, unavailable" until it comes back: Debian's pcscd drops USB readers only, and
+ * does not look at reader.conf a second time. It is unplugged by a communication error, not by
+ * IFD_NO_SUCH_DEVICE, upon which pcscd sends SIGUSR1 to whatever process an old pid file names.
  *
  * The PIN pad has no keys. VERIFY PIN DIRECT hands the command with the empty PIN block to the card
- * side, which knows what the sandbox "typed", and passes back the card's status word or the reader's
- * own: 6400 timed out, 6401 cancelled.
+ * side, which knows what the sandbox "typed", and passes back the card's status word or the
+ * reader's own: 6400 timed out, 6401 cancelled.
  */
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -83,11 +85,15 @@ RESPONSECODE IFDHCloseChannel(DWORD Lun)
     return IFD_SUCCESS;
 }
 
+/* Anything but success would make pcscd sleep for 400 ms before it looks at the slot. */
 static RESPONSECODE wait_for_change(DWORD lun, int timeout_ms)
 {
     struct reader *reader = reader_of(lun);
 
-    return reader ? link_wait(reader->link, timeout_ms) : IFD_NO_SUCH_DEVICE;
+    if (!reader)
+        return IFD_NO_SUCH_DEVICE;
+    link_wait(reader->link, timeout_ms);
+    return IFD_SUCCESS;
 }
 
 static RESPONSECODE stop_waiting(DWORD lun)
@@ -235,9 +241,15 @@ static RESPONSECODE list_properties(PUCHAR out, DWORD room, LPDWORD size)
 {
     /* Tag, length, value (little-endian): the PIN sizes, and OK as the key that ends the entry. */
     static const uint8_t properties[] = {
-        PCSCv2_PART10_PROPERTY_bEntryValidationCondition, 1, 0x02,
-        PCSCv2_PART10_PROPERTY_bMinPINSize,               1, PIN_SIZE_MIN,
-        PCSCv2_PART10_PROPERTY_bMaxPINSize,               1, PIN_SIZE_MAX,
+        PCSCv2_PART10_PROPERTY_bEntryValidationCondition,
+        1,
+        0x02,
+        PCSCv2_PART10_PROPERTY_bMinPINSize,
+        1,
+        PIN_SIZE_MIN,
+        PCSCv2_PART10_PROPERTY_bMaxPINSize,
+        1,
+        PIN_SIZE_MAX,
     };
 
     if (room < sizeof properties)

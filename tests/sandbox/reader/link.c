@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread per reader receives what lanyard-virtual-card says and keeps the state of the slot under a
- * lock; pcscd's threads wait on the condition variable. Nothing here runs on a timer.
+ * A thread per reader receives what lanyard-virtual-card says and keeps the state of the slot under
+ * a lock; pcscd's threads wait on the condition variable. Nothing here runs on a timer.
  *
- * There are two views of the slot. `inserted` is the card that lies there now, numbered in the order
- * of insertion, 0 for none. `announced` is the one pcscd has been told of. Only link_wait moves
- * `announced`, by one edge at a time: pcscd asks for the presence after each wait, so it sees a pulled
- * card even if another one lay there before it looked. Until both views agree the card is out of
- * reach: a command meant for the old card never reaches the new one. A card must also be powered
- * first, as in a real reader.
+ * There are two views of the slot. `inserted` is the card that lies there now, numbered in the
+ * order of insertion, 0 for none. `announced` is the one pcscd has been told of. Only link_wait
+ * moves `announced`, by one edge at a time: pcscd asks for the presence after each wait, so it sees
+ * a pulled card even if another one lay there before it looked. Until both views agree the card is
+ * out of reach: a command meant for the old card never reaches the new one. A card must also be
+ * powered first, as in a real reader.
  */
 #include "link.h"
 
@@ -33,7 +33,8 @@ struct link {
     pthread_mutex_t lock;
     pthread_cond_t changed;
 
-    bool alive;
+    bool plugged;
+    bool plugged_announced;
     bool interrupted;
     bool powered;
     unsigned cards_seen;
@@ -47,6 +48,13 @@ struct link {
     uint8_t response[LINK_PACKET_MAX];
 };
 
+static void set_slot(struct link *link, bool plugged, unsigned card)
+{
+    link->plugged = plugged;
+    link->inserted = card;
+    link->powered = false;
+}
+
 /* With the lock held. False: the packet breaks the protocol. */
 static bool take_packet(struct link *link, const uint8_t *packet, size_t size)
 {
@@ -54,15 +62,16 @@ static bool take_packet(struct link *link, const uint8_t *packet, size_t size)
     size_t body_size = size - 1;
 
     switch (packet[0]) {
+    case LINK_UNPLUGGED:
+        set_slot(link, false, 0);
+        return body_size == 0;
     case LINK_EMPTY:
-        link->inserted = 0;
-        link->powered = false;
+        set_slot(link, true, 0);
         return body_size == 0;
     case LINK_INSERTED:
         if (body_size < LINK_ATR_MIN || body_size > LINK_ATR_MAX)
             return false;
-        link->inserted = ++link->cards_seen;
-        link->powered = false;
+        set_slot(link, true, ++link->cards_seen);
         memcpy(link->atr, body, body_size);
         link->atr_size = body_size;
         return true;
@@ -80,18 +89,19 @@ static bool receive_one(struct link *link)
 {
     uint8_t packet[LINK_PACKET_MAX];
     ssize_t size;
-    bool alive;
+    bool ok;
 
     do
         size = recv(link->fd, packet, sizeof packet, 0);
     while (size < 0 && errno == EINTR);
 
     pthread_mutex_lock(&link->lock);
-    alive = size > 0 && take_packet(link, packet, (size_t)size);
-    link->alive = alive;
+    ok = size > 0 && take_packet(link, packet, (size_t)size);
+    if (!ok)
+        set_slot(link, false, 0);
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
-    return alive;
+    return ok;
 }
 
 static void *receive_all(void *context)
@@ -149,6 +159,7 @@ struct link *link_open(const char *path)
     if (!receive_one(link) || !forget_timeout(link->fd))
         goto fail;
     link->announced = link->inserted;
+    link->plugged_announced = true; /* else pcscd would give the reader up for good */
     if (pthread_create(&link->receiver, NULL, receive_all, link) != 0)
         goto fail;
     return link;
@@ -178,8 +189,8 @@ RESPONSECODE link_presence(struct link *link)
     RESPONSECODE presence;
 
     pthread_mutex_lock(&link->lock);
-    if (!link->alive)
-        presence = IFD_NO_SUCH_DEVICE;
+    if (!link->plugged_announced)
+        presence = IFD_COMMUNICATION_ERROR;
     else
         presence = link->announced ? IFD_ICC_PRESENT : IFD_ICC_NOT_PRESENT;
     pthread_mutex_unlock(&link->lock);
@@ -200,21 +211,26 @@ static struct timespec deadline_in(int timeout_ms)
     return at;
 }
 
-RESPONSECODE link_wait(struct link *link, int timeout_ms)
+/* With the lock held. */
+static bool has_news(const struct link *link)
+{
+    return link->interrupted || link->announced != link->inserted ||
+           link->plugged_announced != link->plugged;
+}
+
+void link_wait(struct link *link, int timeout_ms)
 {
     struct timespec deadline = deadline_in(timeout_ms);
-    RESPONSECODE result;
     int late = 0;
 
     pthread_mutex_lock(&link->lock);
-    while (link->alive && !link->interrupted && link->announced == link->inserted && !late)
+    while (!has_news(link) && !late)
         late = pthread_cond_timedwait(&link->changed, &link->lock, &deadline);
     if (link->announced != link->inserted)
         link->announced = link->announced ? 0 : link->inserted;
+    link->plugged_announced = link->plugged;
     link->interrupted = false;
-    result = link->alive ? IFD_SUCCESS : IFD_NO_SUCH_DEVICE;
     pthread_mutex_unlock(&link->lock);
-    return result;
 }
 
 void link_interrupt(struct link *link)
@@ -228,8 +244,8 @@ void link_interrupt(struct link *link)
 /* With the lock held: may the card in the slot be used by a client of the announced one? */
 static RESPONSECODE reachable(const struct link *link)
 {
-    if (!link->alive)
-        return IFD_NO_SUCH_DEVICE;
+    if (!link->plugged)
+        return IFD_COMMUNICATION_ERROR;
     if (link->inserted == 0 || link->inserted != link->announced)
         return IFD_ICC_NOT_PRESENT;
     return IFD_SUCCESS;
@@ -267,9 +283,8 @@ RESPONSECODE link_power(struct link *link, int up)
 
     pthread_mutex_lock(&link->lock);
     result = reachable(link);
-    if (result == IFD_SUCCESS &&
-        !send_packet(link, up ? LINK_POWER_UP : LINK_POWER_DOWN, NULL, 0))
-        result = IFD_NO_SUCH_DEVICE;
+    if (result == IFD_SUCCESS && !send_packet(link, up ? LINK_POWER_UP : LINK_POWER_DOWN, NULL, 0))
+        result = IFD_COMMUNICATION_ERROR;
     link->powered = up && result == IFD_SUCCESS;
     pthread_mutex_unlock(&link->lock);
     return result;
@@ -294,7 +309,7 @@ RESPONSECODE link_exchange(struct link *link, uint8_t type, const uint8_t *comma
     link->answered = false;
     if (result == IFD_SUCCESS && !send_packet(link, type, command, size))
         result = IFD_COMMUNICATION_ERROR;
-    while (result == IFD_SUCCESS && !link->answered && link->alive && link->inserted == card)
+    while (result == IFD_SUCCESS && !link->answered && link->inserted == card)
         pthread_cond_wait(&link->changed, &link->lock);
 
     if (result == IFD_SUCCESS && (!link->answered || link->inserted != card))

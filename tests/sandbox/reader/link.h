@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One reader's connection to lanyard-virtual-card, seen from inside pcscd. All functions: any thread,
- * except link_open and link_close, which pcscd calls once each.
+ * One reader's connection to lanyard-virtual-card, seen from inside pcscd. All functions: any
+ * thread, except link_open and link_close, which pcscd calls once each.
  *
  * Results are IFD response codes, since pcscd is the only caller.
  */
@@ -22,13 +22,13 @@ struct link *link_open(const char *path);
 /* Takes NULL too. */
 void link_close(struct link *link);
 
-/* IFD_ICC_PRESENT, IFD_ICC_NOT_PRESENT or IFD_NO_SUCH_DEVICE, as last announced by link_wait. */
+/* IFD_ICC_PRESENT, IFD_ICC_NOT_PRESENT or, unplugged, IFD_COMMUNICATION_ERROR: as last announced by
+ * link_wait. */
 RESPONSECODE link_presence(struct link *link);
 
 /* May block, for at most `timeout_ms`: until the slot changed, link_interrupt, or the time is up.
- * Announces one change per call, so that a swap is seen as a removal and then an insertion.
- * IFD_SUCCESS or IFD_NO_SUCH_DEVICE. */
-RESPONSECODE link_wait(struct link *link, int timeout_ms);
+ * Announces one change per call, so that a swap is seen as a removal and then an insertion. */
+void link_wait(struct link *link, int timeout_ms);
 
 /* Makes a link_wait that is running, or else the next one, return at once. */
 void link_interrupt(struct link *link);
@@ -38,8 +38,8 @@ RESPONSECODE link_atr(struct link *link, uint8_t *atr, size_t *size);
 
 RESPONSECODE link_power(struct link *link, int up);
 
-/* May block until the card answers, is pulled, or the reader is unplugged: the card side decides how
- * long a card may think. `type` is LINK_COMMAND or LINK_PIN_ENTRY. */
+/* May block until the card answers, is pulled, or the reader is unplugged: the card side decides
+ * how long a card may think. `type` is LINK_COMMAND or LINK_PIN_ENTRY. */
 RESPONSECODE link_exchange(struct link *link, uint8_t type, const uint8_t *command, size_t size,
                            uint8_t *response, size_t *response_size);
 
