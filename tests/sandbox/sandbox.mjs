@@ -16,7 +16,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApp } from './app/app.mjs';
 import { built } from './build.mjs';
@@ -181,7 +181,8 @@ ${more}
 function manageAgent(sandbox, undo) {
   let agent = null;
   sandbox.startAgent = async () => {
-    agent = await start(await built('lanyardd'), ['--config', sandbox.config],
+    const program = await built('lanyardd');
+    agent = await start(program, ['--config', sandbox.config, '--helpers', dirname(program)],
       { env: sandbox.environment, ready: /ready/i });
     sandbox.agent = agent;
     return agent;
