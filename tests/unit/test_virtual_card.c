@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
@@ -95,11 +96,9 @@ static int free_keys(void **state)
 
 static size_t from_hex(const char *hex, uint8_t *bytes, size_t room)
 {
-    size_t size = strlen(hex) / 2;
+    size_t size;
 
-    assert_true(size <= room);
-    for (size_t i = 0; i < size; i++)
-        assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &bytes[i]), 1);
+    assert_true(OPENSSL_hexstr2buf_ex(bytes, room, &size, hex, '\0'));
     return size;
 }
 

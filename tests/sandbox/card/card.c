@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -45,12 +46,14 @@ bool card_name_valid(const char *name)
 
 static bool parse_guid(const char *text, uint8_t guid[static PIV_GUID_SIZE])
 {
-    if (strlen(text) != 2 * PIV_GUID_SIZE)
-        return false;
-    for (size_t i = 0; i < PIV_GUID_SIZE; i++)
-        if (sscanf(text + 2 * i, "%2hhx", &guid[i]) != 1)
-            return false;
-    return true;
+    long size;
+    unsigned char *bytes = OPENSSL_hexstr2buf(text, &size);
+    bool ok = bytes && size == PIV_GUID_SIZE;
+
+    if (ok)
+        memcpy(guid, bytes, PIV_GUID_SIZE);
+    OPENSSL_free(bytes);
+    return ok;
 }
 
 static bool read_settings(const char *folder, struct settings *settings)
@@ -84,7 +87,7 @@ static void read_certificate(const char *path, struct piv_slot *slot)
     unsigned char *der = NULL;
     int size = certificate ? i2d_X509(certificate, &der) : 0;
 
-    if (size > 0)
+    if (size > 0 && der)
         slot->certificate = malloc((size_t)size);
     if (slot->certificate) {
         memcpy(slot->certificate, der, (size_t)size);

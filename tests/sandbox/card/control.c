@@ -314,7 +314,7 @@ struct control *control_new(struct bench *bench, const char *path)
     control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (control->listener < 0 || strlen(path) >= sizeof control->address.sun_path)
         goto fail;
-    strcpy(control->address.sun_path, path);
+    memcpy(control->address.sun_path, path, strlen(path) + 1);
     unlink(path);
     if (bind(control->listener, (struct sockaddr *)&control->address, sizeof control->address) <
             0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: one line of text is one command, and gets one line back, "ok ..." or "error
- * ...". README.md of the sandbox and `ctl --help` list the commands; control.c has the table.
+ * The control socket: one line of text is one command, and gets one line back, "ok ..." or
+ * "error ...". `ctl --help` explains the commands; control.c has the table.
  */
 #ifndef LANYARD_SANDBOX_CONTROL_H
 #define LANYARD_SANDBOX_CONTROL_H

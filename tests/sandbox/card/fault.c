@@ -2,7 +2,7 @@
 /* The vocabulary of faults. What they do is reader_link.c's business. */
 #include "fault.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool parse_command(const char *word, struct fault *fault)
@@ -40,9 +40,10 @@ static bool parse_place(char *const words[], int count, struct fault *fault)
 
 static bool parse_status(const char *word, unsigned *status)
 {
-    char rest;
-
-    return strlen(word) == 4 && sscanf(word, "%4x%c", status, &rest) == 1;
+    if (strlen(word) != 4 || strspn(word, "0123456789abcdefABCDEF") != 4)
+        return false;
+    *status = (unsigned)strtoul(word, NULL, 16);
+    return true;
 }
 
 bool fault_parse(char *const words[], int count, struct fault *fault)

@@ -81,8 +81,8 @@ static bool pad_code(const char *text, uint8_t padded[static PIV_PIN_MAX])
 
     if (size < PIV_PIN_MIN || size > PIV_PIN_MAX)
         return false;
-    memset(padded, 0xff, PIV_PIN_MAX);
-    memcpy(padded, text, size);
+    for (size_t i = 0; i < PIV_PIN_MAX; i++)
+        padded[i] = i < size ? (uint8_t)text[i] : 0xff;
     return true;
 }
 
@@ -239,7 +239,7 @@ static unsigned replace_code(struct secret_code *checked, struct secret_code *re
 
     if (apdu->p1 != 0)
         return SW_WRONG_PARAMETERS;
-    if (apdu->data_size != 2 * PIV_PIN_MAX)
+    if (apdu->data_size != PIV_PIN_MAX + PIV_PIN_MAX)
         return SW_WRONG_LENGTH;
     fresh = apdu->data + PIV_PIN_MAX;
     if (!well_formed(fresh))

@@ -91,7 +91,7 @@ struct reader_link *reader_link_new(const char *name, const char *path)
     reader->address.sun_family = AF_UNIX;
     snprintf(reader->name, sizeof reader->name, "%s", name);
     if (strlen(path) < sizeof reader->address.sun_path) {
-        strcpy(reader->address.sun_path, path);
+        memcpy(reader->address.sun_path, path, strlen(path) + 1);
         if (start_listening(reader))
             return reader;
     }
@@ -255,6 +255,7 @@ void reader_link_clear(struct reader_link *reader)
     reader->fault = (struct fault){0};
     reader->fault_card = NULL;
     reader->delay_ms = 0;
+    reader->pad.typed = PAD_NOTHING;
     if (hanging)
         hold_status(reader, SW_FAILURE);
 }

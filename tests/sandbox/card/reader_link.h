@@ -39,7 +39,7 @@ void reader_link_set_delay(struct reader_link *reader, unsigned milliseconds);
 /* `other` is the card that a swap puts in, borrowed; NULL otherwise. */
 void reader_link_set_fault(struct reader_link *reader, const struct fault *fault,
                            struct card *other);
-/* No delay, no fault; a command that hangs is answered with 6F00. */
+/* No delay, no fault, nothing typed ahead; a command that hangs is answered with 6F00. */
 void reader_link_clear(struct reader_link *reader);
 
 enum pad_entry { PAD_NOTHING, PAD_PIN, PAD_CANCELLED, PAD_TIMED_OUT };

@@ -31,21 +31,25 @@ void tlv_put(struct tlv_writer *writer, unsigned tag, const void *value, size_t 
     if (tag > 0xff)
         put_byte(writer, tag >> 8);
     put_byte(writer, tag);
-    if (size > 0xff)
-        put_byte(writer, LENGTH_TWO_BYTES), put_byte(writer, size >> 8);
-    else if (size > 0x7f)
+    if (size > 0xff) {
+        put_byte(writer, LENGTH_TWO_BYTES);
+        put_byte(writer, size >> 8);
+    } else if (size > 0x7f) {
         put_byte(writer, LENGTH_ONE_BYTE);
+    }
     put_byte(writer, size);
     put_bytes(writer, value, size);
 }
 
-static bool take_byte(const uint8_t **bytes, size_t *size, size_t *value)
+/* A big-endian number of so many bytes, appended to what *value holds. */
+static bool take_number(const uint8_t **bytes, size_t *size, size_t count, size_t *value)
 {
-    if (*size == 0)
+    if (*size < count)
         return false;
-    *value = *value << 8 | **bytes;
-    ++*bytes;
-    --*size;
+    for (size_t i = 0; i < count; i++)
+        *value = *value << 8 | (*bytes)[i];
+    *bytes += count;
+    *size -= count;
     return true;
 }
 
@@ -54,12 +58,10 @@ static bool take_length(const uint8_t **bytes, size_t *size, size_t *length)
     size_t first = 0;
 
     *length = 0;
-    if (!take_byte(bytes, size, &first))
+    if (!take_number(bytes, size, 1, &first))
         return false;
-    if (first == LENGTH_ONE_BYTE)
-        return take_byte(bytes, size, length);
-    if (first == LENGTH_TWO_BYTES)
-        return take_byte(bytes, size, length) && take_byte(bytes, size, length);
+    if (first == LENGTH_ONE_BYTE || first == LENGTH_TWO_BYTES)
+        return take_number(bytes, size, first - 0x80, length);
     *length = first;
     return first < 0x80;
 }
@@ -70,9 +72,9 @@ bool tlv_next(const uint8_t **bytes, size_t *size, struct tlv *element)
     size_t left = *size;
     size_t tag = 0, length;
 
-    if (!take_byte(&at, &left, &tag))
+    if (!take_number(&at, &left, 1, &tag))
         return false;
-    if ((tag & TAG_CONTINUES) == TAG_CONTINUES && !take_byte(&at, &left, &tag))
+    if ((tag & TAG_CONTINUES) == TAG_CONTINUES && !take_number(&at, &left, 1, &tag))
         return false;
     if (!take_length(&at, &left, &length) || length > left)
         return false;
