@@ -204,30 +204,27 @@ function open(port, { signal, onWaiting, timeout }) {
   });
 }
 
-// The permission for Local Network Access as { state, refuses }, or null in a browser without it.
-// `refuses`: a Chromium, which may refuse a socket outright while nobody has been asked; Firefox
-// always holds the socket until the person has answered. The older alias tells them apart.
+// The permission for Local Network Access (its name, then its older alias); null in a browser
+// without it. Its state changes by itself when the person answers.
 async function askPermission() {
-  const query = async (name) => {
+  for (const name of ['loopback-network', 'local-network-access']) {
     try {
       return await navigator.permissions.query({ name });
     } catch {
-      return null;
+      // a name that this browser does not know
     }
-  };
-  const [loopback, alias] = await Promise.all(
-    [query('loopback-network'), query('local-network-access')]);
-  const status = loopback ?? alias;
-  return status && { get state() { return status.state; }, refuses: alias !== null };
+  }
+  return null;
 }
 
-// A page served by this very computer needs no permission, so its state there says nothing.
+// Browsers ask only once something has answered at the agent's port, and hold the socket while they
+// ask. A socket that failed without a question therefore met nobody, unless the answer was no. The
+// state says nothing on a page served by this very computer, which needs no permission.
 function whyUnreachable(permission, asked) {
   const local = /^(localhost|127(\.\d+){3}|\[::1\]|.*\.localhost)$/.test(location.hostname);
   if (!permission || local) return 'agent-unreachable';
   if (permission.state === 'denied') return 'permission-denied';
-  const unanswered = permission.state === 'prompt' && (asked || permission.refuses);
-  return unanswered ? 'permission-needed' : 'agent-unreachable';
+  return asked && permission.state === 'prompt' ? 'permission-needed' : 'agent-unreachable';
 }
 
 // 1008: too many requests; 1013: try again later (RFC 6455 and its registry).

@@ -6,18 +6,26 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startPageRig } from '../sandbox/page-rig.mjs';
+import { launchChromium } from '../sandbox/browser.mjs';
+import { agentThat, agentThatWaitsFor as waitsFor, startPageRig } from '../sandbox/page-rig.mjs';
 
 let rig;
-before(async () => { rig = await startPageRig(); });
-after(() => rig.close());
+let browser;
+before(async () => {
+  rig = await startPageRig();
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser.close();
+  await rig.close();
+});
 
-// An agent that answers card.signIn as `signIn` says.
-const agentThat = (signIn) => (request, reply) =>
-  request.method === 'card.signIn' && (signIn(request, reply), true);
-
-const waitsFor = (params) => agentThat((request, reply) =>
-  reply.notify('operation.waiting', { request: request.id, ...params }));
+async function open(script) {
+  const parts = await rig.start(script);
+  const page = await browser.newPage();
+  await page.goto(parts.url);
+  return { page, ...parts };
+}
 
 async function otherWaysAreThere(page) {
   await page.click('#other-ways');
@@ -56,21 +64,21 @@ const WAITS = [
 
 for (const [params, heading, ...texts] of WAITS) {
   test(`while it waits for ${JSON.stringify(params)} the page says so`, async () => {
-    const { page } = await rig.open(waitsFor(params));
+    const { page } = await open(waitsFor(params));
     await saysWhileWaiting(page, heading, ...texts);
     await otherWaysAreThere(page);
   });
 }
 
 test('the agent\'s own sentence, advice and code are shown', async () => {
-  const { page } = await rig.open(agentThat((request, reply) =>
+  const { page } = await open(agentThat((request, reply) =>
     reply.error('pin-blocked', 1004, 'This card is blocked.', 'Ask somebody.')));
   await failsWith(page, { sentence: 'This card is blocked.', advice: 'Ask somebody.', code: 'LY-1004' });
   await otherWaysAreThere(page);
 });
 
 test('without an agent the page says that Lanyard cannot be reached', async () => {
-  const { page } = await rig.open(null);
+  const { page } = await open(null);
   await failsWith(page, {
     sentence: 'Lanyard cannot be reached.',
     advice: 'Log in to this computer again, or ask your IT service desk.',
@@ -80,7 +88,7 @@ test('without an agent the page says that Lanyard cannot be reached', async () =
 });
 
 test('an agent that shares no version of the protocol is too old', async () => {
-  const { page } = await rig.open((request, reply) => {
+  const { page } = await open((request, reply) => {
     reply.error('agent-too-old', 1407, 'The Lanyard on this computer is too old.', 'Ask IT.');
     return true;
   });
@@ -88,7 +96,7 @@ test('an agent that shares no version of the protocol is too old', async () => {
 });
 
 test('an agent that closes because of too many requests is busy', async () => {
-  const { page } = await rig.open((request, reply) => (reply.close(1008), true));
+  const { page } = await open((request, reply) => (reply.close(1008), true));
   await failsWith(page, {
     sentence: 'Too many sign-ins are waiting already.',
     advice: 'Finish or cancel the others and start again.',
@@ -97,7 +105,7 @@ test('an agent that closes because of too many requests is busy', async () => {
 });
 
 test('an agent that goes away while the card signs is unreachable', async () => {
-  const { page } = await rig.open(agentThat((request, reply) => reply.close(1001)));
+  const { page } = await open(agentThat((request, reply) => reply.close(1001)));
   await failsWith(page, {
     sentence: 'Lanyard cannot be reached.',
     advice: 'Log in to this computer again, or ask your IT service desk.',
@@ -106,7 +114,7 @@ test('an agent that goes away while the card signs is unreachable', async () => 
 });
 
 test('an agent that talks nonsense ends in a sentence too', async () => {
-  const { page } = await rig.open(agentThat((request, reply) => reply.result({ format: 'jws', token: 'x' })));
+  const { page } = await open(agentThat((request, reply) => reply.result({ format: 'jws', token: 'x' })));
   await failsWith(page, {
     sentence: 'Your smartcard could not be checked. Nobody was signed in.',
     advice: 'Start again. If it persists, tell your IT service desk.',
@@ -115,7 +123,7 @@ test('an agent that talks nonsense ends in a sentence too', async () => {
 });
 
 test('Cancel tells the agent and says that it was cancelled', async () => {
-  const { page, agent } = await rig.open(waitsFor({ for: 'card' }));
+  const { page, agent } = await open(waitsFor({ for: 'card' }));
   await saysWhileWaiting(page, 'Insert your smartcard');
   await page.click('#cancel');
   await failsWith(page, {
@@ -130,7 +138,7 @@ test('Cancel tells the agent and says that it was cancelled', async () => {
 
 test('Try again starts anew, with another challenge', async () => {
   let times = 0;
-  const { page, agent } = await rig.open(agentThat((request, reply) => {
+  const { page, agent } = await open(agentThat((request, reply) => {
     if (++times === 1) reply.error('no-card', 1101, 'There is no smartcard in the reader.', 'Insert it.');
     else reply.notify('operation.waiting', { request: request.id, for: 'pin' });
   }));
@@ -145,14 +153,14 @@ test('Try again starts anew, with another challenge', async () => {
 });
 
 test('the page asks for what the protocol knows and nothing else', async () => {
-  const { page, agent } = await rig.open(waitsFor({ for: 'pin' }));
+  const { page, agent } = await open(waitsFor({ for: 'pin' }));
   await saysWhileWaiting(page, 'Enter your PIN');
   assert.deepEqual(agent.received.map(({ method }) => method), ['agent.hello', 'card.signIn']);
   assert.deepEqual(Object.keys(agent.received[1].params).sort(), ['algorithms', 'challenge', 'format']);
 });
 
 test('the status is announced, and the page may talk to nobody but the agent and its own server', async () => {
-  const { page, agent } = await rig.open(waitsFor({ for: 'pin' }));
+  const { page, agent } = await open(waitsFor({ for: 'pin' }));
   await saysWhileWaiting(page, 'Enter your PIN');
   assert.equal(await page.getAttribute('#status', 'role'), 'status');
   const response = await page.reload();
@@ -162,7 +170,7 @@ test('the status is announced, and the page may talk to nobody but the agent and
 });
 
 test('going back to the application from the other ways ends there, signed out', async () => {
-  const { page, app } = await rig.open(null);
+  const { page, app } = await open(null);
   await page.click('#other-ways');
   await page.click('text=Go back to the application');
   await page.waitForURL(`${app.origin}/?problem=left`);

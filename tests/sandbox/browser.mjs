@@ -49,7 +49,9 @@ export function launchChromium({ publicSite, headless = true, wrapper, env } = {
 export function launchFirefox({ publicSite, program = firefoxProgram() } = {}) {
   const site = publicSite && {
     'network.dns.forceResolve': '127.0.0.2',
+    'network.lna.enabled': true,
     'network.lna.blocking': true,
+    'network.lna.websocket.enabled': true,
     'network.lna.address_space.public.override': `127.0.0.2:${publicSite.port}`,
   };
   return puppeteer.launch({

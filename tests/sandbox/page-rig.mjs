@@ -1,49 +1,51 @@
 // SPDX-License-Identifier: MIT
 //
-// The provider's sign-in page with a scripted agent behind it, in a headless Chromium: for what the
-// page says in each state. The journeys (journey*.test.mjs) have the real agent behind the page.
+// The provider's sign-in page with a scripted agent behind it: for what the page says in each state.
+// The journeys (journey*.test.mjs) have the real agent behind the page.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApp } from './app/app.mjs';
-import { launchChromium } from './browser.mjs';
 import { startFakeAgent } from './fake-agent.mjs';
 import { startOp } from './op/op.mjs';
+import { makePeople, trustOf } from './people.mjs';
+import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
 
-const PEOPLE = [
-  { card: 'alice', uid: '555000000101', title: 'Dr', given_name: 'Alice', family_name: 'Adams' },
-];
-const NOBODY_TRUSTED = { anchors: [], intermediates: [], lists: [] };
-
-// One browser for all of a file's pages. open(script) resolves with a page at the sign-in page of a
-// provider whose agent follows the script; `script` null: nothing listens where the agent should.
+// start(script) resolves with { url, agent, app, op, directory }: a provider whose agent follows the
+// script; `script` null: nothing listens where the agent should. `site`: see sandbox.mjs.
 export async function startPageRig() {
+  const people = await makePeople();
+  const trust = await trustOf(people);
   const directory = await mkdtemp(join(tmpdir(), 'lanyard-page-'));
-  const people = join(directory, 'people.json');
-  await writeFile(people, JSON.stringify(PEOPLE));
-  const browser = await launchChromium();
   const running = [];
 
-  async function open(script) {
+  async function start(script, { site } = {}) {
     const agent = await startFakeAgent(script ?? (() => true));
     if (!script) await agent.close();
-    const op = await startOp({ people, trust: NOBODY_TRUSTED, agentPort: agent.port });
+    const tls = site && await makeCertificate({ name: site, ca: people.ca, directory });
+    const op = await startOp({
+      people: people.file, trust, agentPort: agent.port, tls, host: site && SITE_ADDRESS,
+    });
     const app = await startApp();
+    running.push(op, app, agent);
     op.register(app.registration);
-    await app.connect(op.issuer);
-    const page = await browser.newPage({ viewport: { width: 900, height: 700 } });
-    running.push(page, op, app, agent);
-    await page.goto(app.origin);
-    await page.click('#sign-in');
-    return { page, agent, app, op };
+    const authority = await readFile(join(people.ca, 'root.cert.pem'));
+    await app.connect(op.issuer, { fetch: site && makeFetch({ name: site, authority }) });
+    return { agent, app, op, url: `${app.origin}/sign-in` };
   }
 
   async function close() {
     for (const part of running) await part.close();
-    await browser.close();
     await rm(directory, { recursive: true });
   }
 
-  return { open, close };
+  return { start, close, directory };
 }
+
+// What an agent script is mostly about: how card.signIn is answered.
+export const agentThat = (signIn) => (request, reply) =>
+  request.method === 'card.signIn' && (signIn(request, reply), true);
+
+export const agentThatWaitsFor = (params) => agentThat((request, reply) =>
+  reply.notify('operation.waiting', { request: request.id, ...params }));
