@@ -12,8 +12,8 @@
 #include "pkcs11/module.h"
 #include "pkcs11/serve.h"
 
-#include <stdlib.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 static int usage(void)
 {

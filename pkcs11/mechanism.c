@@ -65,8 +65,8 @@ bool mechanism_prepare(struct mechanism_use *use, unsigned algorithm,
         memcpy(use->input, sha256_digest_info, sizeof sha256_digest_info);
         use->input_len = sizeof sha256_digest_info;
     } else if (algorithm == CARD_PS256) {
-        use->pss = (CK_RSA_PKCS_PSS_PARAMS){
-            .hashAlg = CKM_SHA256, .mgf = CKG_MGF1_SHA256, .sLen = len};
+        use->pss =
+            (CK_RSA_PKCS_PSS_PARAMS){.hashAlg = CKM_SHA256, .mgf = CKG_MGF1_SHA256, .sLen = len};
         use->mechanism.pParameter = &use->pss;
         use->mechanism.ulParameterLen = sizeof use->pss;
     }

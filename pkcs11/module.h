@@ -14,8 +14,8 @@
 struct module {
     void *library;
     CK_FUNCTION_LIST *functions;
-    int state;   /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
-    CK_RV code;  /* of the last call that failed since this was last set to CKR_OK */
+    int state;  /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
+    CK_RV code; /* of the last call that failed since this was last set to CKR_OK */
 };
 
 /* Loads the module at this absolute path and initialises it. What went wrong is logged and stands

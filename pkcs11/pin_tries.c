@@ -5,9 +5,9 @@
  * selecting PIV where PIV is selected changes no security status (SP 800-73-4 part 2, §3.1.1), and
  * the empty VERIFY none either. The card is left as it is (SCARD_LEAVE_CARD).
  *
- * The exception is a card that is still verified after this helper has logged out: a module that
- * forgot to, or a card that knows no logout. It is reset; that is what OpenSC CVE-2023-40660 was
- * missing. Another program that had the PIN verified at that moment is asked for it again.
+ * The exception is a card that is still verified after this helper has logged out: OpenSC 0.23
+ * leaves PIV cards so, and the next program to reach one could sign without a PIN. It is reset.
+ * Another program that had the PIN verified at that moment is asked for it again.
  *
  * The context lives for one question: nothing here survives a restart of pcscd, and a module that
  * has no PC/SC reader of that name costs one look at the list of readers.
@@ -24,7 +24,7 @@
 enum {
     PADDED_NAME_BYTES = 64, /* CK_SLOT_INFO.slotDescription: a longer name arrives cut */
     READER_LIST_BYTES = 16 * MAX_READERNAME + 1,
-    TRIES_VERIFIED = 254,   /* the PIN is verified: no number to be had */
+    TRIES_VERIFIED = 254, /* the PIN is verified: no number to be had */
 };
 
 struct card {
@@ -61,9 +61,9 @@ static bool card_open(struct card *card, const char *reader)
     const char *name = NULL;
     if (SCardListReaders(card->context, NULL, list, &size) == SCARD_S_SUCCESS)
         name = find_reader(list, reader);
-    if (name && SCardConnect(card->context, name, SCARD_SHARE_SHARED,
-                             SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card->handle,
-                             &card->protocol) == SCARD_S_SUCCESS) {
+    if (name &&
+        SCardConnect(card->context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                     &card->handle, &card->protocol) == SCARD_S_SUCCESS) {
         if (SCardBeginTransaction(card->handle) == SCARD_S_SUCCESS)
             return true;
         SCardDisconnect(card->handle, SCARD_LEAVE_CARD);
@@ -74,8 +74,9 @@ static bool card_open(struct card *card, const char *reader)
 
 static void card_close(struct card *card, DWORD disposition)
 {
-    SCardEndTransaction(card->handle, SCARD_LEAVE_CARD);
-    SCardDisconnect(card->handle, disposition);
+    /* A reset, if there is one, before anybody else's transaction can begin. */
+    SCardEndTransaction(card->handle, disposition);
+    SCardDisconnect(card->handle, SCARD_LEAVE_CARD);
     SCardReleaseContext(card->context);
 }
 
@@ -130,6 +131,6 @@ uint8_t pin_tries_left_after_logout(const char *reader)
     card_close(&card, verified ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
     if (!verified)
         return tries;
-    log_warning("%s: still verified after the logout, so the card was reset", reader);
+    log_debug("%s: still verified after the logout, so the card was reset", reader);
     return pin_tries_left(reader);
 }

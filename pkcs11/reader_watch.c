@@ -65,7 +65,7 @@ struct reader_watch {
 /* What the thread knows of the readers between two waits; the last place is the list itself. */
 struct readers {
     size_t count;
-    char names[READERS_MAX][MAX_READERNAME];
+    char names[READERS_MAX][READER_NAME_MAX + 1];
     uint16_t appearance[READERS_MAX];
     SCARD_READERSTATE states[READERS_MAX + 1];
 };
@@ -118,7 +118,7 @@ static void publish_readers(struct reader_watch *watch, const struct readers *re
     for (size_t i = 0; i < readers->count; i++) {
         DWORD event = readers->states[i].dwEventState;
         struct reader_info *info = &now.readers[i];
-        strcpy(info->name, readers->names[i]);
+        memcpy(info->name, readers->names[i], sizeof info->name);
         info->state = state_of(event);
         info->changes = (uint64_t)readers->appearance[i] << 16 | (event >> 16 & 0xffff);
     }
@@ -140,11 +140,11 @@ static bool name_usable(const char *name, size_t len)
 }
 
 /* A reader that was known keeps what was known of it. */
-static void add_reader(struct reader_watch *watch, struct readers *now, const struct readers *before,
-                       const char *name)
+static void add_reader(struct reader_watch *watch, struct readers *now,
+                       const struct readers *before, const char *name)
 {
     size_t i = now->count++;
-    strcpy(now->names[i], name);
+    memcpy(now->names[i], name, strlen(name)); /* name_usable: it fits, in zeros */
     for (size_t k = 0; k < before->count; k++)
         if (strcmp(before->names[k], name) == 0) {
             now->appearance[i] = before->appearance[k];

@@ -46,7 +46,8 @@ struct reader_watch;
 struct reader_watch *reader_watch_new(void (*changed)(void *context), void *context);
 
 /* Stops and joins the thread: no callback comes after this has returned. Takes NULL; *watch is NULL
- * afterwards. Not from the callback. Blocks until the thread has ended, which takes milliseconds. */
+ * afterwards. Not from the callback. Blocks until the thread has ended, which takes milliseconds.
+ */
 void reader_watch_free(struct reader_watch **watch);
 
 /* Copies the newest snapshot. Any thread; does not block. */

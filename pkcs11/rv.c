@@ -7,7 +7,8 @@
  * the person is asked again for one; and CKR_GENERAL_ERROR, which OpenSC gives for a card pulled
  * while it signs, is judged by sign.c, which can look into the slot.
  *
- * An expired or never-set PIN reads as blocked: the remedy, the Registration Authority, is the same.
+ * An expired or never-set PIN reads as blocked: the remedy, the Registration Authority, is the
+ * same.
  */
 #include "pkcs11/rv.h"
 
@@ -20,7 +21,10 @@ static const struct {
     const char *name;
     int outcome;
 } codes[] = {
-#define CODE(rv, outcome) {CKR_##rv, "CKR_" #rv, OUTCOME_##outcome}
+#define CODE(rv, outcome)                                                                          \
+    {                                                                                              \
+        CKR_##rv, "CKR_" #rv, OUTCOME_##outcome                                                    \
+    }
     CODE(OK, OK),
     /* the person, at a PIN pad */
     CODE(CANCEL, CANCELLED),

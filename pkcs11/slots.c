@@ -64,7 +64,7 @@ void slots_settle_tries(struct card_token *token, uint8_t tries)
     token->tries_left = tries;
     if (tries == CARD_TRIES_UNKNOWN)
         return;
-    token->flags &= (uint8_t)~(CARD_PIN_LOCKED | CARD_PIN_FINAL_TRY);
+    token->flags &= (uint8_t) ~(CARD_PIN_LOCKED | CARD_PIN_FINAL_TRY);
     if (tries == 0)
         token->flags |= CARD_PIN_LOCKED;
     else if (tries == 1)
