@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small PKCS#11 module that behaves, for others to spoil: one slot, one token with the PIN
+ * "123456" and three tries, one P-256 key that is hidden until login, and its certificate.
+ *
+ * Each module of this folder links it and has a fake_spoil of its own. Tests say what they want
+ * through the environment of the process that loads the module:
+ *
+ *     FAKE_PKCS11            what to do wrong (see each module)
+ *     FAKE_PKCS11_JOURNAL    a file to which each C_Login, C_Logout, C_Sign and C_CloseSession
+ *                            appends a word
+ *     FAKE_PKCS11_EACH_USE   when set, the key has CKA_ALWAYS_AUTHENTICATE
+ */
+#pragma once
+
+#include <p11-kit/pkcs11.h>
+
+/* The module that behaves. */
+extern const CK_FUNCTION_LIST fake_honest;
+
+/* Implemented by each module: replaces what it wants to in a copy of fake_honest. */
+void fake_spoil(CK_FUNCTION_LIST *functions);
+
+/* FAKE_PKCS11, or "". */
+const char *fake_wish(void);
