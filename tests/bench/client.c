@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client of either door, as thin as can be, so that what is measured is the agent:
+ *
+ *     bench_client web PORT ORIGIN relay          bench_client native PATH relay
+ *     bench_client web PORT ORIGIN rtt COUNT      bench_client native PATH rtt COUNT
+ *
+ * relay sends each line of its standard input as one message, and prints each message that arrives
+ * behind the nanoseconds of CLOCK_MONOTONIC at which it did. rtt asks agent.hello COUNT times, one
+ * after the other, and prints each round trip in microseconds.
+ *
+ * It trusts the agent: a message that is not whole, or longer than the buffer, ends it.
+ */
+#include "ipc/frame.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MESSAGE_MAX = 65535, /* also what a 16-bit WebSocket length can say */
+    BURST = 40,          /* the door's rate limit: 80 at once, 40 a second on average */
+    WS_TEXT = 0x81,      /* final frame, text (RFC 6455 §5.2) */
+    WS_CLOSE = 0x88,
+    WS_LENGTH_16 = 126,
+};
+
+static const char hello[] =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":{\"protocol\":[1]}}";
+
+static bool web;
+static int door = -1;
+
+static _Noreturn void give_up(const char *what)
+{
+    fprintf(stderr, "bench_client: %s: %s\n", what, strerror(errno));
+    exit(EXIT_FAILURE);
+}
+
+static uint64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void write_all(const void *data, size_t len)
+{
+    const uint8_t *at = data;
+    while (len > 0) {
+        ssize_t sent = send(door, at, len, MSG_NOSIGNAL);
+        if (sent <= 0)
+            give_up("send");
+        at += sent;
+        len -= (size_t)sent;
+    }
+}
+
+static void read_all(void *data, size_t len)
+{
+    uint8_t *at = data;
+    while (len > 0) {
+        ssize_t got = read(door, at, len);
+        if (got < 0)
+            give_up("read");
+        if (got == 0)
+            exit(EXIT_SUCCESS);
+        at += got;
+        len -= (size_t)got;
+    }
+}
+
+/* ---- the doors ---- */
+
+static void connect_to(const struct sockaddr *address, socklen_t len)
+{
+    door = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (door < 0 || connect(door, address, len) < 0)
+        give_up("connect");
+}
+
+static void open_native(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    connect_to((const struct sockaddr *)&address, sizeof address);
+}
+
+static void open_web(const char *port, const char *origin)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    connect_to((const struct sockaddr *)&address, sizeof address);
+    char head[1024];
+    int len = snprintf(head, sizeof head,
+                       "GET /v1 HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nOrigin: %s\r\n"
+                       "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: lanyard.v1\r\n"
+                       "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
+                       port, origin);
+    write_all(head, (size_t)len);
+    size_t have = 0;
+    do
+        read_all(head + have, 1);
+    while (++have < sizeof head - 1 && (have < 4 || memcmp(head + have - 4, "\r\n\r\n", 4) != 0));
+    if (strncmp(head, "HTTP/1.1 101", 12) != 0) {
+        errno = EACCES;
+        give_up("the door");
+    }
+    web = true;
+}
+
+/* A mask of zeros is a mask: the bytes stay as they are. */
+static void send_message(const char *text, size_t len)
+{
+    uint8_t whole[MESSAGE_MAX + 8];
+    struct writer w = WRITER(whole, sizeof whole);
+    if (!web) {
+        write_u32(&w, (uint32_t)len);
+    } else {
+        write_u8(&w, WS_TEXT);
+        write_u8(&w, 0x80 | WS_LENGTH_16);
+        write_u16(&w, (uint16_t)len);
+        write_u32(&w, 0);
+    }
+    write_raw(&w, text, len);
+    if (w.failed) {
+        errno = EMSGSIZE;
+        give_up("message");
+    }
+    write_all(whole, w.len);
+}
+
+static size_t message_len(void)
+{
+    uint8_t head[4];
+    struct reader r = READER(head, sizeof head);
+    if (!web) {
+        read_all(head, 4);
+        return read_u32(&r);
+    }
+    read_all(head, 2);
+    if (head[0] == WS_CLOSE)
+        exit(EXIT_SUCCESS);
+    if (head[0] != WS_TEXT || head[1] > WS_LENGTH_16)
+        return 0;
+    if (head[1] < WS_LENGTH_16)
+        return head[1];
+    read_all(head, 2);
+    return read_u16(&r);
+}
+
+/* One message into text, which is terminated. */
+static void receive_message(char text[MESSAGE_MAX + 1])
+{
+    size_t len = message_len();
+    if (len == 0 || len > MESSAGE_MAX) {
+        errno = EPROTO;
+        give_up("message");
+    }
+    read_all(text, len);
+    text[len] = '\0';
+}
+
+/* ---- what is measured ---- */
+
+static void measure_round_trips(long count)
+{
+    char answer[MESSAGE_MAX + 1];
+    /* The first burst warms up and is not counted. */
+    for (long i = -BURST; i < count; i++) {
+        if (i % BURST == 0)
+            nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 50 * 1000 * 1000}, NULL);
+        uint64_t asked = now();
+        send_message(hello, sizeof hello - 1);
+        receive_message(answer);
+        uint64_t answered = now();
+        if (i >= 0)
+            printf("%.1f\n", (double)(answered - asked) / 1000);
+    }
+}
+
+static void relay(void)
+{
+    char *line = NULL;
+    size_t size = 0;
+    char text[MESSAGE_MAX + 1];
+    setvbuf(stdin, NULL, _IONBF, 0);
+    for (;;) {
+        struct pollfd fds[] = {{.fd = door, .events = POLLIN},
+                               {.fd = STDIN_FILENO, .events = POLLIN}};
+        if (poll(fds, 2, -1) < 0)
+            give_up("poll");
+        if (fds[0].revents) {
+            uint64_t arrived = now();
+            receive_message(text);
+            printf("%llu %s\n", (unsigned long long)arrived, text);
+            fflush(stdout);
+        }
+        if (fds[1].revents) {
+            ssize_t len = getline(&line, &size, stdin);
+            if (len <= 0)
+                break;
+            send_message(line, (size_t)len - 1);
+        }
+    }
+    free(line);
+}
+
+int main(int argc, char **argv)
+{
+    char **rest;
+    if (argc >= 5 && strcmp(argv[1], "web") == 0) {
+        open_web(argv[2], argv[3]);
+        rest = argv + 4;
+    } else if (argc >= 4 && strcmp(argv[1], "native") == 0) {
+        open_native(argv[2]);
+        rest = argv + 3;
+    } else {
+        fprintf(stderr, "usage: bench_client web PORT ORIGIN | native PATH, relay | rtt COUNT\n");
+        return 2;
+    }
+    if (strcmp(rest[0], "relay") == 0)
+        relay();
+    else if (strcmp(rest[0], "rtt") == 0 && rest[1])
+        measure_round_trips(strtol(rest[1], NULL, 10));
+    return EXIT_SUCCESS;
+}
