@@ -9,6 +9,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,6 +58,9 @@ static void make_certificate(void)
                                (const uint8_t *)"555000000999", -1, -1, 0);
     X509_set_issuer_name(x, X509_get_subject_name(x));
     X509_set_pubkey(x, key);
+    X509_EXTENSION *usage = X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage, "digitalSignature");
+    X509_add_ext(x, usage, -1);
+    X509_EXTENSION_free(usage);
     X509_sign(x, key, EVP_sha256());
     certificate_len = (size_t)i2d_X509(x, &certificate);
     X509_free(x);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// What the tests of the card's side share: a sandbox with one native client, a sign-in that is
+// answered by the test, and the check that a token is the card holder's.
+
+import assert from 'node:assert/strict';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { compactVerify } from 'jose';
+import { connectNative } from '../sandbox/native.mjs';
+import { startSandbox } from '../sandbox/sandbox.mjs';
+
+export const PIN = '123456'; // of every card of the sandbox
+
+export const newChallenge = () => randomBytes(32).toString('base64url');
+
+// Runs `play` in a sandbox of its own, which is gone afterwards, whatever happened.
+export async function inSandbox(options, play) {
+  const sandbox = await startSandbox(options);
+  try {
+    const agent = await connectNative(sandbox);
+    await play({
+      sandbox, agent,
+      pinentry: sandbox.pinentry,
+      ctl: sandbox.ctl,
+      origin: sandbox.op.origin,
+      signIn: (params = {}, client = agent) => client.request('card.signIn', {
+        challenge: newChallenge(), origin: sandbox.op.origin, ...params,
+      }),
+    });
+  } finally {
+    await sandbox.close();
+  }
+}
+
+// Rejected with that reason, a sentence, and what to do next.
+export async function refusedWith(reason, answer) {
+  await assert.rejects(answer, (error) => {
+    assert.equal(error.reason, reason, error.message);
+    assert.match(error.data.code, /^LY-\d{4}$/);
+    assert.equal(error.data.code, `LY-${error.code}`);
+    assert.match(error.message, /^[A-Z].*\.$/);
+    assert.ok(error.data.advice.length > 0);
+    return true;
+  });
+}
+
+// The claims of a card token whose signature is the one of its own certificate.
+export async function readToken(token) {
+  const header = JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+  const certificate = new X509Certificate(Buffer.from(header.x5c[0], 'base64'));
+  const { payload } = await compactVerify(token, certificate.publicKey);
+  return { header, certificate, claims: JSON.parse(Buffer.from(payload)) };
+}
+
+export const tokenUid = async (token) =>
+  /CN=(\d{12})/.exec((await readToken(token)).certificate.subject)[1];
+
+// How often the card in that reader was asked to check a PIN, and to sign.
+export async function apdus(ctl, reader = 'reader-0') {
+  const [, verify, sign] = /verify=(\d+).*?(?:sign|authenticate)=(\d+)/i.exec(await ctl('apdus', reader));
+  return { verify: Number(verify), sign: Number(sign) };
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+//
+// A PIN that occurs nowhere else is typed, wrong once and right once, and then looked for: in what
+// the programs wrote, in their arguments and environments, in every file of the sandbox, in all that
+// the caller received, in core files, and in the memory of the agent and its helpers.
+
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { inSandbox } from './card-rig.mjs';
+
+const PIN = '73194682';
+const WRONG = '58204917';
+const FORMS = [PIN, WRONG].flatMap((pin) => [
+  Buffer.from(pin), Buffer.from(Buffer.from(pin).toString('hex')),
+  Buffer.from(Buffer.from(pin).toString('base64url')), Buffer.from(pin, 'utf16le'),
+]);
+
+const found = (bytes) => FORMS.some((form) => bytes.includes(form));
+
+// The agent and whatever it has started.
+function family(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return [pid, ...children.split(' ').filter(Boolean).flatMap((child) => family(Number(child)))];
+}
+
+// Which mappings of a process hold the PIN.
+function memoryWith(pid) {
+  const hits = [];
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').trim().split('\n')) {
+      const [, start, end, mode, name] = /^(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)$/.exec(line);
+      if (!mode.startsWith('r') || name === '[vvar]' || name === '[vsyscall]' || name === '[vvar_vclock]') continue;
+      const bytes = Buffer.alloc(parseInt(end, 16) - parseInt(start, 16));
+      try {
+        readSync(memory, bytes, 0, bytes.length, parseInt(start, 16));
+      } catch {
+        continue; // a page that cannot be read cannot be dumped either
+      }
+      if (found(bytes)) hits.push(line);
+    }
+  } finally {
+    closeSync(memory);
+  }
+  return hits;
+}
+
+function filesWith(directory) {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.path, entry.name))
+    .filter((path) => found(readFileSync(path)));
+}
+
+function assertNoTrace(sandbox) {
+  for (const pid of family(sandbox.agent.pid)) {
+    for (const file of ['cmdline', 'environ']) {
+      assert.ok(!found(readFileSync(`/proc/${pid}/${file}`)), `${file} of ${pid}`);
+    }
+  }
+  for (const part of [sandbox.agent, sandbox.broker, sandbox.readerService]) {
+    assert.ok(!found(Buffer.from(part.output)), part.output);
+  }
+  assert.deepEqual(filesWith(sandbox.directory), []);
+}
+
+test('the PIN leaves no trace', async (t) => {
+  await inSandbox({ card: 'alice', settings: '[agent]\nlog-level = debug\n' },
+    async ({ sandbox, agent, pinentry, ctl, signIn }) => {
+      await ctl('pin', 'alice', PIN);
+      let received = '';
+      agent.socket.on('data', (data) => { received += data; });
+      const answer = signIn();
+      (await pinentry.next()).answer(WRONG);
+      const second = await pinentry.next();
+      assertNoTrace(sandbox);
+      second.answer(PIN);
+      const { token } = await answer;
+      await second.gone;
+      assertNoTrace(sandbox);
+      assert.ok(!found(Buffer.from(received)));
+      for (const part of token.split('.')) assert.ok(!found(Buffer.from(part, 'base64url')));
+
+      for (const pid of family(sandbox.agent.pid)) {
+        assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
+      }
+      await t.test('not in the memory of the agent and its helpers', {
+        skip: process.getuid() !== 0 && 'the kernel lets only root read their memory',
+      }, () => {
+        for (const pid of family(sandbox.agent.pid)) {
+          assert.deepEqual(memoryWith(pid), [], `memory of ${pid}`);
+        }
+      });
+      await t.test('another process of the same user may not read it either', () => {
+        assert.match(readFileSync(`/proc/${sandbox.agent.pid}/status`, 'utf8'), /^NoNewPrivs:\s+1$/m);
+      });
+      sandbox.agent.child.kill('SIGSEGV');
+      await sandbox.agent.ended;
+      assert.deepEqual(filesWith(sandbox.directory), [], 'no core file');
+    });
+});
