@@ -67,12 +67,21 @@ static void add_site(const struct wording *w, struct prompt_question *question)
     add_program(w, question);
 }
 
+/* "Dr Alice Adams (555000000101)"; many NHS certificates name their holder by the number alone. */
+static void add_holder(const struct certificate *holder, char *text, size_t size)
+{
+    size_t used = strlen(text);
+    if (holder->uid[0] == '\0' || strcmp(holder->uid, holder->name) == 0)
+        snprintf(text + used, size - used, "%.200s", holder->name);
+    else
+        snprintf(text + used, size - used, "%.200s (%s)", holder->name, holder->uid);
+}
+
 static void add_card(const struct wording *w, struct prompt_question *question)
 {
-    if (w->holder->uid[0])
-        add(question, "Card holder: %.200s (%s)\n", w->holder->name, w->holder->uid);
-    else
-        add(question, "Card holder: %.200s\n", w->holder->name);
+    add(question, "Card holder: ");
+    add_holder(w->holder, question->text, sizeof question->text);
+    add(question, "\n");
     add(question, "Reader: %s\n", w->card->token.reader);
     int tries = wording_tries(&w->card->token);
     if (tries >= 0)
@@ -123,12 +132,17 @@ void wording_choice(const struct wording *w, const struct card *const *cards,
 {
     begin(w, PROMPT_CHOICE, question);
     put(question->yes, sizeof question->yes, "This is my card");
+    put(question->label, sizeof question->label, "Another card");
     add(question, "Several people's smartcards are in. Which one is yours?\n\n");
     add_site(w, question);
     if (count > PROMPT_CHOICES_MAX)
         count = PROMPT_CHOICES_MAX;
     question->choice_count = (uint8_t)count;
-    for (size_t i = 0; i < count; i++)
-        snprintf(question->choices[i], sizeof question->choices[i], "%.200s %s in %s",
-                 holders[i]->name, holders[i]->uid, cards[i]->token.reader);
+    for (size_t i = 0; i < count; i++) {
+        char *choice = question->choices[i];
+        size_t size = sizeof question->choices[i];
+        add_holder(holders[i], choice, size);
+        size_t used = strlen(choice);
+        snprintf(choice + used, size - used, ", in %s", cards[i]->token.reader);
+    }
 }
