@@ -332,6 +332,14 @@ const struct reader_info *cards_reader(const struct cards *cards, size_t i)
     return &cards->readers.readers[i];
 }
 
+bool cards_reader_ready(const struct cards *cards)
+{
+    for (size_t i = 0; i < cards->readers.count; i++)
+        if (cards->readers.readers[i].state != READER_UNAVAILABLE)
+            return true;
+    return false;
+}
+
 bool cards_service_up(const struct cards *cards)
 {
     return cards->generation == 0 || cards->readers.service_up;
@@ -363,12 +371,6 @@ bool cards_reading(const struct cards *cards)
         if (cards->modules[i].asked)
             return true;
     return false;
-}
-
-bool cards_reader_occupied(const struct cards *cards, const char *reader)
-{
-    const struct reader_info *state = reader_of(cards, reader);
-    return state && holds_card(state);
 }
 
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left)

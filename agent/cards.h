@@ -34,6 +34,8 @@ void cards_free(struct cards **cards);
 /* The readers, those that the configuration ignores left out. */
 size_t cards_reader_count(const struct cards *cards);
 const struct reader_info *cards_reader(const struct cards *cards, size_t i);
+/* True if a card could be inserted somewhere: a reader that is listed may be unplugged already. */
+bool cards_reader_ready(const struct cards *cards);
 /* False once the smartcard service is known to be down. */
 bool cards_service_up(const struct cards *cards);
 
@@ -43,9 +45,6 @@ const struct card *cards_at(const struct cards *cards, size_t i);
 const struct card *cards_find(const struct cards *cards, uint64_t id);
 /* True while a module is still being asked, so that more cards may turn up. */
 bool cards_reading(const struct cards *cards);
-/* True if some card, read yet or not, is in the reader of that name. */
-bool cards_reader_occupied(const struct cards *cards, const char *reader);
-
 /* What the card said about its PIN after a login: enum card_token_flag, tries left. */
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left);
 

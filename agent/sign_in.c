@@ -462,7 +462,7 @@ static bool decide(struct sign_in *s)
         finish(s, OUTCOME_READER_SERVICE_DOWN);
         return true;
     }
-    wait_for(s, cards_reader_count(home->cards) == 0 ? WAITING_READER : WAITING_CARD);
+    wait_for(s, cards_reader_ready(home->cards) ? WAITING_CARD : WAITING_READER);
     return false;
 }
 
