@@ -19,9 +19,9 @@ struct socket_file {
 
 /* 0 or -ENAMETOOLONG (logged). */
 int socket_address(const char *path, struct sockaddr_un *address);
-/* Makes the folder of path (its last component only) with that mode where it is missing. 0; -EPERM:
- * it belongs to another user or is a link; -errno. Logged. */
-int socket_folder(const char *path, mode_t mode);
+/* Makes the folder of path (its last component only) 0700 where it is missing. 0; -EPERM: it is not
+ * a folder of this user's alone; -errno. Logged. */
+int socket_folder_private(const char *path);
 /* Listens at path, close-on-exec and non-blocking. type: SOCK_STREAM or SOCK_SEQPACKET. *file is
  * SOCKET_FILE_NONE. 0; -EADDRINUSE: somebody answers there; -errno. Logged. Does not wait. */
 int socket_file_open(struct socket_file *file, const char *path, int type, mode_t mode,

@@ -5,7 +5,7 @@
  * on which nobody answers; without the lock two programs that start at once could each take away
  * the other's.
  */
-#include "ipc/door/socket_file.h"
+#include "ipc/portd/socket_file.h"
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
@@ -29,24 +29,21 @@ int socket_address(const char *path, struct sockaddr_un *address)
     return 0;
 }
 
-int socket_folder(const char *path, mode_t mode)
+/* A folder that is there with other rights is refused rather than changed: it may be somebody's. */
+int socket_folder_private(const char *path)
 {
     struct sockaddr_un copy; /* paths of sockets are that short */
     int r = socket_address(path, &copy);
     if (r < 0)
         return r;
     const char *folder = dirname(copy.sun_path);
-    if (mkdir(folder, mode) == 0)
-        return 0;
-    if (errno != EEXIST)
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return log_fault(errno, folder);
     struct stat status;
     if (lstat(folder, &status) < 0)
         return log_fault(errno, folder);
-    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0)
         return log_fault(EPERM, folder);
-    if ((status.st_mode & 07777 & ~mode) != 0 && chmod(folder, mode) < 0)
-        return log_fault(errno, folder);
     return 0;
 }
 

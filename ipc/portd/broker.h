@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker: agents register on one side, pages connect on the other, and each page's socket goes
+ * to the agent of the user who made it (ipc/PROTOCOL.md §5). Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "ipc/loop.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BROKER_WEB_MAX = 2,      /* 127.0.0.1 and [::1] */
+    BROKER_AGENTS_MAX = 1024, /* users logged in at once on the largest terminal servers: hundreds */
+};
+
+struct broker;
+
+/* web: web_count listening TCP sockets on one port; agents: a listening SOCK_SEQPACKET socket; all
+ * non-blocking and borrowed for the broker's life. Returns owned; NULL on fault (logged). */
+struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
+                          int agents);
+void broker_free(struct broker **broker);
