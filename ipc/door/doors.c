@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Both doors share one set of connections and one service; this file only holds them together. */
+/*
+ * Both doors share one set of connections and one service; this file only holds them together:
+ *
+ *     lanyard-portd ─ broker_link ─ web_gate ─ web_door ┐
+ *                                                       ├ connections ─ service
+ *     native programs ───────────────────── native_door ┘
+ */
 #include "ipc/door/door.h"
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/door/broker_link.h"
 #include "ipc/door/connection.h"
 #include "ipc/door/native_door.h"
+#include "ipc/door/web_door.h"
+#include "ipc/door/web_gate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +22,47 @@
 struct doors {
     struct connections connections;
     struct native_door *native;
+    struct broker_link *broker; /* this and the next two: NULL without a WebSocket door */
+    struct web_gate *gate;
+    struct web_door *web;
 };
+
+static void broker_changed(void *context, enum broker_state state, uint16_t port)
+{
+    static const char *const names[] = {[BROKER_ABSENT] = "no-broker",
+                                        [BROKER_TAKEN] = "taken",
+                                        [BROKER_OPEN] = "open"};
+    struct doors *doors = context;
+    doors->connections.web = (struct web_state){.port = port, .state = names[state]};
+    if (state == BROKER_OPEN)
+        log_info("pages reach this agent on port %u", (unsigned)port);
+    else
+        log_warning("pages cannot reach this agent: %s",
+                    state == BROKER_TAKEN ? "another agent of this user is registered"
+                                          : "lanyard-portd does not answer");
+}
+
+static void socket_arrived(void *context, int fd, uint16_t port)
+{
+    struct doors *doors = context;
+    web_gate_admit(doors->gate, fd, port);
+}
+
+static void handshake_accepted(void *context, int fd, const struct handshake *handshake)
+{
+    struct doors *doors = context;
+    web_door_adopt(doors->web, fd, handshake);
+}
+
+static int open_web(struct doors *doors, struct loop *loop, const struct doors_config *config)
+{
+    const struct broker_events events = {doors, broker_changed, socket_arrived};
+    doors->web = web_door_new(&doors->connections);
+    doors->gate = web_gate_new(loop, config->origins, handshake_accepted, doors);
+    if (doors->web && doors->gate)
+        doors->broker = broker_link_new(loop, config->broker_path, &events);
+    return doors->broker ? 0 : -ENOMEM;
+}
 
 struct doors *doors_open(struct loop *loop, const struct doors_config *config,
                          const struct service *service)
@@ -26,7 +75,10 @@ struct doors *doors_open(struct loop *loop, const struct doors_config *config,
     if (connections_init(&doors->connections, loop, service, config->origins) < 0)
         return NULL;
     doors->native = native_door_open(&doors->connections, config->native_path);
-    return doors->native ? STEAL(doors) : NULL;
+    if (!doors->native)
+        return NULL;
+    bool web = config->broker_path && *config->broker_path;
+    return !web || open_web(doors, loop, config) == 0 ? STEAL(doors) : NULL;
 }
 
 void doors_close(struct doors **doors)
@@ -34,6 +86,9 @@ void doors_close(struct doors **doors)
     struct doors *d = STEAL(*doors);
     if (!d)
         return;
+    broker_link_free(&d->broker);
+    web_gate_free(&d->gate);
+    web_door_free(&d->web);
     native_door_close(&d->native);
     connections_deinit(&d->connections);
     free(d);
@@ -41,7 +96,7 @@ void doors_close(struct doors **doors)
 
 int doors_run(struct doors *doors)
 {
-    return loop_run(doors->connections.loop);
+    return doors->web ? web_door_run(doors->web) : loop_run(doors->connections.loop);
 }
 
 void doors_card_changed(struct doors *doors, const struct card_list *list)

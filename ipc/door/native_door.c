@@ -12,7 +12,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
-#include "ipc/door/socket_file.h"
+#include "ipc/portd/socket_file.h"
 #include "ipc/frame.h"
 
 #include <errno.h>
@@ -207,7 +207,7 @@ struct native_door *native_door_open(struct connections *set, const char *path)
     door->file = SOCKET_FILE_NONE;
     LIST_INIT(&door->living);
     LIST_INIT(&door->dying);
-    if (socket_folder(path, 0700) < 0 ||
+    if (socket_folder_private(path) < 0 ||
         socket_file_open(&door->file, path, SOCK_STREAM, 0600, BACKLOG) < 0)
         return NULL;
     door->burial = loop_wakeup_new(set->loop, bury, door);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * This is the border between every web page there is and the agent. So the head is read by rules
+ * that a reader can check by eye (RFC 9112 §3 and §5, RFC 6455 §4.2.1), before any library sees it,
+ * and only its two variable words go on: the origin and the key. The library then reads a head that
+ * handshake_rewrite has written.
+ *
+ * A head is a request line and fields, each ending in CR LF, and an empty line, with nothing behind
+ * it. Fields that the protocol names appear at most once; others are checked for form and ignored.
+ * There is one way to be let in and one refusal.
+ */
+#include "ipc/door/handshake.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const char handshake_refusal[] = "HTTP/1.1 403 Forbidden\r\n"
+                                 "Content-Length: 0\r\n"
+                                 "Connection: close\r\n\r\n";
+
+static const char request_line[] = "GET /v1 HTTP/1.1";
+static const char subprotocol[] = "lanyard.v1";
+
+/* A piece of the head, borrowed. text NULL: not there. */
+struct span {
+    const char *text;
+    size_t len;
+};
+
+enum field {
+    FIELD_HOST,
+    FIELD_ORIGIN,
+    FIELD_UPGRADE,
+    FIELD_CONNECTION,
+    FIELD_VERSION,
+    FIELD_PROTOCOL,
+    FIELD_KEY,
+    FIELD_COUNT,
+};
+
+static const char *const field_names[FIELD_COUNT] = {
+    [FIELD_HOST] = "Host",
+    [FIELD_ORIGIN] = "Origin",
+    [FIELD_UPGRADE] = "Upgrade",
+    [FIELD_CONNECTION] = "Connection",
+    [FIELD_VERSION] = "Sec-WebSocket-Version",
+    [FIELD_PROTOCOL] = "Sec-WebSocket-Protocol",
+    [FIELD_KEY] = "Sec-WebSocket-Key",
+};
+
+/* ---- words ---- */
+
+static bool same(struct span a, const char *text)
+{
+    return a.text && a.len == strlen(text) && memcmp(a.text, text, a.len) == 0;
+}
+
+static bool same_ignoring_case(struct span a, const char *text)
+{
+    return a.text && a.len == strlen(text) && strncasecmp(a.text, text, a.len) == 0;
+}
+
+/* RFC 9110 §5.6.2 */
+static bool token_character(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span s)
+{
+    while (s.len > 0 && blank(s.text[0])) {
+        s.text++;
+        s.len--;
+    }
+    while (s.len > 0 && blank(s.text[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+/* Walks a comma-separated list. */
+static bool list_has(struct span list, const char *word, bool (*equal)(struct span, const char *))
+{
+    while (list.text) {
+        const char *comma = memchr(list.text, ',', list.len);
+        struct span item = {list.text, comma ? (size_t)(comma - list.text) : list.len};
+        if (equal(trim(item), word))
+            return true;
+        list = comma ? (struct span){comma + 1, list.len - item.len - 1} : (struct span){0};
+    }
+    return false;
+}
+
+/* ---- the lines ---- */
+
+/* Takes the line up to CR LF off the head. False: no such line, or a CR or LF on its own. */
+static bool next_line(struct span *head, struct span *line)
+{
+    const char *cr = memchr(head->text, '\r', head->len);
+    size_t len = cr ? (size_t)(cr - head->text) : head->len;
+    if (head->len - len < 2 || cr[1] != '\n')
+        return false;
+    *line = (struct span){head->text, len};
+    head->text += len + 2;
+    head->len -= len + 2;
+    return true;
+}
+
+/* Printable, blank or beyond ASCII. */
+static bool value_valid(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.text[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* A line that begins with a blank (obsolete folding) has no name, and so is refused. */
+static bool split_field(struct span line, struct span *name, struct span *value)
+{
+    const char *colon = memchr(line.text, ':', line.len);
+    if (!colon || colon == line.text)
+        return false;
+    *name = (struct span){line.text, (size_t)(colon - line.text)};
+    for (size_t i = 0; i < name->len; i++)
+        if (!token_character(name->text[i]))
+            return false;
+    *value = trim((struct span){colon + 1, line.len - name->len - 1});
+    return value_valid(*value);
+}
+
+/* Sorts one field into fields. False: malformed, a second of its name, or one that means a body. */
+static bool take_field(struct span line, struct span fields[FIELD_COUNT])
+{
+    struct span name, value;
+    if (!split_field(line, &name, &value) || same_ignoring_case(name, "Content-Length") ||
+        same_ignoring_case(name, "Transfer-Encoding"))
+        return false;
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (!same_ignoring_case(name, field_names[i]))
+            continue;
+        if (fields[i].text)
+            return false;
+        fields[i] = value;
+    }
+    return true;
+}
+
+/* ---- the conditions ---- */
+
+static bool host_is_loopback(struct span host, uint16_t port)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char expected[sizeof "127.0.0.1:65535"];
+        snprintf(expected, sizeof expected, "%s:%u", names[i], (unsigned)port);
+        if (same(host, expected))
+            return true;
+    }
+    return false;
+}
+
+static bool copy_origin(struct span origin, const char *const *origins, struct handshake *out)
+{
+    for (; origins && *origins; origins++) {
+        if (!same(origin, *origins) || origin.len > ORIGIN_TEXT_MAX)
+            continue;
+        memcpy(out->origin, origin.text, origin.len);
+        out->origin[origin.len] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* Base64 of exactly 16 bytes: 22 characters, of which the last carries two bits, and padding. */
+static bool copy_key(struct span key, struct handshake *out)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (!key.text || key.len != HANDSHAKE_KEY_CHARACTERS ||
+        memcmp(key.text + HANDSHAKE_KEY_CHARACTERS - 2, "==", 2) != 0)
+        return false;
+    /* No NUL is among them, which strchr would find: value_valid has refused it. */
+    for (size_t i = 0; i < HANDSHAKE_KEY_CHARACTERS - 2; i++)
+        if (!strchr(alphabet, key.text[i]))
+            return false;
+    if (!strchr("AQgw", key.text[HANDSHAKE_KEY_CHARACTERS - 3]))
+        return false;
+    memcpy(out->key, key.text, key.len);
+    out->key[key.len] = '\0';
+    return true;
+}
+
+static bool let_in(struct span head, uint16_t port, const char *const *origins,
+                   struct handshake *out)
+{
+    struct span line, fields[FIELD_COUNT] = {0};
+    if (!next_line(&head, &line) || !same(line, request_line))
+        return false;
+    for (;;) {
+        if (!next_line(&head, &line))
+            return false;
+        if (line.len == 0)
+            break;
+        if (!take_field(line, fields))
+            return false;
+    }
+    return head.len == 0 && host_is_loopback(fields[FIELD_HOST], port) &&
+           same_ignoring_case(fields[FIELD_UPGRADE], "websocket") &&
+           list_has(fields[FIELD_CONNECTION], "Upgrade", same_ignoring_case) &&
+           same(fields[FIELD_VERSION], "13") &&
+           list_has(fields[FIELD_PROTOCOL], subprotocol, same) &&
+           copy_origin(fields[FIELD_ORIGIN], origins, out) && copy_key(fields[FIELD_KEY], out);
+}
+
+enum handshake_verdict handshake_judge(const char *bytes, size_t len, uint16_t port,
+                                       const char *const *origins, struct handshake *out)
+{
+    *out = (struct handshake){0};
+    if (len > HANDSHAKE_BYTES_MAX)
+        return HANDSHAKE_REFUSED;
+    if (len == 0 || !memmem(bytes, len, "\r\n\r\n", 4))
+        return len == HANDSHAKE_BYTES_MAX ? HANDSHAKE_REFUSED : HANDSHAKE_INCOMPLETE;
+    if (!let_in((struct span){bytes, len}, port, origins, out)) {
+        *out = (struct handshake){0};
+        return HANDSHAKE_REFUSED;
+    }
+    return HANDSHAKE_ACCEPTED;
+}
+
+int handshake_rewrite(const struct handshake *handshake, struct bytes *out)
+{
+    char head[512];
+    int len = snprintf(head, sizeof head,
+                       "%s\r\n"
+                       "Host: localhost\r\n"
+                       "Upgrade: websocket\r\n"
+                       "Connection: Upgrade\r\n"
+                       "Sec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Protocol: %s\r\n"
+                       "Sec-WebSocket-Key: %s\r\n\r\n",
+                       request_line, subprotocol, handshake->key);
+    return bytes_set(out, head, (size_t)len);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libwebsockets frames, unframes and waits; it decides nothing. It gets sockets only after our own
+ * parser has let them in, and reads a handshake that we have written (handshake_rewrite), so what a
+ * page puts into its head never reaches the library. No extension is offered, and the callback that
+ * may veto an upgrade stays unused: both have crashed 4.1.6.
+ *
+ * The library insists on doing the waiting. So our loop's descriptor is one of those it waits for,
+ * and when that is readable our loop runs one round. The library closes what it adopts: it gets a
+ * duplicate.
+ *
+ * One message is written per WRITEABLE callback, as the library wants it. A page's struct lives in
+ * its wsi's opaque pointer from adoption until the library says that the wsi is destroyed.
+ */
+#include "ipc/door/web_door.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PIECE_BYTES = 4096,    /* how much of a message the library hands over at once */
+    PIECES_MAX = 256,      /* of one message, however it was fragmented; 17 are honest */
+    CLOSE_WITHIN_S = 2,    /* for a page that does not read its close frame */
+    DESCRIPTORS_BESIDE = 16, /* beside the connections: the loop, the library's own pipe */
+};
+
+struct outgoing {
+    STAILQ_ENTRY(outgoing) link;
+    struct bytes text; /* behind LWS_PRE bytes of room for the frame's head */
+};
+
+struct page {
+    struct connection connection; /* first: the transport casts back */
+    bool open;                    /* the upgrade is done */
+    enum close_code close_code;   /* while connection.closing */
+    struct lws *wsi;
+    struct bytes in; /* the message so far */
+    size_t pieces;
+    STAILQ_HEAD(, outgoing) out;
+    size_t out_len;
+};
+
+struct web_door {
+    struct connections *set;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct page *arriving; /* under web_door_adopt, which runs the upgrade */
+    int fault;
+};
+
+/* ---- out ---- */
+
+static void web_send(struct connection *connection, const struct bytes *message)
+{
+    static const uint8_t room[LWS_PRE];
+    struct page *page = (struct page *)connection;
+    struct outgoing *outgoing = calloc(1, sizeof *outgoing);
+    if (outgoing) {
+        bytes_append(&outgoing->text, room, sizeof room);
+        bytes_append(&outgoing->text, message->data, message->len);
+    }
+    if (!outgoing || outgoing->text.failed || page->out_len + message->len > CONNECTION_OUT_MAX) {
+        if (outgoing)
+            bytes_deinit(&outgoing->text);
+        free(outgoing);
+        connection_close(connection, CLOSE_POLICY);
+        return;
+    }
+    page->out_len += message->len;
+    STAILQ_INSERT_TAIL(&page->out, outgoing, link);
+    lws_callback_on_writable(page->wsi);
+}
+
+static void drop_first(struct page *page)
+{
+    struct outgoing *outgoing = STAILQ_FIRST(&page->out);
+    STAILQ_REMOVE_HEAD(&page->out, link);
+    page->out_len -= outgoing->text.len - LWS_PRE;
+    bytes_deinit(&outgoing->text);
+    free(outgoing);
+}
+
+/* The close frame goes out from the next callback that may end the connection. */
+static void web_close(struct connection *connection, enum close_code code)
+{
+    struct page *page = (struct page *)connection;
+    page->close_code = code;
+    lws_callback_on_writable(page->wsi);
+    lws_set_timeout(page->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_WITHIN_S);
+}
+
+static const struct transport web_transport = {web_send, web_close};
+
+/* Ends the connection from within one of its callbacks: what that returns to the library. */
+static int end(struct page *page)
+{
+    lws_close_reason(page->wsi, (enum lws_close_status)page->close_code, NULL, 0);
+    return -1;
+}
+
+static int write_one(struct page *page)
+{
+    if (page->connection.closing)
+        return end(page);
+    struct outgoing *outgoing = STAILQ_FIRST(&page->out);
+    if (!outgoing)
+        return 0;
+    size_t len = outgoing->text.len - LWS_PRE;
+    int written = lws_write(page->wsi, outgoing->text.data + LWS_PRE, len, LWS_WRITE_TEXT);
+    if (written < (int)len)
+        return -1;
+    drop_first(page);
+    if (!STAILQ_EMPTY(&page->out))
+        lws_callback_on_writable(page->wsi);
+    return 0;
+}
+
+/* ---- in ---- */
+
+static int read_piece(struct page *page, const void *piece, size_t len)
+{
+    struct connection *connection = &page->connection;
+    if (connection->closing)
+        return end(page);
+    size_t announced = page->in.len + len + lws_remaining_packet_payload(page->wsi);
+    if (lws_frame_is_binary(page->wsi))
+        connection_close(connection, CLOSE_NOT_TEXT);
+    else if (announced > RPC_TEXT_MAX || ++page->pieces > PIECES_MAX)
+        connection_close(connection, CLOSE_TOO_LARGE);
+    else
+        bytes_append(&page->in, piece, len);
+    if (page->in.failed)
+        connection_close(connection, CLOSE_INTERNAL);
+    if (connection->closing)
+        return end(page);
+    if (!lws_is_final_fragment(page->wsi) || lws_remaining_packet_payload(page->wsi) > 0)
+        return 0;
+    connection_receive(connection, (const char *)page->in.data, page->in.len);
+    bytes_reset(&page->in);
+    page->pieces = 0;
+    return connection->closing ? end(page) : 0;
+}
+
+/* ---- coming and going ---- */
+
+static void page_free(struct page *page)
+{
+    connection_gone(&page->connection);
+    while (!STAILQ_EMPTY(&page->out))
+        drop_first(page);
+    bytes_deinit(&page->in);
+    free(page);
+}
+
+static int page_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                      size_t len)
+{
+    (void)user;
+    struct page *page = lws_get_opaque_user_data(wsi);
+    switch (reason) {
+    case LWS_CALLBACK_ESTABLISHED: {
+        struct web_door *door = lws_context_user(lws_get_context(wsi));
+        page = door->arriving;
+        if (!page)
+            return -1;
+        page->wsi = wsi;
+        page->open = true;
+        lws_set_opaque_user_data(wsi, page);
+        return 0;
+    }
+    case LWS_CALLBACK_RECEIVE:
+        return page ? read_piece(page, in, len) : -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return page ? write_one(page) : -1;
+    case LWS_CALLBACK_CLOSED:
+        if (page) {
+            lws_set_opaque_user_data(wsi, NULL);
+            page_free(page);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int loop_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                      size_t len)
+{
+    (void)user;
+    (void)in;
+    (void)len;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE) {
+        const struct web_door *door = lws_context_user(lws_get_context(wsi));
+        loop_dispatch(door->set->loop);
+    }
+    return 0;
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "lanyard.v1", .callback = page_event, .rx_buffer_size = PIECE_BYTES},
+    {.name = "loop", .callback = loop_event},
+    {0},
+};
+
+/* The library sees the duplicate of one descriptor and closes that one. */
+static int adopt_loop(struct web_door *door)
+{
+    int fd = fcntl(loop_fd(door->set->loop), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return log_fault(errno, "F_DUPFD_CLOEXEC");
+    lws_sock_file_fd_type descriptor = {.filefd = fd};
+    if (!lws_adopt_descriptor_vhost(door->vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, "loop", NULL))
+        return log_fault(ENOMEM, "adopt the loop");
+    return 0;
+}
+
+struct web_door *web_door_new(struct connections *set)
+{
+    /* All zero: no ping of the library's own, so an idle page costs no wake-up. */
+    static const lws_retry_bo_t no_pings;
+    CLEANUP(web_door_free) struct web_door *door = calloc(1, sizeof *door);
+    if (!door) {
+        log_fault(ENOMEM, "web door");
+        return NULL;
+    }
+    door->set = set;
+    lws_set_log_level(0, NULL);
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .user = door,
+        .vhost_name = "lanyard",
+        .fd_limit_per_thread = CONNECTIONS_MAX + DESCRIPTORS_BESIDE,
+        .retry_and_idle_policy = &no_pings,
+        .options = LWS_SERVER_OPTION_DISABLE_IPV6,
+    };
+    door->context = lws_create_context(&info);
+    if (!door->context) {
+        log_fault(ENOMEM, "lws_create_context");
+        return NULL;
+    }
+    door->vhost = lws_get_vhost_by_name(door->context, "lanyard");
+    return door->vhost && adopt_loop(door) == 0 ? STEAL(door) : NULL;
+}
+
+void web_door_free(struct web_door **door)
+{
+    struct web_door *d = STEAL(*door);
+    if (!d)
+        return;
+    if (d->context)
+        lws_context_destroy(d->context);
+    free(d);
+}
+
+void web_door_adopt(struct web_door *door, int fd, const struct handshake *handshake)
+{
+    CLEANUP(close_fd) int owned = fd;
+    CLEANUP(bytes_deinit) struct bytes head = {0};
+    if (!connections_make_room(door->set, DOOR_WEB) || handshake_rewrite(handshake, &head) < 0)
+        return;
+    struct page *page = calloc(1, sizeof *page);
+    if (!page) {
+        log_fault(ENOMEM, "page");
+        return;
+    }
+    STAILQ_INIT(&page->out);
+    struct caller caller = {.door = DOOR_WEB};
+    memcpy(caller.origin, handshake->origin, sizeof caller.origin);
+    connection_open(&page->connection, door->set, &web_transport, &caller);
+
+    /* The library owns the descriptor from here, whatever happens. The upgrade runs within. */
+    door->arriving = page;
+    lws_adopt_socket_vhost_readbuf(door->vhost, steal_fd(&owned), (const char *)head.data,
+                                   head.len);
+    door->arriving = NULL;
+    if (!page->open)
+        page_free(page);
+}
+
+int web_door_run(struct web_door *door)
+{
+    while (!loop_stopped(door->set->loop))
+        if (lws_service(door->context, 0) < 0)
+            return log_fault(EIO, "lws_service");
+    return loop_run(door->set->loop); /* takes the stop back */
+}

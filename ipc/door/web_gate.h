@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a socket from the broker waits until its handshake has been read: between lanyard-portd and
+ * the WebSocket library. Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "ipc/door/handshake.h"
+#include "ipc/loop.h"
+
+enum {
+    /* Half-open handshakes at once; when another comes, the oldest is refused. An honest head
+     * follows its connection within a millisecond, so it is never among 128 that are older. */
+    GATE_VISITORS_MAX = 128,
+    GATE_DEADLINE_MS = 5000,
+};
+
+/* Takes fd, whose handshake was accepted. Called from the loop; may not close the gate. */
+typedef void gate_fn(void *context, int fd, const struct handshake *handshake);
+
+struct web_gate;
+
+/* Returns owned; NULL on fault (logged). origins is borrowed for the gate's life. */
+struct web_gate *web_gate_new(struct loop *loop, const char *const *origins, gate_fn *fn,
+                              void *context);
+void web_gate_free(struct web_gate **gate);
+
+/* Takes fd, a connected TCP socket. port: the one it was accepted on. */
+void web_gate_admit(struct web_gate *gate, int fd, uint16_t port);
