@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call writes one request and reads until its answer has come. Waiting is one poll(2) on two
+ * descriptors: the agent's socket and an eventfd, which lanyard_cancel makes readable; writing to
+ * an eventfd is all it does, so signal handlers may.
+ *
+ * A call that gives up tells the agent (operation.cancel) and leaves; the late answer is recognised
+ * by its number and dropped by whichever call reads it. Notifications that arrive while another
+ * answer is awaited are kept, up to a bound, for lanyard_next_event.
+ */
+#include "ipc/base/cleanup.h"
+#include "ipc/client/reply.h"
+#include "ipc/frame.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+
+enum {
+    PROTOCOL = 1,
+    ANSWER_WITHIN_MS = 5000,   /* an agent on this computer answers in milliseconds */
+    PERSON_WITHIN_MS = 120000, /* as long as a provider's challenge lives */
+    EVENTS_KEPT = 64,          /* beyond, the oldest goes: the newest says how things stand */
+    VERSION_BYTES = 32,
+    READ_PIECE = 4096,
+};
+
+#define EXPORT __attribute__((visibility("default")))
+
+struct event {
+    STAILQ_ENTRY(event) link;
+    char *json;
+};
+
+struct lanyard {
+    int fd;
+    int cancel; /* eventfd */
+    int64_t last_id;
+    struct frame_reader in;
+    char version[VERSION_BYTES];
+    size_t event_count;
+    STAILQ_HEAD(, event) events; /* the oldest first */
+};
+
+/* One call under way. */
+struct call {
+    int64_t id; /* -1: waits for a notification */
+    int64_t deadline; /* CLOCK_MONOTONIC, milliseconds; -1: none */
+    const struct lanyard_sign_in *sign_in; /* whose waiting function is told; may be NULL */
+    struct message answer;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+EXPORT void lanyard_free(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+/* ---- events that wait ---- */
+
+static char *first_event(struct lanyard *agent)
+{
+    struct event *event = STAILQ_FIRST(&agent->events);
+    if (!event)
+        return NULL;
+    STAILQ_REMOVE_HEAD(&agent->events, link);
+    agent->event_count--;
+    char *json = event->json;
+    free(event);
+    return json;
+}
+
+/* One that there is no memory for is lost, like one too many. */
+static void keep_event(struct lanyard *agent, const json_t *root)
+{
+    json_t *event = json_pack("{s:O, s:O?}", "method", json_object_get(root, "method"), "params",
+                              json_object_get(root, "params"));
+    char *json = event ? json_dumps(event, JSON_COMPACT) : NULL;
+    json_decref(event);
+    struct event *kept = json ? calloc(1, sizeof *kept) : NULL;
+    if (!kept) {
+        free(json);
+        return;
+    }
+    kept->json = json;
+    STAILQ_INSERT_TAIL(&agent->events, kept, link);
+    if (++agent->event_count > EVENTS_KEPT)
+        lanyard_free(first_event(agent));
+}
+
+/* ---- reading until the answer is there ---- */
+
+static void tell_waiting(const struct call *call, const json_t *message)
+{
+    const json_t *params = json_object_get(message, "params");
+    const json_t *request = json_object_get(params, "request");
+    const char *what = json_string_value(json_object_get(params, "for"));
+    const json_t *tries = json_object_get(params, "triesLeft");
+    if (!call->sign_in || !call->sign_in->waiting || !what || !json_is_integer(request) ||
+        json_integer_value(request) != call->id)
+        return;
+    call->sign_in->waiting(call->sign_in->context, what,
+                           json_string_value(json_object_get(params, "reader")),
+                           json_is_integer(tries) ? (int)json_integer_value(tries) : -1);
+}
+
+/* Takes in one message. True when it ends the call. */
+static bool take_message(struct lanyard *agent, struct call *call, struct message *message)
+{
+    if (message->kind == MESSAGE_NOTIFICATION) {
+        if (strcmp(message->method, "operation.waiting") == 0)
+            tell_waiting(call, message->root);
+        else
+            keep_event(agent, message->root);
+        return call->id < 0 && agent->event_count > 0;
+    }
+    if (message->id != call->id || call->id < 0)
+        return false; /* the late answer of a call that gave up */
+    call->answer = *message;
+    *message = (struct message){0};
+    return true;
+}
+
+/* Takes in what has arrived. 1: the call has its answer; 0: not yet; -errno. */
+static int take_messages(struct lanyard *agent, struct call *call)
+{
+    const uint8_t *body;
+    size_t len;
+    while ((body = frame_reader_peek(&agent->in, &len))) {
+        CLEANUP(message_deinit) struct message message = {0};
+        int r = message_decode(body, len, &message);
+        frame_reader_pop(&agent->in);
+        if (r < 0)
+            return r;
+        if (take_message(agent, call, &message))
+            return 1;
+    }
+    return 0;
+}
+
+/* LANYARD_OK: bytes are there to be read (or the end of file). */
+static enum lanyard_result wait_for_bytes(const struct lanyard *agent, const struct call *call)
+{
+    struct pollfd fds[] = {{.fd = agent->fd, .events = POLLIN},
+                           {.fd = agent->cancel, .events = POLLIN}};
+    for (;;) {
+        int64_t left = call->deadline < 0 ? -1 : call->deadline - now_ms();
+        if (call->deadline >= 0 && left < 0)
+            left = 0;
+        int ready = poll(fds, 2, (int)left);
+        if (ready < 0 && errno != EINTR)
+            return LANYARD_UNREACHABLE;
+        if (ready == 0)
+            return LANYARD_TIMED_OUT;
+        uint64_t count;
+        if (ready > 0 && fds[1].revents &&
+            read(agent->cancel, &count, sizeof count) == sizeof count)
+            return LANYARD_CANCELLED;
+        if (ready > 0 && fds[0].revents)
+            return LANYARD_OK;
+    }
+}
+
+static enum lanyard_result read_until_answered(struct lanyard *agent, struct call *call)
+{
+    int r;
+    while ((r = take_messages(agent, call)) == 0) {
+        enum lanyard_result result = wait_for_bytes(agent, call);
+        if (result != LANYARD_OK)
+            return result;
+        uint8_t piece[READ_PIECE];
+        ssize_t got = recv(agent->fd, piece, sizeof piece, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (got <= 0)
+            return LANYARD_UNREACHABLE;
+        r = frame_reader_push(&agent->in, piece, (size_t)got);
+        explicit_bzero(piece, (size_t)got);
+        if (r < 0)
+            break;
+    }
+    return r > 0 ? LANYARD_OK : r == -ENOMEM ? LANYARD_NO_MEMORY : LANYARD_UNREACHABLE;
+}
+
+/* ---- calls ---- */
+
+/* Takes params. */
+static enum lanyard_result send_request(struct lanyard *agent, const char *method, json_t *params)
+{
+    CLEANUP(bytes_deinit) struct bytes text = {0};
+    if (request_encode(&text, ++agent->last_id, method, params) < 0)
+        return LANYARD_NO_MEMORY;
+    int r = frame_send(agent->fd, text.data, text.len, FRAME_MAX_JSON);
+    return r == 0 ? LANYARD_OK : r == -EMSGSIZE ? LANYARD_INVALID : LANYARD_UNREACHABLE;
+}
+
+/* Sends and waits. Takes params. On LANYARD_OK call->answer holds the result. */
+static enum lanyard_result ask(struct lanyard *agent, struct call *call, const char *method,
+                               json_t *params, int timeout_ms, struct lanyard_error *error)
+{
+    enum lanyard_result result = send_request(agent, method, params);
+    if (result != LANYARD_OK)
+        return error_of(error, result);
+    call->id = agent->last_id;
+    call->deadline = now_ms() + timeout_ms;
+    result = read_until_answered(agent, call);
+    if (result == LANYARD_CANCELLED || result == LANYARD_TIMED_OUT)
+        send_request(agent, "operation.cancel",
+                     json_pack("{s:I}", "request", (json_int_t)call->id));
+    if (result != LANYARD_OK)
+        return error_of(error, result);
+    if (call->answer.kind == MESSAGE_ERROR)
+        return error_from_agent(error, call->answer.body);
+    return error_of(error, LANYARD_OK);
+}
+
+static enum lanyard_result ask_for_text(struct lanyard *agent, const char *method, char **json,
+                                        struct lanyard_error *error)
+{
+    struct call call = {0};
+    *json = NULL;
+    enum lanyard_result result = ask(agent, &call, method, NULL, ANSWER_WITHIN_MS, error);
+    if (result == LANYARD_OK) {
+        *json = json_dumps(call.answer.body, JSON_COMPACT);
+        if (!*json)
+            result = error_of(error, LANYARD_NO_MEMORY);
+    }
+    message_deinit(&call.answer);
+    return result;
+}
+
+EXPORT enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
+                                             struct lanyard_error *error)
+{
+    return ask_for_text(agent, "card.list", json, error);
+}
+
+EXPORT enum lanyard_result lanyard_status(struct lanyard *agent, char **json,
+                                          struct lanyard_error *error)
+{
+    return ask_for_text(agent, "agent.status", json, error);
+}
+
+/* The token as text: a JWS is a string, a Web eID token an object. */
+static char *token_text(const json_t *result)
+{
+    const json_t *token = json_object_get(result, "token");
+    if (json_is_string(token))
+        return strdup(json_string_value(token));
+    return json_is_object(token) ? json_dumps(token, JSON_COMPACT) : NULL;
+}
+
+EXPORT enum lanyard_result lanyard_sign_in(struct lanyard *agent,
+                                           const struct lanyard_sign_in *request, char **token,
+                                           struct lanyard_error *error)
+{
+    *token = NULL;
+    if (!request->challenge || !request->origin || request->timeout_ms < 0)
+        return error_of(error, LANYARD_INVALID);
+    json_t *params = sign_in_params(request);
+    if (!params)
+        return error_of(error, LANYARD_INVALID);
+    struct call call = {.sign_in = request};
+    int timeout = request->timeout_ms ? request->timeout_ms : PERSON_WITHIN_MS;
+    enum lanyard_result result = ask(agent, &call, "card.signIn", params, timeout, error);
+    if (result == LANYARD_OK) {
+        *token = token_text(call.answer.body);
+        if (!*token)
+            result = error_of(error, LANYARD_NO_MEMORY);
+    }
+    message_deinit(&call.answer);
+    return result;
+}
+
+EXPORT enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanyard_error *error)
+{
+    struct call call = {0};
+    enum lanyard_result result =
+        ask(agent, &call, "agent.subscribe", NULL, ANSWER_WITHIN_MS, error);
+    message_deinit(&call.answer);
+    return result;
+}
+
+EXPORT enum lanyard_result lanyard_next_event(struct lanyard *agent, int timeout_ms, char **json,
+                                              struct lanyard_error *error)
+{
+    struct call call = {.id = -1, .deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms};
+    enum lanyard_result result =
+        agent->event_count > 0 ? LANYARD_OK : read_until_answered(agent, &call);
+    *json = result == LANYARD_OK ? first_event(agent) : NULL;
+    return error_of(error, result);
+}
+
+EXPORT void lanyard_cancel(struct lanyard *agent)
+{
+    int saved = errno;
+    ssize_t put = write(agent->cancel, &(uint64_t){1}, sizeof(uint64_t));
+    (void)put; /* full: it is cancelled already */
+    errno = saved;
+}
+
+/* ---- opening ---- */
+
+/* 0, or -EINVAL: no default, or too long. */
+static int find_path(const char *path, struct sockaddr_un *address)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    size_t size = sizeof address->sun_path;
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (!path && (!runtime || runtime[0] != '/'))
+        return -EINVAL;
+    int len = path ? snprintf(address->sun_path, size, "%s", path)
+                   : snprintf(address->sun_path, size, "%s/lanyard/agent", runtime);
+    return len < 0 || (size_t)len >= size ? -EINVAL : 0;
+}
+
+static enum lanyard_result say_hello(struct lanyard *agent, struct lanyard_error *error)
+{
+    struct call call = {0};
+    enum lanyard_result result =
+        ask(agent, &call, "agent.hello", json_pack("{s:[i]}", "protocol", PROTOCOL),
+            ANSWER_WITHIN_MS, error);
+    const char *version = json_string_value(json_object_get(call.answer.body, "version"));
+    if (result == LANYARD_OK && version)
+        snprintf(agent->version, sizeof agent->version, "%s", version);
+    message_deinit(&call.answer);
+    return result;
+}
+
+static void close_agent(struct lanyard **agent)
+{
+    lanyard_close(*agent);
+}
+
+EXPORT enum lanyard_result lanyard_open(const char *path, struct lanyard **agent,
+                                        struct lanyard_error *error)
+{
+    *agent = NULL;
+    struct sockaddr_un address;
+    if (find_path(path, &address) < 0)
+        return error_of(error, path ? LANYARD_INVALID : LANYARD_UNREACHABLE);
+    CLEANUP(close_agent) struct lanyard *opened = calloc(1, sizeof *opened);
+    if (!opened)
+        return error_of(error, LANYARD_NO_MEMORY);
+    STAILQ_INIT(&opened->events);
+    opened->in = FRAME_READER(FRAME_MAX_JSON);
+    opened->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    opened->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (opened->fd < 0 || opened->cancel < 0)
+        return error_of(error, LANYARD_NO_MEMORY);
+    /* An agent that stands still must not hold the caller: bounds connecting and sending. */
+    const struct timeval patience = {.tv_sec = ANSWER_WITHIN_MS / 1000};
+    setsockopt(opened->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(opened->fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        return error_of(error, LANYARD_UNREACHABLE);
+    enum lanyard_result result = say_hello(opened, error);
+    if (result == LANYARD_OK)
+        *agent = STEAL(opened);
+    return result;
+}
+
+EXPORT void lanyard_close(struct lanyard *agent)
+{
+    if (!agent)
+        return;
+    for (char *json; (json = first_event(agent));)
+        lanyard_free(json);
+    frame_reader_deinit(&agent->in);
+    close_fd(&agent->fd);
+    close_fd(&agent->cancel);
+    free(agent);
+}
+
+EXPORT const char *lanyard_version(const struct lanyard *agent)
+{
+    return agent->version;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * liblanyard: sign a person in through the Lanyard agent of this desktop, from a native program.
+ *
+ *     struct lanyard *agent;
+ *     struct lanyard_error error;
+ *     if (lanyard_open(NULL, &agent, &error) == LANYARD_OK) {
+ *         char *token;
+ *         if (lanyard_sign_in(agent, &(struct lanyard_sign_in){.challenge = nonce,
+ *                 .origin = "https://provider.example"}, &token, &error) == LANYARD_OK) {
+ *             ...
+ *             lanyard_free(token);
+ *         }
+ *         lanyard_close(agent);
+ *     }
+ *
+ * Everything blocks, with a time-out. One connection belongs to one thread at a time; only
+ * lanyard_cancel may be called from elsewhere. Strings given are borrowed for the call. Nothing is
+ * printed, no signal is sent, and descriptors are close-on-exec.
+ */
+#ifndef LANYARD_H
+#define LANYARD_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a call ended. Compare these; show people the sentence of struct lanyard_error. */
+enum lanyard_result {
+    LANYARD_OK = 0,
+    LANYARD_REFUSED = 1,     /* the agent said no: see reason and code of the error */
+    LANYARD_CANCELLED = 2,   /* lanyard_cancel, or the person cancelled */
+    LANYARD_TIMED_OUT = 3,   /* nobody answered in time */
+    LANYARD_UNREACHABLE = 4, /* no agent answers at the path, or it went away */
+    LANYARD_INVALID = 5,     /* the call itself is wrong */
+    LANYARD_NO_MEMORY = 6,
+};
+
+/* What went wrong, in the words of the agent or of this library; always terminated. */
+struct lanyard_error {
+    enum lanyard_result result;
+    char reason[48];    /* stable, to compare: "pin-blocked" */
+    char code[16];      /* stable, to quote: "LY-1004" */
+    char sentence[256]; /* for the person */
+    char advice[256];   /* what the person can do next */
+};
+
+/* A connection to the agent. */
+struct lanyard;
+
+/* Connects and says hello. path NULL: $XDG_RUNTIME_DIR/lanyard/agent. *agent is owned: release it
+ * with lanyard_close; NULL unless LANYARD_OK. Waits at most five seconds. Any of the results but
+ * CANCELLED. error may be NULL, here and below. */
+enum lanyard_result lanyard_open(const char *path, struct lanyard **agent,
+                                 struct lanyard_error *error);
+/* Closes, which cancels what is under way. Takes NULL. */
+void lanyard_close(struct lanyard *agent);
+
+/* The agent's version, "0.1.0"; borrowed until lanyard_close. Does not block. */
+const char *lanyard_version(const struct lanyard *agent);
+
+/* What a sign-in waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad" or
+ * "signature" (or a later agent's word). reader may be NULL; tries_left is -1 when not known.
+ * Borrowed for the call, during which the connection must not be used. */
+typedef void lanyard_waiting_fn(void *context, const char *what, const char *reader,
+                                int tries_left);
+
+/* Members that are NULL or 0 have the default that is named. */
+struct lanyard_sign_in {
+    const char *challenge;         /* required: base64url, 32 to 256 bytes when decoded */
+    const char *origin;            /* required: the provider's, in the administrator's list */
+    const char *format;            /* "jws" */
+    const char *const *algorithms; /* NULL-terminated, best first: all */
+    const char *interaction;       /* "if-needed" */
+    int timeout_ms;                /* 120,000 */
+    lanyard_waiting_fn *waiting;   /* none */
+    void *context;                 /* of waiting */
+};
+
+/* The person signs the challenge with the card. *token is owned: for "jws" the token itself, for
+ * "web-eid:1.1" its JSON text; release it with lanyard_free. NULL unless LANYARD_OK. Any of the
+ * results; the connection stays usable after each but UNREACHABLE. */
+enum lanyard_result lanyard_sign_in(struct lanyard *agent, const struct lanyard_sign_in *request,
+                                    char **token, struct lanyard_error *error);
+
+/* Readers and cards, and the state of the agent: the results of card.list and agent.status as JSON
+ * text (ipc/PROTOCOL.md), owned, to be released with lanyard_free. At most five seconds. */
+enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
+                                      struct lanyard_error *error);
+enum lanyard_result lanyard_status(struct lanyard *agent, char **json,
+                                   struct lanyard_error *error);
+
+/* From now on the agent sends every notification to this connection. At most five seconds. */
+enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanyard_error *error);
+/* The next notification, {"method", "params"} as JSON text, owned. Use a connection that asks
+ * nothing else. timeout_ms -1: none. Results: OK, CANCELLED, TIMED_OUT, UNREACHABLE, NO_MEMORY. */
+enum lanyard_result lanyard_next_event(struct lanyard *agent, int timeout_ms, char **json,
+                                       struct lanyard_error *error);
+
+/* Makes the call that blocks now, or the next one that would, return LANYARD_CANCELLED. Any thread,
+ * and signal handlers; not after lanyard_close. Does not block. */
+void lanyard_cancel(struct lanyard *agent);
+
+/* Wipes and releases a string that a call has returned. Takes NULL. */
+void lanyard_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
