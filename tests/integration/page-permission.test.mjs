@@ -10,6 +10,7 @@ import { chromiumProgram, firefoxProgram, launchChromium, launchFirefox } from '
 import { startDisplay } from '../sandbox/display.mjs';
 import { agentThatWaitsFor, startPageRig } from '../sandbox/page-rig.mjs';
 import { policiesImpossible, withPolicies } from '../sandbox/policies.mjs';
+import { otherWays, says } from '../sandbox/says.mjs';
 
 const SITE = 'op.sandbox.test';
 const impossible = policiesImpossible();
@@ -58,28 +59,12 @@ async function inFirefox({ script, prepare = async () => ({}) }, body) {
   }
 }
 
-// The page's title says in words where it stands. Works with both drivers, and with a page that
-// allows no code from outside.
-function says(page, text) {
-  const title = `${text} - Care Identity sandbox`;
-  return page.evaluate((wanted) => new Promise((resolve) => {
-    const look = () => document.title === wanted && resolve();
-    new MutationObserver(look).observe(document.head, { childList: true, subtree: true, characterData: true });
-    look();
-  }), title);
-}
-
 // What a program sees that does not want to wait for the person for long.
 const kindOfFailure = (page) => page.evaluate(async () => {
   const { Lanyard } = await import('/lanyard.js');
   const { port } = document.querySelector('#sign-in').dataset;
   return Lanyard.connect({ port: Number(port), timeout: 500 }).catch(({ kind }) => kind);
 });
-
-async function otherWays(page) {
-  await page.click('#other-ways');
-  await page.waitForSelector('#smartcard');
-}
 
 test('Chromium asks: the page says so, can be cancelled, and offers the other ways', () =>
   inChromium({}, async (page, { agent }) => {

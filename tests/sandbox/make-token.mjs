@@ -3,7 +3,9 @@
 // Tokens as the agent makes them, from a card folder's key files: for the tests of what a provider
 // accepts and refuses, which need tokens that no honest agent would make.
 
-import { createPrivateKey, generateKeyPairSync, randomUUID, sign, X509Certificate, createHash } from 'node:crypto';
+import {
+  createHash, createPrivateKey, generateKeyPairSync, randomUUID, sign, X509Certificate,
+} from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -25,19 +27,23 @@ export function sessionJwk(namedCurve = 'P-256') {
 // (undefined removes one), key signs in place of the card's own, x5c is what the token carries.
 export function makeCardToken(card, { origin, nonce, alg, key, x5c, header, claims, at = new Date() }) {
   const seconds = Math.floor(at.getTime() / 1000);
-  const algorithm = alg ?? (card.key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256');
   return new SignJWT({
     aud: origin, nonce, iat: seconds, exp: seconds + 120, jti: randomUUID(),
     cnf: { jwk: sessionJwk() }, ...claims,
   }).setProtectedHeader({
     typ: 'lanyard-card+jwt',
-    alg: algorithm,
+    alg: alg ?? algorithmOf(card.key),
     x5c: (x5c ?? [card.certificate]).map((each) => each.raw.toString('base64')),
     ...header,
   }).sign(key ?? card.key);
 }
 
-// A Web eID token; ES256 for a P-256 key, RS256 for an RSA key.
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }) {
+  if (asymmetricKeyType === 'rsa') return 'RS256';
+  return asymmetricKeyDetails.namedCurve === 'secp384r1' ? 'ES384' : 'ES256';
+}
+
+// A Web eID token of a P-256 or RSA key.
 export function makeWebEidToken(card, { origin, nonce, ...replaced }) {
   const digest = (text) => createHash('sha256').update(text).digest();
   const signed = Buffer.concat([digest(origin), digest(nonce)]);
@@ -45,7 +51,7 @@ export function makeWebEidToken(card, { origin, nonce, ...replaced }) {
   return {
     format: 'web-eid:1.1',
     unverifiedCertificate: card.certificate.raw.toString('base64'),
-    algorithm: card.key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256',
+    algorithm: algorithmOf(card.key),
     signature: sign('sha256', signed, key).toString('base64'),
     ...replaced,
   };

@@ -77,7 +77,9 @@ function converse(connection, ask) {
   const gone = new Promise((resolve) => connection.once('close', resolve));
   const say = (...lines) => connection.write(lines.map((line) => `${line}\n`).join(''));
   say('OK Pleased to meet you');
-  createInterface({ input: connection }).on('line', (line) => {
+  const lines = createInterface({ input: connection });
+  lines.on('error', () => {}); // the agent took the program away in the middle of a line
+  lines.on('line', (line) => {
     const [command, ...rest] = line.split(' ');
     const argument = unescape(rest.join(' '));
     if (command in QUESTIONS) {

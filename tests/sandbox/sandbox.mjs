@@ -32,6 +32,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // readers    their names; one that begins with "pinpad" has a PIN pad. []: no virtual ones, so that
 //            the machine's own reader service and cards are used
 // agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
+// origins    what the agent is told to trust; the provider unless given
 // settings   further lines for lanyard.conf, or (paths) => lines
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
 // site       a made-up name: the provider is served under it with TLS on 127.0.0.2
@@ -39,7 +40,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // directory  where, instead of a directory in the temporary one; it must not exist yet
 // report     called with each line an operator would read
 export async function startSandbox({
-  card = 'alice', readers = ['reader-0'], agent = true, settings = '', pinentry, site,
+  card = 'alice', readers = ['reader-0'], agent = true, origins, settings = '', pinentry, site,
   format, trust, strangers, directory, report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
@@ -57,7 +58,7 @@ export async function startSandbox({
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
     await startWeb(sandbox, { site, format, trust, strangers, report }, undo);
-    await writeSettings(sandbox, { settings, trust });
+    await writeSettings(sandbox, { origins, settings, trust });
     manageAgent(sandbox, undo);
     if (agent) await sandbox.startAgent();
     return sandbox;
@@ -127,7 +128,8 @@ async function startPrompt(sandbox, program, undo) {
 async function startBroker(sandbox, undo) {
   sandbox.brokerSocket = join(sandbox.directory, 'portd');
   const broker = await start(await built('lanyard-portd'),
-    ['--listen', '127.0.0.1:0', '--socket', sandbox.brokerSocket], { ready: /127\.0\.0\.1:([1-9]\d*)/ });
+    ['--listen', '127.0.0.1:0', '--socket', sandbox.brokerSocket, '--ready-fd', '1'],
+    { ready: /^(\d+)$/m });
   undo.push(() => broker.stop());
   sandbox.broker = broker;
   sandbox.agentPort = Number(broker.match[1]);
@@ -155,8 +157,8 @@ async function startWeb(sandbox, { site, format, trust, strangers, report }, und
   sandbox.url = sandbox.app.origin;
 }
 
-async function writeSettings(sandbox, { settings, trust }) {
-  const { directory, op, people, config } = sandbox;
+async function writeSettings(sandbox, { origins = [sandbox.op.origin], settings, trust }) {
+  const { directory, people, config } = sandbox;
   const issuers = join(config, 'issuers.pem');
   const authorities = [await readFile(join(people.ca, 'chain.pem')), ...trust?.anchors ?? []];
   await writeFile(issuers, Buffer.concat(authorities), { mode: 0o600 });
@@ -172,7 +174,7 @@ issuers = ${issuers}
 program = ${sandbox.promptProgram}
 
 [provider sandbox]
-origin = ${op.origin}
+${origins.map((origin) => `origin = ${origin}`).join('\n')}
 
 ${more}
 `, { mode: 0o600 });

@@ -139,6 +139,6 @@ function accountOf(person, token, roleOfGrant) {
 
 function show(ctx, page) {
   ctx.type = 'html';
-  ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+  ctx.set('Content-Security-Policy', "default-src 'none'; img-src data:; style-src 'self'; base-uri 'none'; frame-ancestors 'none'");
   ctx.body = String(page);
 }
