@@ -94,10 +94,12 @@ async function startReaders(sandbox, { readers, card }, undo) {
   undo.push(() => cards.stop());
   sandbox.ctl = (...words) => tell(join(directory, 'control'), words.join(' '));
   if (card) await sandbox.ctl('insert', readers[0], card);
-  const service = await start(beside('start-pcscd'), [directory, await built('libvirtual-reader.so')],
-    { ready: /Listening on/ });
-  undo.push(() => service.stop());
-  sandbox.readerService = service;
+  const driver = await built('libvirtual-reader.so');
+  sandbox.startReaderService = async () => {
+    sandbox.readerService = await start(beside('start-pcscd'), [directory, driver], { ready: /Listening on/ });
+  };
+  await sandbox.startReaderService();
+  undo.push(() => sandbox.readerService.stop());
   sandbox.environment.PCSCLITE_CSOCK_NAME = join(directory, 'pcscd.sock');
 }
 
