@@ -7,7 +7,8 @@
  *
  * The library insists on doing the waiting. So our loop's descriptor is one of those it waits for,
  * and when that is readable our loop runs one round. The library closes what it adopts: it gets a
- * duplicate.
+ * duplicate. It also wakes up every 30 seconds for housekeeping of its own, so while no page is
+ * connected we wait without it, and an idle agent sleeps.
  *
  * One message is written per WRITEABLE callback, as the library wants it. A page's struct lives in
  * its wsi's opaque pointer from adoption until the library says that the wsi is destroyed.
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,7 @@ struct outgoing {
 
 struct page {
     struct connection connection; /* first: the transport casts back */
+    struct web_door *door;
     bool open;                    /* the upgrade is done */
     enum close_code close_code;   /* while connection.closing */
     struct lws *wsi;
@@ -51,7 +54,7 @@ struct web_door {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct page *arriving; /* under web_door_adopt, which runs the upgrade */
-    int fault;
+    size_t pages;          /* that the library holds */
 };
 
 /* ---- out ---- */
@@ -152,6 +155,7 @@ static int read_piece(struct page *page, const void *piece, size_t len)
 static void page_free(struct page *page)
 {
     connection_gone(&page->connection);
+    page->door->pages--;
     while (!STAILQ_EMPTY(&page->out))
         drop_first(page);
     bytes_deinit(&page->in);
@@ -270,6 +274,8 @@ void web_door_adopt(struct web_door *door, int fd, const struct handshake *hands
         log_fault(ENOMEM, "page");
         return;
     }
+    page->door = door;
+    door->pages++;
     STAILQ_INIT(&page->out);
     struct caller caller = {.door = DOOR_WEB};
     memcpy(caller.origin, handshake->origin, sizeof caller.origin);
@@ -284,10 +290,25 @@ void web_door_adopt(struct web_door *door, int fd, const struct handshake *hands
         page_free(page);
 }
 
+/* Waits for our loop alone. 0 or -errno. */
+static int run_without_pages(struct loop *loop)
+{
+    struct pollfd ready = {.fd = loop_fd(loop), .events = POLLIN};
+    if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+        return log_fault(errno, "poll");
+    loop_dispatch(loop);
+    return 0;
+}
+
 int web_door_run(struct web_door *door)
 {
-    while (!loop_stopped(door->set->loop))
-        if (lws_service(door->context, 0) < 0)
-            return log_fault(EIO, "lws_service");
-    return loop_run(door->set->loop); /* takes the stop back */
+    struct loop *loop = door->set->loop;
+    int r = 0;
+    while (r == 0 && !loop_stopped(loop)) {
+        if (door->pages == 0)
+            r = run_without_pages(loop);
+        else if (lws_service(door->context, 0) < 0)
+            r = log_fault(EIO, "lws_service");
+    }
+    return r < 0 ? r : loop_run(loop); /* takes the stop back */
 }
