@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration: what each key means, that everything not understood is refused by file and
+ * line, who may own the files, and that table, print-out and manual page agree.
+ */
+#include "agent/config.h"
+#include "ipc/base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- problems, collected ---- */
+
+static char problems[8192];
+
+static void collect(void *context, const char *problem)
+{
+    (void)context;
+    size_t used = strlen(problems);
+    snprintf(problems + used, sizeof problems - used, "%s\n", problem);
+}
+
+static const struct config_reporter collector = {.fn = collect};
+
+static void text_release(char **text)
+{
+    free(*text);
+    *text = NULL;
+}
+
+/* Reads one text as the file "f" and completes it. */
+static int load_text(struct config *config, const char *text)
+{
+    problems[0] = '\0';
+    config_init(config);
+    int r = config_read(config, "f", text, strlen(text), collector);
+    int completed = config_complete(config, collector);
+    return r < 0 ? r : completed;
+}
+
+/* ---- meaning ---- */
+
+static void an_empty_file_gives_the_defaults(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, ""), 0);
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+    assert_string_equal(config.broker_socket, "/run/lanyard/portd");
+    assert_string_equal(config.issuers, "");
+    assert_int_equal(config.pin_timeout, 120);
+    assert_string_equal(config.pinentry, "/usr/bin/pinentry");
+    assert_int_equal(config.modules.count, 1);
+    assert_int_equal(config.ignored_readers.count, 0);
+    assert_null(config.ignored_readers.at[0]);
+    assert_null(config.origins.at[0]);
+    assert_null(config_provider_of(&config, "https://a.example"));
+}
+
+static const char everything[] = "\xef\xbb\xbf# a comment\n"
+                                 "[agent]\r\n"
+                                 "log-level = debug\r\n"
+                                 "[door]\n"
+                                 "broker-socket=/tmp/portd\n"
+                                 "[cards]\n"
+                                 "    module = /usr/lib/a.so\n"
+                                 "    module = /usr/lib/b.so ; the second\n"
+                                 "ignore-reader = Contactless Reader 00 01\n"
+                                 "issuers = /etc/lanyard/issuers.pem\n"
+                                 "pin-timeout = 30\n"
+                                 "; another comment\n"
+                                 "[prompt]\n"
+                                 "program = /opt/pinentry\n"
+                                 "[provider cis2]\n"
+                                 "origin = https://one.example\n"
+                                 "origin = https://two.example:8443\n"
+                                 "[provider local-1]\n"
+                                 "origin = http://127.0.0.1:8080\n";
+
+static void assert_everything(const struct config *config)
+{
+    assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+    assert_string_equal(config->broker_socket, "/tmp/portd");
+    assert_int_equal(config->modules.count, 2);
+    assert_string_equal(config->modules.at[0], "/usr/lib/a.so");
+    assert_string_equal(config->modules.at[1], "/usr/lib/b.so");
+    assert_null(config->modules.at[2]);
+    assert_int_equal(config->ignored_readers.count, 1);
+    assert_string_equal(config->ignored_readers.at[0], "Contactless Reader 00 01");
+    assert_string_equal(config->issuers, "/etc/lanyard/issuers.pem");
+    assert_int_equal(config->pin_timeout, 30);
+    assert_string_equal(config->pinentry, "/opt/pinentry");
+    assert_int_equal(config->origins.count, 3);
+    assert_string_equal(config->origins.at[2], "http://127.0.0.1:8080");
+    assert_null(config->origins.at[3]);
+    assert_string_equal(config_provider_of(config, "https://two.example:8443"), "cis2");
+    assert_string_equal(config_provider_of(config, "http://127.0.0.1:8080"), "local-1");
+    assert_null(config_provider_of(config, "https://two.example"));
+}
+
+static void every_key_is_read(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, everything), 0);
+    assert_string_equal(problems, "");
+    assert_everything(&config);
+}
+
+static void what_is_printed_reads_the_same(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config, again;
+    CLEANUP(text_release) char *text = NULL;
+    size_t len;
+    assert_int_equal(load_text(&config, everything), 0);
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    config_print(&config, out);
+    fclose(out);
+    assert_int_equal(load_text(&again, text), 0);
+    assert_everything(&again);
+}
+
+static void a_file_may_end_without_a_line_break(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, "[cards]\npin-timeout = 60"), 0);
+    assert_int_equal(config.pin_timeout, 60);
+}
+
+static void providers_may_be_spread_over_files(void **state)
+{
+    (void)state;
+    static const char one[] = "[provider a]\norigin = https://one.example\n";
+    static const char two[] = "[provider a]\norigin = https://two.example\n";
+    CLEANUP(config_deinit) struct config config;
+    config_init(&config);
+    assert_int_equal(config_read(&config, "1", one, strlen(one), collector), 0);
+    assert_int_equal(config_read(&config, "2", two, strlen(two), collector), 0);
+    assert_int_equal(config_complete(&config, collector), 0);
+    assert_string_equal(config_provider_of(&config, "https://one.example"), "a");
+    assert_string_equal(config_provider_of(&config, "https://two.example"), "a");
+}
+
+/* ---- refusals ---- */
+
+static void mistakes_are_named_by_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *problem;
+    } rows[] = {
+        {"[agent]\nlog-levle = info", "f:2: unknown key \"log-levle\" in [agent]; did you mean "
+                                      "\"log-level\"?"},
+        {"[cards]\n\nmodul = /a",
+         "f:3: unknown key \"modul\" in [cards]; did you mean \"module\"?"},
+        {"[provider a]\norign = x", "f:2: unknown key \"orign\" in [provider a]; did you mean "
+                                    "\"origin\"?"},
+        {"[card]\nmodule = /a", "f:1: unknown section [card]; did you mean [cards]?"},
+        {"[provider]\norigin = https://a.example",
+         "f:1: unknown section [provider]; did you mean [provider NAME]?"},
+        {"[provder a]", "f:1: unknown section [provder a]; did you mean [provider NAME]?"},
+        {"[Agent]", "f:1: unknown section [Agent]; did you mean [agent]?"},
+        {"[provider A]", "f:1: a provider's name is at most 40 lower-case letters"},
+        {"[provider ]", "f:1: a provider's name"},
+        {"[provider a12345678901234567890123456789012345678901]", "f:1: a provider's name"},
+        {"[provider a]", "[provider a] has no origin"},
+        {"[agent] x", "f:1: text behind [agent]"},
+        {"log-level = info", "f:1: log-level stands before any [section]"},
+        {"[agent]\nlog-level", "f:2: neither [section] nor key = value"},
+        {"[agent\n", "f:1: neither [section] nor key = value"},
+        {"[agent]\nlog-level = loud", "f:2: log-level is error, warning, info or debug"},
+        {"[agent]\nlog-level =", "f:2: log-level has no value"},
+        {"[agent]\nlog-level = info\nlog-level = info", "f:3: log-level is given twice"},
+        {"[cards]\npin-timeout = 9", "f:2: pin-timeout is a number of seconds from 10 to 600"},
+        {"[cards]\npin-timeout = 601", "f:2: pin-timeout is"},
+        {"[cards]\npin-timeout = 60s", "f:2: pin-timeout is"},
+        {"[cards]\npin-timeout = -60", "f:2: pin-timeout is"},
+        {"[cards]\npin-timeout = 4294967416", "f:2: pin-timeout is"},
+        {"[cards]\nmodule = opensc-pkcs11.so", "f:2: module is an absolute path"},
+        {"[cards]\nmodule = /a\nmodule = /a", "f:3: module /a is given twice"},
+        {"[cards]\nissuers = issuers.pem", "f:2: issuers is an absolute path"},
+        {"[prompt]\nprogram = pinentry", "f:2: program is an absolute path"},
+        {"[provider a]\norigin = https://A.example", "f:2: \"https://A.example\" is not an origin"},
+        {"[provider a]\norigin = https://a.example/", "f:2: \"https://a.example/\" is not"},
+        {"[provider a]\norigin = *", "f:2: \"*\" is not an origin"},
+        {"[provider a]\norigin = null", "f:2: \"null\" is not an origin"},
+        {"[provider a]\norigin = https://a.example\norigin = https://a.example",
+         "f:3: origin https://a.example is given twice"},
+        {"[provider a]\norigin = https://a.example\n[provider b]\norigin = https://a.example\n",
+         "f:4: origin https://a.example belongs to provider a already"},
+        {"[agent]\nlog-level = \x01", "f:2: this line is not UTF-8 text"},
+        {"[agent]\nlog-level = \xff", "f:2: this line is not UTF-8 text"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        int r = load_text(&config, rows[i].text);
+        if (r != -EINVAL || strncmp(problems, rows[i].problem, strlen(rows[i].problem)) != 0)
+            fail_msg("%s\ngave %d: %s\nnot: %s", rows[i].text, r, problems, rows[i].problem);
+    }
+}
+
+static void all_mistakes_are_told_at_once(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, "[agent]\na = 1\n[nowhere]\nb = 2\n[cards]\nc = 3\n"),
+                     -EINVAL);
+    assert_non_null(strstr(problems, "f:2: "));
+    assert_non_null(strstr(problems, "f:3: "));
+    assert_null(strstr(problems, "f:4: "));
+    assert_non_null(strstr(problems, "f:6: "));
+}
+
+static void long_lines_are_refused_not_cut(void **state)
+{
+    (void)state;
+    char text[512] = "[cards]\nmodule = /";
+    memset(text + strlen(text), 'a', 300);
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, text), -EINVAL);
+    assert_non_null(strstr(problems, "f:2: a line is at most 198 bytes long"));
+
+    CLEANUP(config_deinit) struct config fits;
+    memset(text, 0, sizeof text);
+    snprintf(text, sizeof text, "[cards]\nmodule = /");
+    memset(text + strlen(text), 'a', CONFIG_LINE_MAX - strlen("module = /"));
+    assert_int_equal(load_text(&fits, text), 0);
+    assert_int_equal(strlen(fits.modules.at[0]), CONFIG_LINE_MAX - strlen("module = "));
+}
+
+static void an_embedded_nul_is_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "[prompt]\nprogram = /a\0b\n";
+    CLEANUP(config_deinit) struct config config;
+    config_init(&config);
+    assert_int_equal(config_read(&config, "f", text, sizeof text - 1, collector), -EINVAL);
+}
+
+/* ---- files ---- */
+
+static char dir[64];
+
+static void write_file(const char *name, const char *text, mode_t mode)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    unlink(path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    problems[0] = '\0';
+    snprintf(dir, sizeof dir, "/tmp/lanyard-test-config-XXXXXX");
+    char drop_ins[96];
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(drop_ins, sizeof drop_ins, "%s/conf.d", dir);
+    return mkdir(drop_ins, 0755);
+}
+
+static int remove_entry(const char *path, const struct stat *is, int type, struct FTW *at)
+{
+    (void)is;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    return nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void drop_ins_follow_in_the_order_of_their_names(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    write_file("lanyard.conf", "[cards]\nmodule = /0\n", 0644);
+    write_file("conf.d/20.conf", "[cards]\nmodule = /2\n", 0644);
+    write_file("conf.d/10.conf", "[cards]\nmodule = /1\n", 0600);
+    write_file("conf.d/.hidden.conf", "nonsense", 0644);
+    write_file("conf.d/30.conf.bak", "nonsense", 0644);
+    assert_int_equal(config_load(dir, &config, collector), 0);
+    assert_int_equal(config.modules.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(config.modules.at[i][1], '0' + i);
+}
+
+static void problems_name_the_file(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    char wanted[160];
+    write_file("conf.d/a.conf", "[agent]\nx = 1\n", 0644);
+    assert_int_equal(config_load(dir, &config, collector), -EINVAL);
+    snprintf(wanted, sizeof wanted, "%s/conf.d/a.conf:2: unknown key", dir);
+    assert_non_null(strstr(problems, wanted));
+    assert_null(config.pinentry);
+}
+
+static void a_folder_without_files_is_the_defaults(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(config_load(dir, &config, collector), 0);
+    assert_int_equal(config.pin_timeout, 120);
+}
+
+static void a_named_folder_must_exist(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(config_load("/nonexistent/lanyard", &config, collector), -ENOENT);
+    assert_non_null(strstr(problems, "there is no such folder"));
+}
+
+static void files_that_others_may_write_are_refused(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    static const mode_t modes[] = {0664, 0646, 0666};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        write_file("lanyard.conf", "", modes[i]);
+        assert_int_equal(config_load(dir, &config, collector), -EPERM);
+    }
+    write_file("lanyard.conf", "", 0644);
+    assert_int_equal(chmod(dir, 0777), 0);
+    assert_int_equal(config_load(dir, &config, collector), -EPERM);
+    assert_int_equal(chmod(dir, 0755), 0);
+    char drop_ins[96];
+    snprintf(drop_ins, sizeof drop_ins, "%s/conf.d", dir);
+    assert_int_equal(chmod(drop_ins, 0775), 0);
+    assert_int_equal(config_load(dir, &config, collector), -EPERM);
+}
+
+static void links_and_fifos_are_refused(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    char path[256];
+    snprintf(path, sizeof path, "%s/lanyard.conf", dir);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(config_load(dir, &config, collector), -ELOOP);
+    assert_non_null(strstr(problems, "is a symbolic link"));
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    assert_int_equal(config_load(dir, &config, collector), -EINVAL);
+    assert_non_null(strstr(problems, "is not a file"));
+}
+
+static void another_users_files_are_refused(void **state)
+{
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    CLEANUP(config_deinit) struct config config;
+    char path[256];
+    snprintf(path, sizeof path, "%s/lanyard.conf", dir);
+    write_file("lanyard.conf", "", 0644);
+    assert_int_equal(chown(path, 65534, 65534), 0);
+    assert_int_equal(config_load(dir, &config, collector), -EPERM);
+    assert_non_null(strstr(problems, "must belong to root"));
+}
+
+static void files_named_by_the_configuration_obey_the_same_rules(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    CLEANUP(bytes_deinit) struct bytes text = {0};
+    char path[256];
+    assert_int_equal(config_load(dir, &config, collector), 0);
+    snprintf(path, sizeof path, "%s/issuers.pem", dir);
+    assert_int_equal(config_read_file(&config, path, &text, collector), -ENOENT);
+    write_file("issuers.pem", "pem", 0644);
+    assert_int_equal(config_read_file(&config, path, &text, collector), 0);
+    assert_int_equal(text.len, 3);
+    write_file("issuers.pem", "pem", 0666);
+    assert_int_equal(config_read_file(&config, path, &text, collector), -EPERM);
+}
+
+/* ---- the table and its manual page ---- */
+
+static char *whole_file(const char *path)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat is;
+    assert_true(fd >= 0 && fstat(fd, &is) == 0);
+    char *text = calloc(1, (size_t)is.st_size + 1);
+    assert_int_equal(read(fd, text, (size_t)is.st_size), is.st_size);
+    return text;
+}
+
+static void the_manual_page_has_every_key_and_no_other(void **state)
+{
+    (void)state;
+    CLEANUP(text_release) char *page = whole_file(LANYARD_SOURCE "/packaging/man/lanyard.conf.5");
+    size_t keys = 0;
+    for (const struct config_key *key; (key = config_key_at(keys)); keys++) {
+        char item[96];
+        snprintf(item, sizeof item, "\n.It Ic %s\n", key->name);
+        const char *at = strstr(page, item);
+        if (!at)
+            fail_msg("lanyard.conf(5) does not have %s", key->name);
+        const char *next = strstr(at + 1, "\n.It ");
+        const char *meaning = strstr(at, key->meaning);
+        if (!meaning || (next && meaning > next))
+            fail_msg("lanyard.conf(5) does not say of %s: %s", key->name, key->meaning);
+    }
+    size_t items = 0;
+    for (const char *at = page; (at = strstr(at, "\n.It Ic ")); at++)
+        items++;
+    assert_int_equal(items, keys);
+}
+
+static void the_shipped_file_reads_as_the_defaults(void **state)
+{
+    (void)state;
+    CLEANUP(text_release) char *text = whole_file(LANYARD_SOURCE "/packaging/lanyard.conf");
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, text), 0);
+    assert_true(config.keys_given == 0);
+    assert_int_equal(config.provider_count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_file_gives_the_defaults),
+        cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(what_is_printed_reads_the_same),
+        cmocka_unit_test(a_file_may_end_without_a_line_break),
+        cmocka_unit_test(providers_may_be_spread_over_files),
+        cmocka_unit_test(mistakes_are_named_by_line),
+        cmocka_unit_test(all_mistakes_are_told_at_once),
+        cmocka_unit_test(long_lines_are_refused_not_cut),
+        cmocka_unit_test(an_embedded_nul_is_refused),
+        cmocka_unit_test_setup_teardown(drop_ins_follow_in_the_order_of_their_names, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(problems_name_the_file, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_folder_without_files_is_the_defaults, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(a_named_folder_must_exist, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(files_that_others_may_write_are_refused, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(links_and_fifos_are_refused, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(another_users_files_are_refused, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(files_named_by_the_configuration_obey_the_same_rules,
+                                        make_dir, remove_dir),
+        cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
+        cmocka_unit_test(the_shipped_file_reads_as_the_defaults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
