@@ -50,3 +50,10 @@ export async function apdus(ctl, reader = 'reader-0') {
   const [, verify, sign] = /verify=(\d+).* sign=(\d+)/.exec(await ctl('apdus', reader));
   return { verify: Number(verify), sign: Number(sign) };
 }
+
+// Until the agent's list of cards is like that; `agent` has subscribed to changes.
+export async function cardsIn(agent, like) {
+  while (!like((await agent.request('card.list')).cards)) {
+    await agent.notification(({ method }) => method === 'card.changed');
+  }
+}

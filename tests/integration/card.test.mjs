@@ -7,13 +7,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectNative } from '../sandbox/native.mjs';
-import { apdus, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
+import { apdus, cardsIn, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
 
 const ALICE = '555000000101';
 const BOB = '555000000102';
 
 test('each kind of key signs with the algorithm asked for', async () => {
   await inSandbox({ card: null }, async ({ agent, pinentry, ctl, origin, signIn }) => {
+    await agent.request('agent.subscribe');
     pinentry.always((dialogue) => dialogue.answer(PIN));
     for (const [card, algorithms, expected] of [
       ['alice', undefined, 'PS256'], ['alice', ['RS256'], 'RS256'], ['alice', ['ES256', 'RS256', 'PS256'], 'RS256'],
@@ -33,7 +34,7 @@ test('each kind of key signs with the algorithm asked for', async () => {
       assert.equal(Buffer.from(claims.jti, 'base64url').length, 16);
       assert.equal(claims.cnf.jwk.crv, 'P-256');
       await ctl('remove', 'reader-0');
-      await agent.notification(() => true).catch(() => {});
+      await cardsIn(agent, (cards) => cards.length === 0);
     }
   });
 });
@@ -262,7 +263,9 @@ test("two people's cards: the person says whose; one person's two: nobody is ask
       dialogue.answer(PIN);
       assert.equal(await tokenUid((await answer).token), BOB);
 
+      await agent.request('agent.subscribe');
       await ctl('swap', 'reader-1', 'alice-again');
+      await cardsIn(agent, (cards) => cards.length === 2 && cards.every(({ label }) => label === ALICE));
       const next = signIn();
       const pin = await pinentry.next();
       assert.equal(pin.kind, 'pin');
@@ -312,7 +315,7 @@ test('the PIN pad: typed there, wrong there, cancelled there, not answered there
     answer = signIn();
     await agent.waiting('pin-pad');
     await ctl('pinpad', 'pinpad-0', 'timeout');
-    await refusedWith('timed-out', answer);
+    await refusedWith('cancelled', answer); // OpenSC has one code for both
   });
 });
 
@@ -353,11 +356,7 @@ test('the smartcard service is killed and comes back', async () => {
     await refusedWith('reader-service-down', signIn());
     await sandbox.startReaderService();
     pinentry.always((next) => next.answer(PIN));
-    for (;;) {
-      const { cards } = await agent.request('card.list');
-      if (cards.length > 0) break;
-      await agent.notification(({ method }) => method === 'card.changed');
-    }
+    await cardsIn(agent, (cards) => cards.length > 0);
     assert.equal(await tokenUid((await signIn()).token), ALICE);
   });
 });

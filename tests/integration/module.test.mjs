@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { built } from '../sandbox/build.mjs';
 import { connectNative } from '../sandbox/native.mjs';
-import { newChallenge, PIN, readToken, refusedWith } from './card-rig.mjs';
+import { cardsIn, newChallenge, PIN, readToken, refusedWith } from './card-rig.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 
 // The agent with one fake module that is wished to go wrong in that way.
@@ -34,9 +34,7 @@ async function withModule(name, wish, play) {
       // Waits until the module's process has listed its card.
       async listed() {
         await agent.request('agent.subscribe');
-        while ((await agent.request('card.list')).cards.length === 0) {
-          await agent.notification(({ method }) => method === 'card.changed');
-        }
+        await cardsIn(agent, (cards) => cards.length > 0);
       },
       logins: async () => (await readFile(journal, 'utf8').catch(() => '')).match(/login/gi)?.length ?? 0,
       async serves() {
