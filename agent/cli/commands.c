@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Results go to standard output and nothing else does, so that a script can take them; everything
+ * for the person who watches goes to standard error. With --json both a result and an error are one
+ * JSON value on standard output.
+ */
+#include "agent/cli/commands.h"
+
+#include "agent/cli/outline.h"
+#include "ipc/base/bytes.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/outcome.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHALLENGE_BYTES = 32 }; /* the least that a provider may ask with */
+
+static void text_release(char **text)
+{
+    lanyard_free(*text);
+    *text = NULL;
+}
+
+/* ---- errors ---- */
+
+static int status_of(const struct lanyard_error *error)
+{
+    switch (error->result) {
+    case LANYARD_OK:
+        return STATUS_DONE;
+    case LANYARD_CANCELLED:
+    case LANYARD_TIMED_OUT:
+        return STATUS_CANCELLED;
+    case LANYARD_UNREACHABLE:
+        return STATUS_UNREACHABLE;
+    case LANYARD_INVALID:
+        return STATUS_USAGE;
+    case LANYARD_NO_MEMORY:
+    case LANYARD_REFUSED:
+        break;
+    }
+    int outcome = outcome_from_reason(error->reason);
+    switch (outcome) {
+    case OUTCOME_READER_SERVICE_DOWN:
+    case OUTCOME_CARD_MODULE_FAILED:
+    case OUTCOME_CARD_MODULE_MISSING:
+    case OUTCOME_PROMPT_UNAVAILABLE:
+        return STATUS_SETUP;
+    case OUTCOME_CANCELLED:
+    case OUTCOME_TIMED_OUT:
+        return STATUS_CANCELLED;
+    default: /* 1003 to 1399: the PIN, the card, its certificates, the reader */
+        return outcome >= OUTCOME_PIN_WRONG && outcome <= OUTCOME_NO_READER ? STATUS_CARD
+                                                                            : STATUS_REFUSED;
+    }
+}
+
+static void put_member(const char *name, const char *value, const char *behind)
+{
+    printf("\"%s\": ", name);
+    outline_quote(value, stdout);
+    fputs(behind, stdout);
+}
+
+int report_error(const struct lanyard_error *error, const struct options *options)
+{
+    if (options->json) {
+        fputs("{\"error\": {", stdout);
+        put_member("reason", error->reason, ", ");
+        put_member("code", error->code, ", ");
+        put_member("message", error->sentence, ", ");
+        put_member("advice", error->advice, "}}\n");
+    } else {
+        fprintf(stderr, "lanyard: %s (%s)\n", error->sentence, error->code);
+        if (error->advice[0] != '\0')
+            fprintf(stderr, "%s\n", error->advice);
+    }
+    return status_of(error);
+}
+
+/* ---- what there is ---- */
+
+int command_status(struct lanyard *agent, const struct options *options)
+{
+    CLEANUP(text_release) char *json = NULL;
+    struct lanyard_error error;
+    if (lanyard_status(agent, &json, &error) != LANYARD_OK)
+        return report_error(&error, options);
+    if (options->json)
+        puts(json);
+    else
+        outline_print(json, stdout);
+    return STATUS_DONE;
+}
+
+/* One member of card.list. */
+static int show_list(struct lanyard *agent, const char *name, const char *none,
+                     const struct options *options)
+{
+    CLEANUP(text_release) char *json = NULL;
+    struct lanyard_error error;
+    if (lanyard_card_list(agent, &json, &error) != LANYARD_OK)
+        return report_error(&error, options);
+    size_t len = 0;
+    const char *value = outline_member(json, name, &len);
+    if (options->json)
+        printf("%.*s\n", value ? (int)len : 2, value ? value : "[]");
+    else if (!value || strncmp(value, "[]", 2) == 0)
+        fprintf(stderr, "%s\n", none);
+    else
+        outline_print(value, stdout);
+    return STATUS_DONE;
+}
+
+int command_readers(struct lanyard *agent, const struct options *options)
+{
+    return show_list(agent, "readers", "No smartcard reader is connected.", options);
+}
+
+int command_cards(struct lanyard *agent, const struct options *options)
+{
+    return show_list(agent, "cards", "There is no smartcard in a reader.", options);
+}
+
+/* ---- what happens ---- */
+
+int command_events(struct lanyard *agent, const struct options *options)
+{
+    struct lanyard_error error;
+    enum lanyard_result result = lanyard_subscribe(agent, &error);
+    while (result == LANYARD_OK) {
+        CLEANUP(text_release) char *json = NULL;
+        result = lanyard_next_event(agent, -1, &json, &error);
+        if (result != LANYARD_OK)
+            break;
+        if (options->json)
+            puts(json);
+        else
+            outline_print(json, stdout);
+        if (fflush(stdout) != 0)
+            return STATUS_REFUSED;
+    }
+    return result == LANYARD_CANCELLED ? STATUS_DONE : report_error(&error, options);
+}
+
+/* ---- signing in ---- */
+
+static void say_waiting(void *context, const char *what, const char *reader, int tries_left)
+{
+    static const struct {
+        const char *what, *sentence;
+    } sentences[] = {
+        {"turn", "Another sign-in comes first: finish or cancel it."},
+        {"reader", "Connect a smartcard reader."},
+        {"card", "Insert your smartcard."},
+        {"choice", "Say in Lanyard's window which card is yours."},
+        {"pin", "Type your PIN into Lanyard's window."},
+        {"pin-pad", "Type your PIN on the reader's own keys."},
+        {"signature", "The card is signing."},
+    };
+    (void)context;
+    const char *sentence = what;
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+        if (strcmp(sentences[i].what, what) == 0)
+            sentence = sentences[i].sentence;
+    fputs(sentence, stderr);
+    if (reader)
+        fprintf(stderr, " [%s]", reader);
+    if (tries_left == 1)
+        fputs(" This is the last try.", stderr);
+    else if (tries_left > 1)
+        fprintf(stderr, " %d tries are left.", tries_left);
+    fputc('\n', stderr);
+}
+
+/* A challenge for trying a sign-in out: nobody else knows it, so the token admits nobody. */
+static bool make_challenge(struct bytes *challenge)
+{
+    uint8_t random[CHALLENGE_BYTES];
+    if (getentropy(random, sizeof random) < 0)
+        return false;
+    base64url_append(challenge, random, sizeof random);
+    bytes_append(challenge, "", 1);
+    if (challenge->failed)
+        return false;
+    fprintf(stderr, "Challenge: %s\n", (const char *)challenge->data);
+    return true;
+}
+
+static void put_token(const char *token, const char *format, const struct options *options)
+{
+    bool is_json = token[0] == '{';
+    if (!options->json) {
+        puts(token);
+        return;
+    }
+    fputc('{', stdout);
+    put_member("format", format, ", \"token\": ");
+    if (is_json)
+        fputs(token, stdout);
+    else
+        outline_quote(token, stdout);
+    puts("}");
+}
+
+int command_sign_in(struct lanyard *agent, const struct options *options)
+{
+    CLEANUP(bytes_deinit) struct bytes made = {0};
+    const char *challenge = options->challenge;
+    if (!challenge) {
+        if (!make_challenge(&made)) {
+            fputs("lanyard: no random numbers\n", stderr);
+            return STATUS_REFUSED;
+        }
+        challenge = (const char *)made.data;
+    }
+    bool web_eid = options->format && strcmp(options->format, "web-eid") == 0;
+    const char *format = web_eid ? "web-eid:1.1" : options->format ? options->format : "jws";
+    struct lanyard_sign_in request = {
+        .challenge = challenge,
+        .origin = options->origin,
+        .format = format,
+        .algorithms = options->algorithm_count > 0 ? options->algorithms : NULL,
+        .interaction = options->silent ? "silent" : NULL,
+        .timeout_ms = options->timeout_seconds * 1000,
+        .waiting = say_waiting,
+    };
+    CLEANUP(text_release) char *token = NULL;
+    struct lanyard_error error;
+    if (lanyard_sign_in(agent, &request, &token, &error) != LANYARD_OK)
+        return report_error(&error, options);
+    put_token(token, format, options);
+    return STATUS_DONE;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `lanyard` can be asked to do. Each command gets a connection and the options, writes its
+ * result to standard output and what people should know to standard error, and returns the
+ * program's exit status. Main thread; blocks.
+ */
+#pragma once
+
+#include "ipc/client/lanyard.h"
+
+#include <stdbool.h>
+
+/* The program's exit statuses; lanyard(1) documents them. */
+enum status {
+    STATUS_DONE = 0,
+    STATUS_REFUSED = 1,     /* the agent said no, or failed */
+    STATUS_USAGE = 2,       /* the command line is wrong */
+    STATUS_UNREACHABLE = 3, /* no agent answers */
+    STATUS_CANCELLED = 4,   /* cancelled, or nobody answered in time */
+    STATUS_CARD = 5,        /* reader, card, certificate or PIN */
+    STATUS_SETUP = 6,       /* configuration, card module, smartcard service or prompt */
+};
+
+enum { ALGORITHMS_MAX = 4, TIMEOUT_SECONDS_MAX = 3600 };
+
+struct options {
+    bool json;
+    bool silent;
+    const char *socket;                         /* NULL: the desktop's own */
+    const char *origin, *challenge, *format;    /* NULL: not given */
+    const char *algorithms[ALGORITHMS_MAX + 1]; /* NULL-terminated */
+    unsigned algorithm_count;
+    int timeout_seconds; /* 0: not given */
+};
+
+int command_status(struct lanyard *agent, const struct options *options);
+int command_readers(struct lanyard *agent, const struct options *options);
+int command_cards(struct lanyard *agent, const struct options *options);
+int command_sign_in(struct lanyard *agent, const struct options *options);
+/* Until it is cancelled, which is its success. */
+int command_events(struct lanyard *agent, const struct options *options);
+
+/* Says what went wrong, and returns the exit status for it. */
+int report_error(const struct lanyard_error *error, const struct options *options);
