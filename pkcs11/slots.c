@@ -164,6 +164,15 @@ static int read_certificates(struct module *m, struct card_token *token)
     return r == 0 && count > 0 && read == 0 ? OUTCOME_CARD_UNREADABLE : r;
 }
 
+/* A token that was never set up cannot be opened, but nothing is wrong with it: it holds nothing.
+ */
+static bool token_blank(struct module *m, CK_SLOT_ID slot)
+{
+    CK_TOKEN_INFO about = {0};
+    return m->functions->C_GetTokenInfo(slot, &about) == CKR_OK &&
+           !(about.flags & CKF_TOKEN_INITIALIZED);
+}
+
 /* 1: *token is filled; 0: there is none; -ENOMEM. */
 static int list_token(struct module *m, CK_SLOT_ID slot, struct card_token *token)
 {
@@ -178,19 +187,21 @@ static int list_token(struct module *m, CK_SLOT_ID slot, struct card_token *toke
         card_token_deinit(token);
         return r < 0 ? r : 0;
     }
-    token->flags |= CARD_UNREADABLE;
+    if (!token_blank(m, slot))
+        token->flags |= CARD_UNREADABLE;
     return 1;
 }
 
-/* 0 with *count slots that say they hold a token, or an outcome. */
-static int slots_with_tokens(struct module *m, CK_SLOT_ID slots[SLOTS_MAX], CK_ULONG *count)
+/* 0 with *count slots, or an outcome. Empty ones too: of a card that it does not know, OpenSC says
+ * that it is present only once C_GetSlotInfo has asked. */
+static int all_slots(struct module *m, CK_SLOT_ID slots[SLOTS_MAX], CK_ULONG *count)
 {
     CK_ULONG all = 0;
     int r = MODULE_CALL(m, C_GetSlotList, CK_FALSE, NULL, &all);
     if (r != 0)
         return r;
     *count = SLOTS_MAX;
-    r = MODULE_CALL(m, C_GetSlotList, CK_TRUE, slots, count);
+    r = MODULE_CALL(m, C_GetSlotList, CK_FALSE, slots, count);
     if (r == 0 && *count > SLOTS_MAX)
         r = module_result(m, CKR_GENERAL_ERROR, "C_GetSlotList: its count is a lie");
     return r;
@@ -200,7 +211,7 @@ int slots_list(struct module *m, struct card_reply *reply)
 {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = 0;
-    if (slots_with_tokens(m, slots, &count) != 0) {
+    if (all_slots(m, slots, &count) != 0) {
         reply->result = OUTCOME_CARD_MODULE_FAILED;
         return 0;
     }
@@ -208,6 +219,8 @@ int slots_list(struct module *m, struct card_reply *reply)
     if (!reply->tokens)
         return log_fault(ENOMEM, "tokens");
     for (CK_ULONG i = 0; i < count; i++) {
+        if (!slots_token_present(m, slots[i]))
+            continue;
         if (reply->token_count == CARD_TOKENS_MAX) {
             log_warning("more than %d cards, the rest is left out", CARD_TOKENS_MAX);
             break;
