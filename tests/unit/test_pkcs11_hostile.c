@@ -7,6 +7,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 #include "test_pkcs11_rig.h"
+#include "test_pkcs11_sandbox.h"
 
 #include <errno.h>
 #include <setjmp.h>

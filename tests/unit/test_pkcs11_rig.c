@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -44,7 +43,7 @@ void helper_start(struct helper *h, const char *module)
     assert_return_code(h->pid, errno);
     if (h->pid == 0) {
         dup2(ends[1], STDIN_FILENO);
-        execl(LANYARD_BUILD "/pkcs11/lanyard-card", "lanyard-card", module, parent, NULL);
+        execl(LANYARD_BUILD "/bin/lanyard-card", "lanyard-card", module, parent, NULL);
         _exit(127);
     }
     close(ends[1]);
@@ -256,42 +255,4 @@ bool signature_valid(const struct wish *wish, const struct card_reply *reply)
     bool ok = reply->result == 0 && verify(X509_get0_pubkey(certificate), wish, reply);
     X509_free(certificate);
     return ok;
-}
-
-/* ---- programs and files ---- */
-
-void run_script(const char *folder, const char *script)
-{
-    pid_t pid = fork();
-    assert_return_code(pid, errno);
-    if (pid == 0) {
-        if (chdir(folder) == 0)
-            execl("/bin/sh", "sh", "-c", "exec >log 2>&1; set -e; eval \"$1\"", "sh", script, NULL);
-        _exit(127);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (status == 0)
-        return;
-    char path[4096];
-    snprintf(path, sizeof path, "cat %s/log >&2", folder);
-    fail_msg("a script ended with %d (log %sshown)", status, system(path) == 0 ? "" : "not ");
-}
-
-void make_folder(char *path, size_t size)
-{
-    const char *tmp = getenv("TMPDIR");
-    snprintf(path, size, "%s/lanyard-test-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(path));
-}
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *at)
-{
-    (void)about, (void)type, (void)at;
-    return remove(path);
-}
-
-void remove_folder(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -59,10 +59,3 @@ const struct card_certificate *find_signer(const struct card_token *token,
 
 /* True if the reply holds a signature of the wish's digest by the certificate's key. */
 bool signature_valid(const struct wish *wish, const struct card_reply *reply);
-
-/* Runs a shell script to its end in this folder, its output to the file "log" there; fails the
- * test, and shows the log, unless it succeeds. */
-void run_script(const char *folder, const char *script);
-/* Makes a folder for the test's files; path is filled. Removes it with all that is in it. */
-void make_folder(char *path, size_t size);
-void remove_folder(const char *path);

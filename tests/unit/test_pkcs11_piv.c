@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanyard-card with OpenSC, a private pcscd and virtual PIV cards: everything of the real path but
+ * the plastic. Skipped where OpenSC is not installed.
+ *
+ * CKA_ID 1 is the authentication key (9A), 2 the signature key (9C), which wants its PIN for each
+ * use. Alice has RSA-2048, Bob P-256, Carol P-384.
+ */
+#include "ipc/base/cleanup.h"
+#include "ipc/base/outcome.h"
+#include "test_pkcs11_rig.h"
+#include "test_pkcs11_sandbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <winscard.h>
+
+#include <cmocka.h>
+
+enum { AUTHENTICATION = 1, SIGNATURE = 2 };
+
+static const char reader[] = "Lanyard Virtual Reader 1";
+static const char pad[] = "Lanyard Virtual PIN Pad 1";
+static const char right_pin[] = "123456", wrong_pin[] = "654321";
+
+static struct sandbox sandbox;
+static const char *module;
+static struct helper helper;
+static struct card_reply list;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
+                                        "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
+                                        "/usr/lib64/opensc-pkcs11.so", "/usr/lib/opensc-pkcs11.so"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !module; i++)
+        if (access(paths[i], R_OK) == 0)
+            module = paths[i];
+    if (module)
+        sandbox_start(&sandbox, (const char *const[]){"reader-1", "pinpad-1", NULL});
+    else
+        print_message("OpenSC's PKCS#11 module is not installed\n");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (module)
+        sandbox_stop(&sandbox);
+    return 0;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    if (module)
+        helper_start(&helper, module);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    if (!module)
+        return 0;
+    helper_stop(&helper);
+    card_reply_deinit(&list);
+    static const char *const readers[] = {"reader-1", "pinpad-1"};
+    const char *all = sandbox_do(&sandbox, "list");
+    char in[256];
+    snprintf(in, sizeof in, "%s", all);
+    for (size_t i = 0; i < 2; i++) {
+        char empty[32];
+        snprintf(empty, sizeof empty, "%s=empty", readers[i]);
+        sandbox_do(&sandbox, "clear %s", readers[i]);
+        if (!strstr(in, empty))
+            sandbox_do(&sandbox, "remove %s", readers[i]);
+    }
+    static const char *const people[] = {"alice", "bob", "carol"};
+    for (size_t i = 0; i < 3; i++)
+        sandbox_do(&sandbox, "unblock %s", people[i]);
+    return 0;
+}
+
+/* The token in the reader of that name, by a fresh list; NULL when there is none. */
+static const struct card_token *look(const char *name)
+{
+    card_reply_deinit(&list);
+    assert_int_equal(helper_list(&helper, &list), 0);
+    assert_int_equal(list.result, OUTCOME_OK);
+    return find_token(&list, name);
+}
+
+/* Puts a card in and looks until the module sees it: pcscd needs a moment. */
+static const struct card_token *insert(const char *where, const char *card, const char *name)
+{
+    if (!module)
+        skip();
+    sandbox_do(&sandbox, "insert %s %s", where, card);
+    const struct card_token *token;
+    while (!(token = look(name)) || token->certificate_count == 0)
+        usleep(10000);
+    return token;
+}
+
+static void take_out(const char *where, const char *name)
+{
+    sandbox_do(&sandbox, "remove %s", where);
+    while (look(name))
+        usleep(10000);
+}
+
+static struct wish wish_for(const struct card_token *token, uint8_t id, unsigned algorithm,
+                            const char *pin)
+{
+    return (struct wish){token, find_id(token, id), algorithm, pin};
+}
+
+static void expect_signature(const struct wish *wish)
+{
+    CLEANUP(card_reply_deinit) struct card_reply reply = {0};
+    assert_int_equal(helper_sign(&helper, wish, &reply), 0);
+    if (!signature_valid(wish, &reply))
+        fail_msg("%s: %s", card_algorithm_name(wish->algorithm), outcome_reason((int)reply.result));
+    assert_int_equal(reply.tries_left, 3);
+}
+
+static void expect_refusal(const struct wish *wish, int outcome, uint8_t tries)
+{
+    CLEANUP(card_reply_deinit) struct card_reply reply = {0};
+    assert_int_equal(helper_sign(&helper, wish, &reply), 0);
+    assert_string_equal(outcome_reason((int)reply.result), outcome_reason(outcome));
+    assert_int_equal(reply.tries_left, tries);
+    assert_int_equal(!!(reply.flags & CARD_PIN_LOCKED), tries == 0);
+    assert_int_equal(!!(reply.flags & CARD_PIN_FINAL_TRY), tries == 1);
+}
+
+static unsigned count_of(const char *what)
+{
+    const char *answer = sandbox_do(&sandbox, "apdus reader-1");
+    const char *at = strstr(answer, what);
+    assert_non_null(at);
+    return (unsigned)strtoul(at + strlen(what), NULL, 10);
+}
+
+/* ---- what the card can do ---- */
+
+static void every_key_signs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *card;
+        unsigned algorithms;
+    } cards[] = {{"alice", CARD_RS256 | CARD_PS256}, {"bob", CARD_ES256}, {"carol", CARD_ES384}};
+    for (size_t i = 0; i < 3; i++) {
+        const struct card_token *token = insert("reader-1", cards[i].card, reader);
+        assert_int_equal(token->tries_left, 3);
+        for (uint8_t id = AUTHENTICATION; id <= SIGNATURE; id++) {
+            assert_int_equal(find_id(token, id)->algorithms, cards[i].algorithms);
+            for (unsigned algorithm = 1; algorithm <= CARD_ALGORITHMS; algorithm <<= 1)
+                if (cards[i].algorithms & algorithm) {
+                    struct wish wish = wish_for(token, id, algorithm, right_pin);
+                    expect_signature(&wish);
+                }
+        }
+        take_out("reader-1", reader);
+    }
+}
+
+static void pin_is_sent_once_or_twice_for_a_key_that_asks(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "bob", reader);
+    struct wish once = wish_for(token, AUTHENTICATION, CARD_ES256, right_pin);
+    struct wish twice = wish_for(token, SIGNATURE, CARD_ES256, right_pin);
+    unsigned before = count_of("verify=");
+    expect_signature(&once);
+    assert_int_equal(count_of("verify="), before + 1);
+    expect_signature(&twice);
+    assert_int_equal(count_of("verify="), before + 3);
+    twice.pin = wrong_pin;
+    expect_refusal(&twice, OUTCOME_PIN_WRONG, 2);
+    assert_int_equal(count_of("verify="), before + 4);
+}
+
+static void tries_go_down_to_blocked(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "bob", reader);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_ES256, wrong_pin);
+    expect_refusal(&wish, OUTCOME_PIN_WRONG, 2);
+    expect_refusal(&wish, OUTCOME_PIN_WRONG, 1);
+    wish.pin = right_pin;
+    expect_signature(&wish);
+    wish.pin = wrong_pin;
+    expect_refusal(&wish, OUTCOME_PIN_WRONG, 2);
+    expect_refusal(&wish, OUTCOME_PIN_WRONG, 1);
+    expect_refusal(&wish, OUTCOME_PIN_BLOCKED, 0);
+    unsigned before = count_of("verify=");
+    wish.pin = right_pin;
+    expect_refusal(&wish, OUTCOME_PIN_BLOCKED, 0);
+    assert_int_equal(count_of("verify="), before);
+    token = look(reader);
+    assert_int_equal(token->tries_left, 0);
+    assert_true(token->flags & CARD_PIN_LOCKED);
+}
+
+static void pin_pad_is_used_and_may_be_left(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("pinpad-1", "bob", pad);
+    assert_true(token->flags & CARD_PIN_PAD);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_ES256, NULL);
+    sandbox_do(&sandbox, "pinpad pinpad-1 %s", right_pin);
+    expect_signature(&wish);
+    sandbox_do(&sandbox, "pinpad pinpad-1 %s", wrong_pin);
+    expect_refusal(&wish, OUTCOME_PIN_WRONG, 2);
+    sandbox_do(&sandbox, "pinpad pinpad-1 cancel");
+    expect_refusal(&wish, OUTCOME_CANCELLED, 2);
+    sandbox_do(&sandbox, "pinpad pinpad-1 %s", right_pin);
+    expect_signature(&wish);
+}
+
+/* ---- cards that come and go ---- */
+
+static void card_pulled_while_it_works_is_removed(void **state)
+{
+    (void)state;
+    static const char *const moments[] = {"verify", "sign"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct card_token *token = insert("reader-1", "alice", reader);
+        struct wish wish = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+        sandbox_do(&sandbox, "fault reader-1 remove-at %s", moments[i]);
+        assert_int_equal(helper_sign_result(&helper, &wish), OUTCOME_CARD_REMOVED);
+        assert_int_equal(helper_sign_result(&helper, &wish), OUTCOME_CARD_REMOVED);
+        assert_null(look(reader));
+    }
+}
+
+static void swapped_card_is_not_signed_with(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "alice", reader);
+    struct wish alice = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+    unsigned before = count_of("verify=");
+    sandbox_do(&sandbox, "swap reader-1 bob");
+    int r = helper_sign_result(&helper, &alice);
+    assert_true(r == OUTCOME_CARD_CHANGED || r == OUTCOME_CARD_REMOVED);
+    /* Bob's card never got Alice's PIN. */
+    assert_int_equal(count_of("verify="), before);
+    do
+        token = look(reader);
+    while (!token || !find_id(token, AUTHENTICATION) ||
+           find_id(token, AUTHENTICATION)->algorithms != CARD_ES256);
+    struct wish bob = wish_for(token, AUTHENTICATION, CARD_ES256, right_pin);
+    expect_signature(&bob);
+}
+
+static void card_swapped_while_it_works_signs_nothing(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "alice", reader);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+    sandbox_do(&sandbox, "fault reader-1 swap-at sign bob");
+    assert_int_not_equal(helper_sign_result(&helper, &wish), OUTCOME_OK);
+    int r = helper_sign_result(&helper, &wish);
+    assert_true(r == OUTCOME_CARD_CHANGED || r == OUTCOME_CARD_REMOVED);
+}
+
+static void card_with_nonsense_is_unreadable(void **state)
+{
+    (void)state;
+    if (!module)
+        skip();
+    sandbox_do(&sandbox, "fault reader-1 status 6f00");
+    sandbox_do(&sandbox, "insert reader-1 alice");
+    const struct card_token *token;
+    while (!(token = look(reader)))
+        usleep(10000);
+    assert_true(token->flags & CARD_UNREADABLE);
+    assert_int_equal(token->certificate_count, 0);
+    sandbox_do(&sandbox, "clear reader-1");
+    take_out("reader-1", reader);
+    token = insert("reader-1", "alice", reader);
+    assert_false(token->flags & CARD_UNREADABLE);
+}
+
+static void pcscd_may_be_restarted(void **state)
+{
+    (void)state;
+    insert("reader-1", "bob", reader);
+    sandbox_kill_pcscd(&sandbox);
+    look(reader);
+    sandbox_start_pcscd(&sandbox);
+    const struct card_token *token;
+    while (!(token = look(reader)) || token->certificate_count == 0)
+        usleep(10000);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_ES256, right_pin);
+    expect_signature(&wish);
+}
+
+/* ---- nothing is left behind ---- */
+
+/* VERIFY without data, over a connection of the test's own: 9000 would mean "verified". */
+static unsigned status_of_pin(void)
+{
+    static const BYTE verify[] = {0x00, 0x20, 0x00, 0x80};
+    BYTE response[16];
+    DWORD len = sizeof response, protocol, size;
+    char names[512];
+    SCARDCONTEXT context;
+    SCARDHANDLE card;
+    size = sizeof names;
+    assert_int_equal(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context), 0);
+    assert_int_equal(SCardListReaders(context, NULL, names, &size), 0);
+    const char *name = names;
+    while (strncmp(name, reader, strlen(reader)) != 0)
+        name += strlen(name) + 1;
+    assert_int_equal(
+        SCardConnect(context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &card, &protocol), 0);
+    static const BYTE select_piv[] = {0x00, 0xa4, 0x04, 0x00, 0x09, 0xa0, 0x00,
+                                      0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00};
+    assert_int_equal(SCardTransmit(card, SCARD_PCI_T1, select_piv, sizeof select_piv, NULL,
+                                   (BYTE[258]){0}, &(DWORD){258}),
+                     0);
+    assert_int_equal(SCardTransmit(card, SCARD_PCI_T1, verify, sizeof verify, NULL, response, &len),
+                     0);
+    SCardDisconnect(card, SCARD_LEAVE_CARD);
+    SCardReleaseContext(context);
+    assert_int_equal(len, 2);
+    return (unsigned)response[0] << 8 | response[1];
+}
+
+static void card_is_logged_out_for_everybody(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "alice", reader);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+    expect_signature(&wish);
+    assert_int_equal(status_of_pin(), 0x63c3);
+    struct wish each = wish_for(token, SIGNATURE, CARD_RS256, right_pin);
+    expect_signature(&each);
+    assert_int_equal(status_of_pin(), 0x63c3);
+}
+
+static void pin_is_gone_from_memory(void **state)
+{
+    (void)state;
+    static const char canary[] = "71830465";
+    const struct card_token *token = insert("reader-1", "carol", reader);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_ES384, canary);
+    assert_int_equal(helper_sign_result(&helper, &wish), OUTCOME_PIN_WRONG);
+    int after_wrong = helper_memory_count(&helper, canary);
+    sandbox_do(&sandbox, "pin carol %s", canary);
+    int r = helper_sign_result(&helper, &wish);
+    int after_right = helper_memory_count(&helper, canary);
+    sandbox_do(&sandbox, "pin carol %s", right_pin);
+    assert_int_equal(r, OUTCOME_OK);
+    if (after_wrong < 0) {
+        print_message("this user may not read another process's memory\n");
+        skip();
+    }
+    assert_int_equal(after_wrong, 0);
+    assert_int_equal(after_right, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_key_signs),
+        TEST(pin_is_sent_once_or_twice_for_a_key_that_asks),
+        TEST(tries_go_down_to_blocked),
+        TEST(pin_pad_is_used_and_may_be_left),
+        TEST(card_pulled_while_it_works_is_removed),
+        TEST(swapped_card_is_not_signed_with),
+        TEST(card_swapped_while_it_works_signs_nothing),
+        TEST(card_with_nonsense_is_unreadable),
+        TEST(pcscd_may_be_restarted),
+        TEST(card_is_logged_out_for_everybody),
+        TEST(pin_is_gone_from_memory),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
