@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Text in, a typed request or a ready error answer out: each row is one message. */
+#include "ipc/base/cleanup.h"
+#include "ipc/card_message.h"
+#include "ipc/door/json_rpc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define CHALLENGE "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define SIGN_IN(members) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"card.signIn\",\"params\":{" members "}}"
+#define CALL(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
+#define REQUEST RPC_REQUEST
+#define WEB DOOR_WEB
+#define NATIVE DOOR_NATIVE
+
+struct row {
+    enum door_kind door;
+    const char *text;
+    int verdict;
+    int code; /* of the error answer */
+};
+
+static const struct row rows[] = {
+    /* the envelope */
+    {WEB, "", RPC_ANSWERED, -32700},
+    {WEB, "{", RPC_ANSWERED, -32700},
+    {WEB, "{} {}", RPC_ANSWERED, -32700},
+    {WEB, "nul", RPC_ANSWERED, -32700},
+    {WEB, "{\"id\":1,\"id\":2}", RPC_ANSWERED, -32700},
+    {WEB, "{\"id\":\"\\u0000\"}", RPC_ANSWERED, -32700},
+    {WEB, "[]", RPC_ANSWERED, -32600},
+    {WEB, "[" CALL("agent.hello", "{\"protocol\":[1]}") "]", RPC_ANSWERED, -32600},
+    {WEB, "{}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":2.0,\"id\":1,\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"more\":1}", RPC_ANSWERED, -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":[1]}", RPC_ANSWERED, -32602},
+    /* methods and doors */
+    {WEB, CALL("no.such", "{}"), RPC_ANSWERED, -32601},
+    {WEB, CALL("agent.Hello", "{}"), RPC_ANSWERED, -32601},
+    {WEB, CALL("card.list", "{}"), RPC_ANSWERED, -32601},
+    {WEB, CALL("agent.status", "{}"), RPC_ANSWERED, -32601},
+    {WEB, CALL("agent.subscribe", "{}"), RPC_ANSWERED, -32601},
+    {NATIVE, CALL("card.list", "{}"), REQUEST, 0},
+    {NATIVE, CALL("agent.status", "{}"), REQUEST, 0},
+    {NATIVE, CALL("agent.subscribe", "{}"), REQUEST, 0},
+    {NATIVE, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"card.list\"}", REQUEST, 0},
+    {NATIVE, CALL("card.list", "{\"all\":true}"), RPC_ANSWERED, -32602},
+    /* agent.hello */
+    {WEB, CALL("agent.hello", "{\"protocol\":[1]}"), REQUEST, 0},
+    {WEB, CALL("agent.hello", "{\"protocol\":[2,9]}"), REQUEST, 0},
+    {WEB, CALL("agent.hello", "{}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("agent.hello", "{\"protocol\":1}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("agent.hello", "{\"protocol\":[]}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("agent.hello", "{\"protocol\":[\"1\"]}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("agent.hello", "{\"protocol\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"), RPC_ANSWERED, -32602},
+    /* card.signIn */
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), REQUEST, 0},
+    {WEB, SIGN_IN(""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":7"), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"AAAA\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "=\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"Format\":\"jws\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"JWS\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":null"), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"never\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"force\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[]"), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"none\"]"), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"ES256\",\"ES256\"]"), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":\"ES256\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), RPC_ANSWERED, -32602},
+    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), REQUEST, 0},
+    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), RPC_ANSWERED, -32602},
+    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example/\""), RPC_ANSWERED, -32602},
+    /* operation.cancel */
+    {WEB, CALL("operation.cancel", "{\"request\":7}"), REQUEST, 0},
+    {WEB, CALL("operation.cancel", "{\"request\":\"a\"}"), REQUEST, 0},
+    {WEB, CALL("operation.cancel", "{\"request\":null}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("operation.cancel", "{}"), RPC_ANSWERED, -32602},
+    /* what ends the connection */
+    {WEB, "\xff", RPC_NOT_UTF8, 0},
+    {WEB, "\"\xed\xa0\x80\"", RPC_NOT_UTF8, 0},
+    {WEB, "[[[[[[[[[", RPC_TOO_LARGE, 0},
+    {WEB, "{\"a\":[[[[[[[[]]]]]]]]}", RPC_TOO_LARGE, 0},
+    {WEB, "[[[[[[[[]]]]]]]]", RPC_ANSWERED, -32600},
+    {WEB, "\"[[[[[[[[[[[[\"", RPC_ANSWERED, -32700},
+    {WEB, "{\"[[[[[[[[[[\\\"[[[[[\":1}", RPC_ANSWERED, -32600},
+};
+
+static void every_message_has_its_verdict(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rpc_request request = {0};
+        CLEANUP(bytes_deinit) struct bytes answer = {0};
+        int verdict =
+            rpc_decode(rows[i].door, rows[i].text, strlen(rows[i].text), &request, &answer);
+        if (verdict != rows[i].verdict)
+            fail_msg("%s: verdict %d", rows[i].text, verdict);
+        char code[32];
+        snprintf(code, sizeof code, "\"code\":%d,", rows[i].code);
+        bytes_append(&answer, "", 1);
+        if (rows[i].verdict == RPC_ANSWERED && !strstr((char *)answer.data, code))
+            fail_msg("%s: answered %s", rows[i].text, (char *)answer.data);
+    }
+}
+
+static int decode(enum door_kind door, const char *text, struct rpc_request *request)
+{
+    CLEANUP(bytes_deinit) struct bytes answer = {0};
+    return rpc_decode(door, text, strlen(text), request, &answer);
+}
+
+static void a_sign_in_is_typed(void **state)
+{
+    (void)state;
+    struct rpc_request request = {0};
+    assert_int_equal(decode(DOOR_NATIVE,
+                            SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\","
+                                    "\"interaction\":\"silent\",\"origin\":\"https://op.example\","
+                                    "\"algorithms\":[\"PS256\",\"ES256\"]"),
+                            &request),
+                     RPC_REQUEST);
+    assert_string_equal(request.sign_in.challenge, CHALLENGE);
+    assert_string_equal(request.sign_in.origin, "https://op.example");
+    assert_int_equal(request.sign_in.format, TOKEN_WEB_EID);
+    assert_int_equal(request.sign_in.interaction, INTERACTION_SILENT);
+    assert_int_equal(request.sign_in.algorithm_count, 2);
+    assert_int_equal(request.sign_in.algorithms[0], CARD_PS256);
+    assert_int_equal(request.sign_in.algorithms[1], CARD_ES256);
+}
+
+static void defaults_are_what_the_protocol_says(void **state)
+{
+    (void)state;
+    struct rpc_request request = {0};
+    assert_int_equal(decode(DOOR_WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), &request),
+                     RPC_REQUEST);
+    assert_int_equal(request.sign_in.format, TOKEN_JWS);
+    assert_int_equal(request.sign_in.interaction, INTERACTION_IF_NEEDED);
+    assert_int_equal(request.sign_in.algorithm_count, 4);
+    assert_string_equal(request.sign_in.origin, "");
+}
+
+static void ids_have_one_spelling_and_a_bound(void **state)
+{
+    (void)state;
+    struct rpc_request a = {0}, b = {0};
+    decode(DOOR_WEB, "{\"jsonrpc\":\"2.0\",\"id\":\"ab\",\"method\":\"agent.hello\"}", &a);
+    decode(DOOR_WEB, "{\"jsonrpc\":\"2.0\",\"id\":\"\\u0061b\",\"method\":\"agent.hello\"}", &b);
+    assert_string_equal(a.id.text, b.id.text);
+
+    char text[512];
+    for (int length = 64; length <= 65; length++) {
+        struct rpc_request request = {0};
+        char id[65 * 2 + 1] = "";
+        for (int i = 0; i < length; i++)
+            strcat(id, "\xc3\xa9");
+        snprintf(text, sizeof text,
+                 "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"agent.hello\","
+                 "\"params\":{\"protocol\":[1]}}", id);
+        assert_int_equal(decode(DOOR_WEB, text, &request),
+                         length == 64 ? RPC_REQUEST : RPC_ANSWERED);
+    }
+}
+
+static void size_is_bounded(void **state)
+{
+    (void)state;
+    static char text[RPC_TEXT_MAX + 1];
+    memset(text, ' ', sizeof text);
+    struct rpc_request request = {0};
+    CLEANUP(bytes_deinit) struct bytes answer = {0};
+    assert_int_equal(rpc_decode(DOOR_WEB, text, RPC_TEXT_MAX, &request, &answer), RPC_ANSWERED);
+    assert_int_equal(rpc_decode(DOOR_WEB, text, sizeof text, &request, &answer), RPC_TOO_LARGE);
+}
+
+static void the_table_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(door_method_count(), 6);
+    assert_string_equal(door_method_name(0), "agent.hello");
+    assert_null(door_method_name(door_method_count()));
+    assert_false(door_method_native_only(1));
+    assert_true(door_method_native_only(2));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_has_its_verdict),
+        cmocka_unit_test(a_sign_in_is_typed),
+        cmocka_unit_test(defaults_are_what_the_protocol_says),
+        cmocka_unit_test(ids_have_one_spelling_and_a_bound),
+        cmocka_unit_test(size_is_bounded),
+        cmocka_unit_test(the_table_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
