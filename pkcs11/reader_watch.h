@@ -40,9 +40,11 @@ struct reader_snapshot {
 
 struct reader_watch;
 
-/* Starts the watcher and its thread. changed(context) is called on the watch thread whenever the
- * snapshot has become another; it must only wake somebody (loop_wake) and return, and may be called
- * before this function has returned. Returns owned; NULL on fault (logged). Any thread. */
+/* Starts the watcher and its thread. One per process, and no other PC/SC client beside it:
+ * libpcsclite 1.9.9 keeps the states it waits on in one unlocked table. changed(context) is called
+ * on the watch thread whenever the snapshot has become another; it must only wake somebody
+ * (loop_wake) and return, and may be called before this function has returned. Returns owned; NULL
+ * on fault (logged). Any thread. */
 struct reader_watch *reader_watch_new(void (*changed)(void *context), void *context);
 
 /* Stops and joins the thread: no callback comes after this has returned. Takes NULL; *watch is NULL
