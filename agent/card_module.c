@@ -53,7 +53,9 @@ struct card_module {
     struct loop_timer *restart;
     uint64_t restart_pause_ms;
     bool answered; /* this process has answered once */
-    const char *detail; /* how it failed last */
+    bool outdated; /* a new process is to take over */
+    int problem; /* how it failed last, as an outcome and in words; cleared by a good list */
+    const char *detail;
 };
 
 static void question_free(struct question **q)
@@ -73,6 +75,8 @@ static void answer_first(struct card_module *m, int result, struct card_reply *r
     q->fn(q->context, result, reply);
 }
 
+static bool start(struct card_module *m);
+
 /* Puts the first question to the process unless it has it already. */
 static void work(void *context)
 {
@@ -80,6 +84,10 @@ static void work(void *context)
     struct question *q = m->first;
     if (!q || q->sent || !m->process)
         return;
+    if (m->outdated && !start(m)) {
+        fail(m, "its helper cannot be started");
+        return;
+    }
     int r = helper_send(m->process, secret_peek(q->encoded), secret_len(q->encoded));
     secret_free(&q->encoded);
     q->sent = true;
@@ -106,6 +114,7 @@ static void fail(struct card_module *m, const char *why)
 {
     log_warning("card module %s: %s; starting it again in %u ms", m->path, why,
                 (unsigned)m->restart_pause_ms);
+    m->problem = OUTCOME_CARD_MODULE_FAILED;
     m->detail = why;
     helper_free(&m->process);
     loop_timer_stop(m->deadline);
@@ -133,8 +142,10 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
     loop_timer_stop(m->deadline);
     m->restart_pause_ms = RESTART_FIRST_MS;
     m->answered = true;
-    if (reply.type == CARD_REQUEST_LIST)
-        m->detail = reply.result == OUTCOME_OK ? NULL : outcome_sentence((int)reply.result);
+    if (reply.type == CARD_REQUEST_LIST) {
+        m->problem = (int)reply.result;
+        m->detail = m->problem == OUTCOME_OK ? NULL : outcome_sentence(m->problem);
+    }
     if (reply.result != OUTCOME_OK)
         log_info("card module %s: %s (CK_RV 0x%llx)", m->path, outcome_reason((int)reply.result),
                  (unsigned long long)reply.module_code);
@@ -174,8 +185,10 @@ static void on_readable(void *context, struct helper *process)
 
 static bool start(struct card_module *m)
 {
+    helper_free(&m->process);
     frame_reader_deinit(&m->incoming);
     m->answered = false;
+    m->outdated = false;
     m->process = helper_spawn(m->helpers, "lanyard-card", m->path, on_readable, m);
     return m->process != NULL;
 }
@@ -239,7 +252,7 @@ const char *card_module_path(const struct card_module *module)
 
 const char *card_module_state(const struct card_module *module)
 {
-    if (!module->process || (module->answered && module->detail))
+    if (!module->process || (module->answered && module->problem != OUTCOME_OK))
         return "failed";
     return module->answered ? "ready" : "starting";
 }
@@ -247,6 +260,11 @@ const char *card_module_state(const struct card_module *module)
 const char *card_module_detail(const struct card_module *module)
 {
     return module->detail;
+}
+
+int card_module_problem(const struct card_module *module)
+{
+    return module->problem;
 }
 
 static int ask(struct card_module *m, struct card_request *request, uint32_t deadline_ms,
@@ -293,6 +311,11 @@ int card_module_sign(struct card_module *module, const struct card_sign_request 
                 context);
     explicit_bzero(&request, sizeof request); /* the id's bytes are still the caller's */
     return r;
+}
+
+void card_module_renew(struct card_module *module)
+{
+    module->outdated = true;
 }
 
 static void no_answer(void *context, int result, struct card_reply *reply)

@@ -265,8 +265,11 @@ static void on_watch_says(void *context)
     for (size_t i = cards->entry_count; i-- > 0;) {
         const struct entry *e = cards->entries[i];
         const struct reader_info *reader = reader_of(cards, e->card.token.reader);
-        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes))
-            drop(cards, i);
+        if (!e->in_reader || (reader && holds_card(reader) && reader->changes == e->changes))
+            continue;
+        if (reader && holds_card(reader)) /* the module may not have seen that it was out */
+            card_module_renew(e->card.module);
+        drop(cards, i);
     }
     for (size_t i = 0; i < cards->module_count; i++)
         ask(&cards->modules[i]);
@@ -332,14 +335,6 @@ const struct reader_info *cards_reader(const struct cards *cards, size_t i)
     return &cards->readers.readers[i];
 }
 
-bool cards_reader_ready(const struct cards *cards)
-{
-    for (size_t i = 0; i < cards->readers.count; i++)
-        if (cards->readers.readers[i].state != READER_UNAVAILABLE)
-            return true;
-    return false;
-}
-
 bool cards_service_up(const struct cards *cards)
 {
     return cards->generation == 0 || cards->readers.service_up;
@@ -380,6 +375,29 @@ void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tri
             cards->entries[i]->card.token.flags = flags;
             cards->entries[i]->card.token.tries_left = tries_left;
         }
+}
+
+int cards_absence(const struct cards *cards)
+{
+    if (!cards_service_up(cards))
+        return OUTCOME_READER_SERVICE_DOWN;
+    int problem = OUTCOME_OK;
+    for (size_t i = 0; i < cards->module_count; i++) {
+        problem = card_module_problem(cards->modules[i].module);
+        if (problem == OUTCOME_OK)
+            break;
+    }
+    if (problem != OUTCOME_OK)
+        return problem;
+    /* A reader that is listed may be unplugged already. */
+    int absence = OUTCOME_NO_READER;
+    for (size_t i = 0; i < cards->readers.count; i++) {
+        if (holds_card(&cards->readers.readers[i]))
+            return OUTCOME_CARD_UNREADABLE;
+        if (cards->readers.readers[i].state == READER_EMPTY)
+            absence = OUTCOME_NO_CARD;
+    }
+    return absence;
 }
 
 size_t cards_module_count(const struct cards *cards)

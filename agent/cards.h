@@ -34,8 +34,6 @@ void cards_free(struct cards **cards);
 /* The readers, those that the configuration ignores left out. */
 size_t cards_reader_count(const struct cards *cards);
 const struct reader_info *cards_reader(const struct cards *cards, size_t i);
-/* True if a card could be inserted somewhere: a reader that is listed may be unplugged already. */
-bool cards_reader_ready(const struct cards *cards);
 /* False once the smartcard service is known to be down. */
 bool cards_service_up(const struct cards *cards);
 
@@ -47,6 +45,11 @@ const struct card *cards_find(const struct cards *cards, uint64_t id);
 bool cards_reading(const struct cards *cards);
 /* What the card said about its PIN after a login: enum card_token_flag, tries left. */
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left);
+
+/* Why there is no card to sign in with, once cards_count is 0 and cards_reading false:
+ * READER_SERVICE_DOWN, CARD_MODULE_FAILED or CARD_MODULE_MISSING (of every module), CARD_UNREADABLE
+ * (a reader holds one that no module knows), NO_CARD, NO_READER. */
+int cards_absence(const struct cards *cards);
 
 size_t cards_module_count(const struct cards *cards);
 struct card_module *cards_module(const struct cards *cards, size_t i);

@@ -454,16 +454,14 @@ static bool decide(struct sign_in *s)
         begin_turn(s, found, count);
         return true;
     }
-    if (cards_count(home->cards) > 0) {
-        finish(s, problem);
-        return true;
+    if (cards_count(home->cards) == 0)
+        problem = cards_absence(home->cards);
+    if (problem == OUTCOME_NO_READER || problem == OUTCOME_NO_CARD) {
+        wait_for(s, problem == OUTCOME_NO_READER ? WAITING_READER : WAITING_CARD);
+        return false;
     }
-    if (!cards_service_up(home->cards)) {
-        finish(s, OUTCOME_READER_SERVICE_DOWN);
-        return true;
-    }
-    wait_for(s, cards_reader_ready(home->cards) ? WAITING_CARD : WAITING_READER);
-    return false;
+    finish(s, problem);
+    return true;
 }
 
 static void look_again(void *context)
