@@ -42,6 +42,11 @@ async function typePin({ pinentry }, pin = PIN) {
   return dialogue;
 }
 
+async function insertBlocked({ ctl }) {
+  await ctl('block', 'bob');
+  await ctl('insert', 'reader-0', 'bob');
+}
+
 test('alice signs in with RSA, chooses one of three roles, and the application knows her', () =>
   journey({ card: 'alice' }, async (page, sandbox) => {
     await says(page, 'Enter your PIN');
@@ -142,7 +147,7 @@ test('the third wrong PIN blocks the card, and the person was warned', () =>
   }));
 
 test('a card that is blocked already asks for no PIN', () =>
-  journey({ card: 'bob', prepare: (sandbox) => sandbox.ctl('block', 'bob') }, async (page, sandbox) => {
+  journey({ card: null, prepare: insertBlocked }, async (page, sandbox) => {
     await says(page, 'This card is blocked because the PIN was wrong too often.');
     assert.equal(sandbox.pinentry.dialogues.length, 0);
     await otherWays(page);

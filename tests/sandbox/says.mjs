@@ -3,8 +3,9 @@
 // How tests read the sign-in page, in either browser's driver: what it says is also its title, so
 // that is what they wait for, without running code that the page's policy would not allow.
 
-// Resolves once the page says that.
-export function says(page, text) {
+// Resolves once the page says that; the browser may still be on its way to the page.
+export async function says(page, text) {
+  await page.waitForSelector('[data-path]');
   return page.evaluate((wanted) => new Promise((resolve) => {
     const look = () => document.title === wanted && resolve();
     new MutationObserver(look)
