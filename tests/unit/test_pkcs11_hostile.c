@@ -384,7 +384,7 @@ static void pin_is_gone_from_memory_after_the_reply(void **state)
     int during = helper_memory_count(&h, canary);
     helper_stop(&h);
     if (during < 0) {
-        print_message("this user may not read another process's memory\n");
+        print_message("the helper's memory cannot be looked through here\n");
         skip();
     }
     /* While the module has it: our one copy. */

@@ -365,7 +365,7 @@ static void pin_is_gone_from_memory(void **state)
     sandbox_do(&sandbox, "pin carol %s", right_pin);
     assert_int_equal(r, OUTCOME_OK);
     if (after_wrong < 0) {
-        print_message("this user may not read another process's memory\n");
+        print_message("the helper's memory cannot be looked through here\n");
         skip();
     }
     assert_int_equal(after_wrong, 0);

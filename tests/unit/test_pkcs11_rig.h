@@ -34,7 +34,8 @@ void helper_send(struct helper *h, struct card_request *request);
 bool helper_has_answered(struct helper *h, int milliseconds);
 /* True if the result of helper_ask means that the helper has ended. */
 bool helper_gone(int result);
-/* How often these bytes occur in the helper's writable memory; -1 when it may not be read. */
+/* How often these bytes occur in the helper's writable memory; -1 when this user may not look
+ * there, or in a sanitised build, which keeps what was freed. */
 int helper_memory_count(const struct helper *h, const char *bytes);
 
 /* What to sign is "the digest" of the algorithm: bytes 1, 2, 3... */
