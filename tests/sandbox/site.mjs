@@ -41,6 +41,6 @@ export function makeFetch({ name, authority }) {
       }));
     });
     sent.once('error', reject);
-    sent.end(body === undefined ? undefined : String(body));
+    sent.end(body ? String(body) : undefined);
   });
 }

@@ -31,7 +31,7 @@ export async function startApp({ report = () => {} } = {}) {
     clientId: CLIENT_ID,
     jwks: { keys: [{ ...await exportJWK(publicKey), use: 'sig', alg: 'RS512', kid: 'app' }] },
     redirectUri: `${origin}/callback`,
-    signedOutUri: `${origin}/`,
+    signedOutUri: `${origin}/signed-out`,
     logoutUri: `${origin}/backchannel-logout`,
   };
 
@@ -102,14 +102,19 @@ function makeHandler({ provider, origin, registration, fetch }) {
     redirect(response, '/');
   }
 
+  // The provider ends the session here too, over the back channel; signedOut() is the net under that.
   function signOut(request, response) {
     const session = sessions.get(cookieOf(request));
-    sessions.delete(cookieOf(request));
     if (!session?.idToken) return redirect(response, '/');
     redirect(response, oidc.buildEndSessionUrl(provider, {
       id_token_hint: session.idToken,
       post_logout_redirect_uri: registration.signedOutUri,
     }).href);
+  }
+
+  function signedOut(request, response) {
+    sessions.delete(cookieOf(request));
+    redirect(response, '/?problem=ended');
   }
 
   // OpenID Connect Back-Channel Logout 1.0, section 2.6.
@@ -149,6 +154,7 @@ function makeHandler({ provider, origin, registration, fetch }) {
     } else if (pathname === '/sign-in') await start(response, url);
     else if (pathname === '/callback') await callback(request, response, url);
     else if (pathname === '/sign-out' && ours) signOut(request, response);
+    else if (pathname === '/signed-out') signedOut(request, response);
     else if (pathname === '/events') events(request, response);
     else if (pathname === '/backchannel-logout' && request.method === 'POST') {
       await backChannelLogout(request, response);
