@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// `lanyard` against a real agent with neither reader nor broker: output, exit status, cancelling.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+
+const bin = join(process.env.LANYARD_BUILD, 'bin');
+const origin = 'https://login.example';
+const folder = mkdtempSync(join(tmpdir(), 'lanyard-cli-'));
+const socket = join(folder, 'agent');
+let agent;
+
+before(async () => {
+  mkdirSync(join(folder, 'etc'), { mode: 0o755 });
+  writeFileSync(
+    join(folder, 'etc/lanyard.conf'),
+    `[door]\nbroker-socket = ${folder}/none\n[provider test]\norigin = ${origin}\n`,
+    { mode: 0o644 },
+  );
+  agent = spawn(
+    join(bin, 'lanyardd'),
+    ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', socket, '--ready-fd', '3'],
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      env: { ...process.env, XDG_RUNTIME_DIR: folder, PCSCLITE_CSOCK_NAME: join(folder, 'pcscd') },
+    },
+  );
+  await once(agent.stdio[3], 'data');
+});
+
+after(async () => {
+  agent.kill('SIGTERM');
+  await once(agent, 'exit');
+  rmSync(folder, { recursive: true });
+});
+
+const lanyard = (...args) =>
+  spawnSync(join(bin, 'lanyard'), ['--socket', socket, ...args], { encoding: 'utf8' });
+
+test('status is an outline, and the same as JSON', () => {
+  const people = lanyard('status');
+  assert.equal(people.status, 0);
+  assert.match(people.stdout, /^version: \d/m);
+  assert.match(people.stdout, /^door:\n  port: -\n  state: no-broker$/m);
+  assert.match(people.stdout, new RegExp(`^origins:\n  - ${origin}$`, 'm'));
+  const json = lanyard('--json', 'status');
+  assert.deepEqual(JSON.parse(json.stdout).origins, [origin]);
+});
+
+test('without readers and cards the lists are empty', () => {
+  for (const what of ['readers', 'cards']) {
+    const people = lanyard(what);
+    assert.equal(people.status, 0);
+    assert.equal(people.stdout, '');
+    assert.notEqual(people.stderr, '');
+    assert.deepEqual(JSON.parse(lanyard(what, '--json').stdout), []);
+  }
+});
+
+test('a silent sign-in is refused with a reason', () => {
+  const people = lanyard('sign-in', '--origin', origin, '--silent');
+  assert.equal(people.status, 1);
+  assert.equal(people.stdout, '');
+  assert.match(people.stderr, /LY-1403/);
+  const json = lanyard('sign-in', '--origin', origin, '--silent', '--json');
+  assert.equal(JSON.parse(json.stdout).error.reason, 'interaction-required');
+});
+
+test('an origin that is not listed is not allowed', () => {
+  const refused = lanyard('sign-in', '--origin', 'https://evil.example', '--json');
+  assert.equal(refused.status, 1);
+  assert.equal(JSON.parse(refused.stdout).error.code, 'LY-1404');
+});
+
+test('an interrupt cancels the sign-in and events alike', async () => {
+  const signIn = spawn(join(bin, 'lanyard'), ['--socket', socket, 'sign-in', '--origin', origin]);
+  let said = '';
+  signIn.stderr.setEncoding('utf8');
+  for await (const piece of signIn.stderr) {
+    if (said === '') signIn.kill('SIGINT'); // what it says first, it says when it can be cancelled
+    said += piece;
+  }
+  if (signIn.exitCode === null) await once(signIn, 'exit');
+  assert.match(said, /LY-1001/);
+  assert.equal(signIn.exitCode, 4);
+
+  const events = spawn(join(bin, 'lanyard'), ['--socket', socket, 'events']);
+  while (JSON.parse(lanyard('status', '--json').stdout).connections < 2) continue;
+  events.kill('SIGINT');
+  const [status] = await once(events, 'exit');
+  assert.equal(status, 0);
+});
+
+test('the command line is checked before anybody is asked', () => {
+  const wrong = [
+    [], ['nonsense'], ['status', 'more'], ['sign-in'], ['--nonsense'], ['--timeout', '0', 'status'],
+    ['--timeout', '3601', 'status'], ['--timeout', '1s', 'status'], ['--origin'],
+    ['-a', 'status'], [...Array(5)].flatMap(() => ['--algorithm', 'ES256']).concat('status'),
+  ];
+  for (const args of wrong) {
+    const result = spawnSync(join(bin, 'lanyard'), args, { encoding: 'utf8' });
+    assert.equal(result.status, 2, args.join(' '));
+    assert.equal(result.stdout, '');
+    assert.notEqual(result.stderr, '');
+  }
+});
+
+test('without an agent it says so', () => {
+  const args = ['--socket', join(folder, 'nobody'), 'status'];
+  const result = spawnSync(join(bin, 'lanyard'), args, { encoding: 'utf8' });
+  assert.equal(result.status, 3);
+  assert.match(result.stderr, /LY-1406/);
+});
+
+test('help has every command and option of the manual page, in the same words', () => {
+  const help = lanyard('help').stdout;
+  assert.equal(help, lanyard('--help').stdout);
+  assert.match(lanyard('version').stdout, /^lanyard \d+\.\d+\.\d+\n$/);
+  const page = readFileSync(join(process.env.LANYARD_SOURCE, 'packaging/man/lanyard.1'), 'utf8');
+  const items = new Map();
+  for (const [, item, words] of page.matchAll(/^\.It ((?:Ic|Fl) .+)\n([^.\n].*?)\.?$/gm))
+    items.set(item.replace(/^Ic /, '').replace(/^Fl -/, '--').replace(' Ar ', ' '), words);
+  const lines = [...help.matchAll(/^  (\S+(?: [A-Z]+)?)  +(.+)$/gm)];
+  assert.ok(lines.length > 15);
+  for (const [, item, words] of lines) assert.equal(items.get(item), words, item);
+  assert.equal(items.size, lines.length);
+});
