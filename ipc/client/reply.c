@@ -118,6 +118,8 @@ enum lanyard_result error_from_agent(struct lanyard_error *error, const json_t *
     const json_t *data = json_object_get(object, "data");
     const char *reason = json_string_value(json_object_get(data, "reason"));
     enum lanyard_result result = result_of_reason(reason);
+    if (!reason)
+        return error_of(error, LANYARD_REFUSED);
     if (!error)
         return result;
     error->result = result;

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* liblanyard against the doors as a process, and against agents that misbehave. */
+#include "ipc/base/cleanup.h"
+#include "ipc/client/lanyard.h"
+#include "ipc/frame.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CHALLENGE "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+struct fixture {
+    char folder[64];
+    char path[96];
+    pid_t server;
+    int input; /* of the server, which ends with it */
+    struct lanyard *agent;
+};
+
+static int start_server(struct fixture *f)
+{
+    int in[2], out[2];
+    if (pipe(in) < 0 || pipe(out) < 0)
+        return -1;
+    f->server = fork();
+    if (f->server == 0) {
+        dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        close(in[1]);
+        execl(LANYARD_BUILD "/tests/integration/door_server", "door_server", f->path, "",
+              "https://op.example", (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    f->input = in[1];
+    char line[16];
+    ssize_t got = read(out[0], line, sizeof line); /* "ready" */
+    close(out[0]);
+    return got > 0 ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    *state = f;
+    strcpy(f->folder, "/tmp/test_client.XXXXXX");
+    if (!mkdtemp(f->folder))
+        return -1;
+    snprintf(f->path, sizeof f->path, "%s/lanyard/agent", f->folder);
+    if (start_server(f) < 0)
+        return -1;
+    return lanyard_open(f->path, &f->agent, NULL) == LANYARD_OK ? 0 : -1;
+}
+
+static void stop_server(struct fixture *f)
+{
+    close_fd(&f->input);
+    waitpid(f->server, NULL, 0);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    lanyard_close(f->agent);
+    if (f->input >= 0)
+        stop_server(f);
+    snprintf(path, sizeof path, "%s.lock", f->path);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/lanyard", f->folder);
+    rmdir(path);
+    rmdir(f->folder);
+    free(f);
+    return 0;
+}
+
+/* ---- an agent that behaves ---- */
+
+static void the_default_path_is_found(void **state)
+{
+    struct fixture *f = *state;
+    struct lanyard *agent;
+    struct lanyard_error error;
+    setenv("XDG_RUNTIME_DIR", f->folder, 1);
+    assert_int_equal(lanyard_open(NULL, &agent, &error), LANYARD_OK);
+    assert_string_equal(lanyard_version(agent), LANYARD_VERSION);
+    lanyard_close(agent);
+    unsetenv("XDG_RUNTIME_DIR");
+    assert_int_equal(lanyard_open(NULL, &agent, &error), LANYARD_UNREACHABLE);
+    assert_string_equal(error.reason, "agent-unreachable");
+    assert_string_equal(error.code, "LY-1406");
+    assert_null(agent);
+}
+
+struct seen {
+    char words[64];
+    int tries;
+};
+
+static void note_waiting(void *context, const char *what, const char *reader, int tries_left)
+{
+    struct seen *seen = context;
+    snprintf(seen->words + strlen(seen->words), sizeof seen->words - strlen(seen->words), "%s(%s) ",
+             what, reader ? reader : "-");
+    seen->tries = tries_left;
+}
+
+static void a_sign_in_gives_a_token(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    char *token;
+    struct lanyard_sign_in request = {.challenge = CHALLENGE,
+                                      .origin = "https://op.example",
+                                      .algorithms = (const char *const[]){"ES256", NULL},
+                                      .waiting = note_waiting,
+                                      .context = &seen};
+    assert_int_equal(lanyard_sign_in(f->agent, &request, &token, NULL), LANYARD_OK);
+    assert_string_equal(token, "https://op.example " CHALLENGE);
+    assert_string_equal(seen.words, "card(-) pin(Stub reader) ");
+    assert_int_equal(seen.tries, 3);
+    lanyard_free(token);
+    request.format = "web-eid:1.1";
+    assert_int_equal(lanyard_sign_in(f->agent, &request, &token, NULL), LANYARD_OK);
+    assert_non_null(strstr(token, "\"unverifiedCertificate\""));
+    lanyard_free(token);
+}
+
+static void refusals_carry_words(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        struct lanyard_sign_in request;
+        enum lanyard_result result;
+        const char *reason;
+    } rows[] = {
+        {{.challenge = CHALLENGE, .origin = "https://no.example"}, LANYARD_REFUSED, "not-allowed"},
+        {{.challenge = CHALLENGE, .origin = "https://op.example", .interaction = "silent"},
+         LANYARD_REFUSED, "interaction-required"},
+        {{.challenge = "short", .origin = "https://op.example"}, LANYARD_REFUSED,
+         "invalid-request"},
+        {{.challenge = CHALLENGE}, LANYARD_INVALID, "invalid-request"},
+        {{.challenge = "\xff", .origin = "https://op.example"}, LANYARD_INVALID,
+         "invalid-request"},
+        {{.challenge = CHALLENGE, .origin = "https://op.example", .interaction = "force",
+          .timeout_ms = 50}, LANYARD_TIMED_OUT, "timed-out"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lanyard_error error;
+        char *token;
+        assert_int_equal(lanyard_sign_in(f->agent, &rows[i].request, &token, &error),
+                         rows[i].result);
+        assert_int_equal(error.result, rows[i].result);
+        assert_string_equal(error.reason, rows[i].reason);
+        assert_true(strlen(error.sentence) > 0 && strlen(error.advice) > 0);
+        assert_null(token);
+    }
+}
+
+static void cancel_when_waiting(void *context, const char *what, const char *reader, int tries_left)
+{
+    (void)what;
+    (void)reader;
+    (void)tries_left;
+    lanyard_cancel(context);
+}
+
+static void cancelling_leaves_a_usable_connection(void **state)
+{
+    struct fixture *f = *state;
+    char *text;
+    struct lanyard_sign_in request = {.challenge = CHALLENGE,
+                                      .origin = "https://op.example",
+                                      .interaction = "force",
+                                      .waiting = cancel_when_waiting,
+                                      .context = f->agent};
+    assert_int_equal(lanyard_sign_in(f->agent, &request, &text, NULL), LANYARD_CANCELLED);
+    assert_int_equal(lanyard_card_list(f->agent, &text, NULL), LANYARD_OK);
+    assert_non_null(strstr(text, "Stub reader"));
+    lanyard_free(text);
+    assert_int_equal(lanyard_status(f->agent, &text, NULL), LANYARD_OK);
+    assert_non_null(strstr(text, "\"no-broker\""));
+    lanyard_free(text);
+}
+
+static void events_come(void **state)
+{
+    struct fixture *f = *state;
+    char *event;
+    assert_int_equal(lanyard_subscribe(f->agent, NULL), LANYARD_OK);
+    assert_int_equal(lanyard_next_event(f->agent, 0, &event, NULL), LANYARD_TIMED_OUT);
+    assert_int_equal(kill(f->server, SIGUSR1), 0);
+    assert_int_equal(lanyard_next_event(f->agent, -1, &event, NULL), LANYARD_OK);
+    assert_non_null(strstr(event, "\"method\":\"card.changed\""));
+    lanyard_free(event);
+    lanyard_cancel(f->agent);
+    assert_int_equal(lanyard_next_event(f->agent, -1, &event, NULL), LANYARD_CANCELLED);
+    assert_null(event);
+}
+
+static void the_end_of_the_agent_is_told(void **state)
+{
+    struct fixture *f = *state;
+    char *text;
+    stop_server(f);
+    struct lanyard_error error;
+    assert_int_equal(lanyard_next_event(f->agent, -1, &text, &error), LANYARD_UNREACHABLE);
+    assert_int_equal(lanyard_card_list(f->agent, &text, &error), LANYARD_UNREACHABLE);
+    struct lanyard *again;
+    assert_int_equal(lanyard_open(f->path, &again, &error), LANYARD_UNREACHABLE);
+}
+
+/* ---- agents that do not ---- */
+
+struct impostor {
+    int listener;
+    const char *bytes;
+    size_t len;
+};
+
+static void *answer_badly(void *context)
+{
+    const struct impostor *impostor = context;
+    CLEANUP(close_fd) int fd = accept(impostor->listener, NULL, NULL);
+    CLEANUP(bytes_deinit) struct bytes body = {0};
+    if (frame_receive(fd, &body, FRAME_MAX_JSON) == 0 && impostor->len > 0)
+        send(fd, impostor->bytes, impostor->len, MSG_NOSIGNAL);
+    return NULL;
+}
+
+static void bad_answers_are_no_answers(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        enum lanyard_result result;
+    } rows[] = {
+        {"", 0, LANYARD_UNREACHABLE},
+        {"\0\0\0\0", 4, LANYARD_UNREACHABLE},
+        {"\xff\xff\xff\xff", 4, LANYARD_UNREACHABLE},
+        {"\0\0\0\2[]", 6, LANYARD_UNREACHABLE},
+        {"\0\0\0\1{", 5, LANYARD_UNREACHABLE},
+        {"\0\0\0\x16{\"id\":1,\"result\":true}", 26, LANYARD_UNREACHABLE},
+        {"\0\0\0\x15{\"id\":9,\"result\":{} }", 25, LANYARD_UNREACHABLE}, /* another's answer */
+        {"\0\0\0\x13{\"id\":1,\"error\":{}}", 23, LANYARD_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        snprintf(address.sun_path, sizeof address.sun_path, "%s/impostor", f->folder);
+        CLEANUP(close_fd) int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+        assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        struct impostor impostor = {listener, rows[i].bytes, rows[i].len};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, answer_badly, &impostor), 0);
+        struct lanyard *agent;
+        if (lanyard_open(address.sun_path, &agent, NULL) != rows[i].result)
+            fail_msg("row %zu", i);
+        assert_null(agent);
+        pthread_join(thread, NULL);
+        unlink(address.sun_path);
+    }
+}
+
+static void a_path_too_long_is_invalid(void **state)
+{
+    (void)state;
+    char path[200];
+    memset(path, 'a', sizeof path);
+    path[sizeof path - 1] = '\0';
+    struct lanyard *agent;
+    assert_int_equal(lanyard_open(path, &agent, NULL), LANYARD_INVALID);
+    lanyard_close(NULL);
+    lanyard_free(NULL);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(the_default_path_is_found),
+        T(a_sign_in_gives_a_token),
+        T(refusals_carry_words),
+        T(cancelling_leaves_a_usable_connection),
+        T(events_come),
+        T(the_end_of_the_agent_is_told),
+        T(bad_answers_are_no_answers),
+        cmocka_unit_test(a_path_too_long_is_invalid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanyard-portd and the agent's side of its link, as processes: the broker on a port that the kernel
+ * chose, agents of one and (as root) of two users behind it, and pages in front of it.
+ */
+#include "ipc/base/cleanup.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { WAIT_MS = 20000, SECOND_USER = 65534, CROWD = 200 };
+
+struct program {
+    pid_t pid;
+    int in;  /* its standard input; closing it ends a door_server */
+    int out; /* what it writes on descriptor 1 */
+    int err; /* its log */
+};
+
+struct fixture {
+    char folder[64];
+    char socket[96];
+    uint16_t port;
+    struct program broker;
+};
+
+/* ---- programs ---- */
+
+static void become(uid_t uid)
+{
+    if (uid != geteuid() && (setgid(uid) < 0 || setuid(uid) < 0))
+        _exit(126);
+}
+
+static struct program start(uid_t uid, const char *const *argv)
+{
+    int in[2], out[2], err[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        dup2(err[1], STDERR_FILENO);
+        become(uid);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    close(err[1]);
+    return (struct program){.pid = pid, .in = in[1], .out = out[0], .err = err[0]};
+}
+
+/* Reads from fd until the words have come. */
+static void read_until(int fd, const char *words, char *text, size_t size)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    while (!memmem(text, len, words, strlen(words))) { /* frames have zeros in their heads */
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+        ssize_t got = read(fd, text + len, size - 1 - len);
+        if (got <= 0)
+            fail_msg("\"%s\" did not come, but: %s", words, text);
+        len += (size_t)got;
+        text[len] = '\0';
+    }
+}
+
+/* The exit status of a program that ends by itself. */
+static int wait_for(struct program *program)
+{
+    int status = 0;
+    waitpid(program->pid, &status, 0);
+    close_fd(&program->in);
+    close_fd(&program->out);
+    close_fd(&program->err);
+    program->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int end(struct program *program)
+{
+    if (program->pid <= 0)
+        return 0;
+    kill(program->pid, SIGTERM);
+    return wait_for(program);
+}
+
+static struct program start_broker(struct fixture *f, uint16_t port)
+{
+    char listen_on[32], line[64];
+    snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)port);
+    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", listen_on, "--socket",
+                          f->socket, "--ready-fd", "1", NULL};
+    struct program broker = start(geteuid(), argv);
+    read_until(broker.out, "\n", line, sizeof line);
+    f->port = (uint16_t)atoi(line);
+    return broker;
+}
+
+/* An agent of that user, registered. name makes its folder and the origin it lets in. */
+static struct program start_agent(const struct fixture *f, uid_t uid, const char *name)
+{
+    char folder[128], path[160], origin[64], text[512];
+    snprintf(folder, sizeof folder, "%s/%s", f->folder, name);
+    mkdir(folder, 0700);
+    assert_int_equal(chown(folder, uid, uid), 0);
+    snprintf(path, sizeof path, "%s/agent", folder);
+    snprintf(origin, sizeof origin, "https://%s.example", name);
+    const char *argv[] = {LANYARD_BUILD "/tests/integration/door_server", path, f->socket, origin,
+                          NULL};
+    struct program agent = start(uid, argv);
+    read_until(agent.err, "pages reach", text, sizeof text);
+    return agent;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    *state = f;
+    strcpy(f->folder, "/tmp/test_portd.XXXXXX");
+    if (!mkdtemp(f->folder) || chmod(f->folder, 0755) < 0)
+        return -1;
+    snprintf(f->socket, sizeof f->socket, "%s/portd", f->folder);
+    f->broker = start_broker(f, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    end(&f->broker);
+    const char *argv[] = {"/bin/rm", "-rf", f->folder, NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+    free(f);
+    return 0;
+}
+
+/* ---- pages ---- */
+
+static int dial(const struct fixture *f)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(f->port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void send_head(const struct fixture *f, int fd, const char *name, const char *path)
+{
+    char head[512];
+    int len = snprintf(head, sizeof head,
+                       "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nOrigin: https://%s.example\r\n"
+                       "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Protocol: lanyard.v1\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                       path, (unsigned)f->port, name);
+    assert_int_equal(send(fd, head, (size_t)len, MSG_NOSIGNAL), len);
+}
+
+/* Everything until the other end closes. */
+static void read_all(int fd, char *text, size_t size)
+{
+    size_t len = 0;
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    ssize_t got = 1;
+    while (got > 0 && len < size - 1) {
+        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+        got = recv(fd, text + len, size - 1 - len, 0);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    text[len] = '\0';
+}
+
+/* The answer's first line is this. */
+static void expect_answer(const struct fixture *f, const char *name, const char *answer)
+{
+    char text[1024];
+    CLEANUP(close_fd) int fd = dial(f);
+    send_head(f, fd, name, "/v1");
+    read_until(fd, "\r\n\r\n", text, sizeof text);
+    if (strncmp(text, answer, strlen(answer)) != 0)
+        fail_msg("expected %s, got %s", answer, text);
+}
+
+/* A masked frame (the mask is zero), and what comes back. */
+static void send_frame(int fd, uint8_t first, const char *text, size_t len)
+{
+    uint8_t frame[1024] = {first};
+    size_t at = 2;
+    if (len < 126) {
+        frame[1] = (uint8_t)(0x80 | len);
+    } else {
+        frame[1] = 0x80 | 126;
+        frame[2] = (uint8_t)(len >> 8);
+        frame[3] = (uint8_t)len;
+        at = 4;
+    }
+    at += 4;
+    memcpy(frame + at, text, len);
+    assert_int_equal(send(fd, frame, at + len, MSG_NOSIGNAL), at + len);
+}
+
+static int open_page(const struct fixture *f, const char *name)
+{
+    char text[1024];
+    int fd = dial(f);
+    send_head(f, fd, name, "/v1");
+    read_until(fd, "\r\n\r\n", text, sizeof text);
+    if (strncmp(text, "HTTP/1.1 101 ", 13) != 0)
+        fail_msg("expected 101, got %s", text);
+    return fd;
+}
+
+static const char hello[] =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":{\"protocol\":[1]}}";
+
+static void say_hello(int fd)
+{
+    char text[1024];
+    send_frame(fd, 0x81, hello, sizeof hello - 1);
+    read_until(fd, "\"protocol\":1", text, sizeof text);
+}
+
+/* ---- tests ---- */
+
+static const char refusal[] =
+    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+static void without_an_agent_the_answer_is_fixed(void **state)
+{
+    struct fixture *f = *state;
+    char text[256];
+    CLEANUP(close_fd) int fd = dial(f);
+    send_head(f, fd, "one", "/v1");
+    read_until(fd, "\r\n\r\n", text, sizeof text);
+    assert_string_equal(text, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                              "Connection: close\r\n\r\n");
+}
+
+static void a_page_reaches_its_agent(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    CLEANUP(close_fd) int fd = open_page(f, "one");
+    say_hello(fd);
+    assert_int_equal(end(&agent), 0);
+    char text[1024];
+    read_all(fd, text, sizeof text); /* the end of the agent is the end of the page */
+    expect_answer(f, "one", "HTTP/1.1 503 ");
+}
+
+static void every_refusal_has_the_same_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    static const char *const heads[] = {
+        "GET /v1 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n",
+        "POST /v1 HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", "\x16\x03\x01\x02\r\n\r\n"};
+    char text[1024];
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        CLEANUP(close_fd) int fd = dial(f);
+        assert_true(send(fd, heads[i], strlen(heads[i]), MSG_NOSIGNAL) > 0);
+        read_all(fd, text, sizeof text);
+        assert_string_equal(text, refusal);
+    }
+    CLEANUP(close_fd) int origin = dial(f), path = dial(f), slow = dial(f);
+    assert_int_equal(send(slow, "GET", 3, MSG_NOSIGNAL), 3);
+    send_head(f, origin, "evil", "/v1");
+    send_head(f, path, "one", "/v2");
+    read_all(origin, text, sizeof text);
+    assert_string_equal(text, refusal);
+    read_all(path, text, sizeof text);
+    assert_string_equal(text, refusal);
+    read_all(slow, text, sizeof text); /* after the deadline */
+    assert_string_equal(text, refusal);
+    end(&agent);
+}
+
+/* The close frame that answers bad frames: 0x88, length, code. */
+static void a_bad_frame_closes_with_its_code(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    static char deep[] = "[[[[[[[[[";
+    const struct {
+        uint8_t first;
+        const char *text;
+        size_t len;
+        unsigned code;
+    } rows[] = {{0x82, "binary", 6, 1003}, {0x81, "\xff", 1, 1007}, {0x81, deep, 9, 1009},
+                {0xc1, "{}", 2, 1002},     {0x83, "{}", 2, 1002},   {0x80, "{}", 2, 1002},
+                {0x09, "", 0, 1002}};
+    CLEANUP(close_fd) int witness = open_page(f, "one");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        CLEANUP(close_fd) int fd = open_page(f, "one");
+        send_frame(fd, rows[i].first, rows[i].text, rows[i].len);
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+        assert_true(recv(fd, text, sizeof text, MSG_WAITALL | MSG_DONTWAIT) >= 4);
+        assert_int_equal((uint8_t)text[0], 0x88);
+        assert_int_equal((uint8_t)text[2] << 8 | (uint8_t)text[3], rows[i].code);
+    }
+    say_hello(witness);
+    end(&agent);
+}
+
+static void a_crowd_keeps_nobody_out(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    int half_open[CROWD], idle[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        half_open[i] = dial(f);
+        assert_int_equal(send(half_open[i], "GET /v1", 7, MSG_NOSIGNAL), 7);
+        idle[i] = open_page(f, "one");
+    }
+    for (int i = 0; i < CROWD; i++) {
+        CLEANUP(close_fd) int fd = open_page(f, "one");
+        say_hello(fd);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        close(half_open[i]);
+        close(idle[i]);
+    }
+    end(&agent);
+}
+
+static void the_broker_may_die_and_come_back(void **state)
+{
+    struct fixture *f = *state;
+    char text[512];
+    struct program agent = start_agent(f, geteuid(), "one");
+    CLEANUP(close_fd) int fd = open_page(f, "one");
+    kill(f->broker.pid, SIGKILL);
+    read_until(agent.err, "cannot reach", text, sizeof text);
+    say_hello(fd); /* a page that is in does not need the broker */
+    end(&f->broker);
+    f->broker = start_broker(f, f->port);
+    read_until(agent.err, "pages reach", text, sizeof text);
+    CLEANUP(close_fd) int again = open_page(f, "one");
+    say_hello(again);
+    end(&agent);
+}
+
+static void an_agent_that_died_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        struct program agent = start_agent(f, geteuid(), "one");
+        kill(agent.pid, SIGKILL);
+        end(&agent);
+    }
+}
+
+static void a_second_agent_is_told(void **state)
+{
+    struct fixture *f = *state;
+    char text[512], path[160];
+    struct program first = start_agent(f, geteuid(), "one");
+    snprintf(path, sizeof path, "%s/two/agent", f->folder);
+    const char *argv[] = {LANYARD_BUILD "/tests/integration/door_server", path, f->socket, NULL};
+    snprintf(text, sizeof text, "%s/two", f->folder);
+    mkdir(text, 0700);
+    struct program second = start(geteuid(), argv);
+    read_until(second.err, "another agent", text, sizeof text);
+    CLEANUP(close_fd) int fd = open_page(f, "one");
+    say_hello(fd);
+    end(&second);
+    end(&first);
+}
+
+static void each_user_reaches_their_own(void **state)
+{
+    struct fixture *f = *state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can be two users\n");
+        skip();
+    }
+    struct program mine = start_agent(f, 0, "mine");
+    struct program theirs = start_agent(f, SECOND_USER, "theirs");
+    expect_answer(f, "mine", "HTTP/1.1 101 ");
+    expect_answer(f, "theirs", "HTTP/1.1 403 ");
+    assert_int_equal(seteuid(SECOND_USER), 0);
+    expect_answer(f, "theirs", "HTTP/1.1 101 ");
+    expect_answer(f, "mine", "HTTP/1.1 403 ");
+    assert_int_equal(seteuid(0), 0);
+    end(&theirs);
+    assert_int_equal(seteuid(SECOND_USER), 0);
+    expect_answer(f, "mine", "HTTP/1.1 503 ");
+    assert_int_equal(seteuid(0), 0);
+    end(&mine);
+}
+
+static void a_taken_port_names_its_holder(void **state)
+{
+    struct fixture *f = *state;
+    char listen_on[32], text[1024], expected[64];
+    snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)f->port);
+    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", listen_on, "--socket",
+                          "/nonexistent", NULL};
+    struct program second = start(geteuid(), argv);
+    snprintf(expected, sizeof expected, "process %d (lanyard-portd)", (int)f->broker.pid);
+    read_until(second.err, "taken by", text, sizeof text);
+    if (geteuid() == 0 && !strstr(text, expected))
+        fail_msg("%s is not in %s", expected, text);
+    assert_int_equal(wait_for(&second), 1);
+}
+
+static void only_loopback_is_listened_on(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const addresses[] = {"0.0.0.0:0", "[::]:0",      "192.0.2.1:0",
+                                            "localhost:0", "127.0.0.1", "127.0.0.1:x",
+                                            "127.0.0.1:65536", "[::1:0", ":0"};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char text[256];
+        const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", addresses[i],
+                              "--socket", f->socket, NULL};
+        struct program program = start(geteuid(), argv);
+        read_until(program.err, "not a loopback", text, sizeof text);
+        assert_int_equal(wait_for(&program), 2);
+    }
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        T(without_an_agent_the_answer_is_fixed),
+        T(a_page_reaches_its_agent),
+        T(every_refusal_has_the_same_bytes),
+        T(a_bad_frame_closes_with_its_code),
+        T(a_crowd_keeps_nobody_out),
+        T(the_broker_may_die_and_come_back),
+        T(an_agent_that_died_makes_room),
+        T(a_second_agent_is_told),
+        T(each_user_reaches_their_own),
+        T(a_taken_port_names_its_holder),
+        T(only_loopback_is_listened_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
