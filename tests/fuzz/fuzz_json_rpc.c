@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages through decoding and dispatch into a service that has nothing, over both doors. The
+ * first byte chooses the door; a line feed ends each message, so that one input is a conversation.
+ * Requests with interaction "force" stay under way until they are cancelled or the connection ends.
+ */
+#include "ipc/base/outcome.h"
+#include "ipc/door/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void sign_in(void *context, struct request *request, const struct sign_in_params *params)
+{
+    (void)context;
+    if (strlen(params->challenge) > CHALLENGE_TEXT_MAX || params->algorithm_count == 0)
+        abort();
+    request_waiting(request, WAITING_PIN, "Reader", 3);
+    if (params->interaction == INTERACTION_FORCE)
+        return;
+    const struct web_eid_token token = {"Yw==", "ES256", "cw=="};
+    const struct sign_in_result result = {.jws = params->format == TOKEN_JWS ? "a.b.c" : NULL,
+                                          .web_eid = &token};
+    answer_sign_in(&request, &result);
+}
+
+static void card_list(void *context, struct request *request)
+{
+    static const struct reader_view readers[] = {{"Reader \xff", "card", true}};
+    (void)context;
+    answer_card_list(&request, &(struct card_list){1, readers, 0, NULL});
+}
+
+static void status(void *context, struct request *request)
+{
+    (void)context;
+    answer_status(&request, &(struct agent_status){.reader_service = "up"});
+}
+
+static void cancel(void *context, struct request *request)
+{
+    (void)context;
+    answer_error(&request, OUTCOME_CANCELLED);
+}
+
+/* What is sent must be a frame's worth of text. */
+static void take(struct connection *connection, const struct bytes *message)
+{
+    (void)connection;
+    if (message->len == 0 || message->len > RPC_TEXT_MAX || !utf8_valid(message->data, message->len))
+        abort();
+}
+
+static void end(struct connection *connection, enum close_code code)
+{
+    (void)connection;
+    (void)code;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct service service = {NULL, sign_in, card_list, status, cancel};
+    static const struct transport transport = {take, end};
+    static const char *const origins[] = {"https://op.example", NULL};
+    if (size == 0)
+        return 0;
+    struct loop *loop = loop_new();
+    if (!loop)
+        return 0;
+    struct connections set;
+    if (connections_init(&set, loop, &service, origins) == 0) {
+        struct caller caller = {.door = data[0] & 1 ? DOOR_NATIVE : DOOR_WEB};
+        if (caller.door == DOOR_WEB)
+            strcpy(caller.origin, origins[0]);
+        struct connection connection;
+        connection_open(&connection, &set, &transport, &caller);
+        const char *text = (const char *)data + 1;
+        for (size_t left = size - 1; left > 0;) {
+            const char *line = memchr(text, '\n', left);
+            size_t len = line ? (size_t)(line - text) : left;
+            connection_receive(&connection, text, len);
+            len += line != NULL;
+            text += len;
+            left -= len;
+        }
+        connection_gone(&connection);
+        loop_dispatch(loop);
+    }
+    connections_deinit(&set);
+    loop_free(&loop);
+    return 0;
+}
