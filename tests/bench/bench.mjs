@@ -21,13 +21,15 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, readdir, readFile, writeFile, mkdir } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { build, built } from '../sandbox/build.mjs';
+import { built } from '../sandbox/build.mjs';
 import { nativePath } from '../sandbox/native.mjs';
 import { makePeople } from '../sandbox/people.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
@@ -41,6 +43,9 @@ const INSERTIONS = 30;
 const REMOVALS = 100;
 const STARTS = 20;
 const IDLE_SECONDS = 10;
+
+const scratch = await mkdtemp(join(tmpdir(), 'lanyard-bench-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 const figure = (name, value, unit) => console.log(`${name} ${value} ${unit}`);
 const nanoseconds = () => process.hrtime.bigint();
@@ -101,7 +106,6 @@ async function connect(...door) {
 
 /** The prompt: bench_pinentry, whose questions arrive here with their nanoseconds. */
 async function makePrompt(directory) {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const socket = join(directory, 'prompt.sock');
   const program = join(directory, 'pinentry');
   await writeFile(program, `#!/bin/sh\nexec '${await built('bench_pinentry')}' '${socket}'\n`);
@@ -122,21 +126,21 @@ async function makePrompt(directory) {
     program,
     next: () => questions.length > 0 ? questions.shift()
       : new Promise((resolve) => takers.push(resolve)),
-    close: () => server.close(),
+    close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
 
-const signIn = (sandbox, more = {}) =>
+const signIn = (more = {}) =>
   ({ challenge: randomBytes(32).toString('base64url'), ...more });
 
 async function inSandbox(options, measure) {
-  const prompt = await makePrompt(join(build, 'bench', `prompt-${process.pid}`));
+  const prompt = await makePrompt(scratch);
   const sandbox = await startSandbox({ ...options, pinentry: prompt.program });
   try {
     return await measure(sandbox, prompt);
   } finally {
     await sandbox.close();
-    prompt.close();
+    await prompt.close();
   }
 }
 
@@ -190,9 +194,8 @@ async function starts(sandbox) {
 }
 
 /** Alice's key in a SoftHSM token of its own; SOFTHSM2_CONF then names it. */
-async function makeToken() {
+async function makeToken(directory) {
   const people = await makePeople();
-  const directory = join(build, 'bench', `softhsm-${process.pid}`);
   await mkdir(join(directory, 'tokens'), { recursive: true });
   process.env.SOFTHSM2_CONF = join(directory, 'softhsm2.conf');
   await writeFile(process.env.SOFTHSM2_CONF,
@@ -211,28 +214,36 @@ async function makeToken() {
   return module;
 }
 
+/** The same calls without the agent, in microseconds. A process's first signature warms up. */
+async function signDirect(module) {
+  const { stdout } = await execute(await built('sign_direct'), [module, PIN, '2']);
+  return Number(stdout.trim().split('\n')[1]);
+}
+
+async function signThroughAgent(sandbox, prompt, client) {
+  const id = client.ask('card.signIn',
+    signIn({ origin: sandbox.op.origin, algorithms: ['RS256'] }));
+  (await prompt.next()).answer(PIN);
+  const from = (await client.waiting('signature')).at;
+  const to = (await client.answer(id)).at;
+  return Number(to - from) / 1000;
+}
+
 async function signatures() {
-  const module = await makeToken();
+  const module = await makeToken(join(scratch, 'softhsm'));
   const settings = `[cards]\nmodule = ${module}\n`;
   await inSandbox({ card: null, settings }, async (sandbox, prompt) => {
-    const agent = await connect('native', nativePath(sandbox));
-    const direct = lineProgram(await built('bench_sign_direct'), [module, PIN]);
-    const samples = { agent: [], direct: [] };
-    for (let i = -5; i < SIGNATURES; i++) {
-      const id = agent.ask('card.signIn', signIn(sandbox, { origin: sandbox.op.origin, algorithms: ['RS256'] }));
-      (await prompt.next()).answer(PIN);
-      const from = (await agent.waiting('signature')).at;
-      const to = (await agent.answer(id)).at;
-      direct.say('');
-      const alone = Number(await direct.next());
-      if (i < 0) continue; // warming up
-      samples.agent.push(Number(to - from) / 1000);
-      samples.direct.push(alone);
+    const client = await connect('native', nativePath(sandbox));
+    const agent = [];
+    const direct = [];
+    await signThroughAgent(sandbox, prompt, client);
+    for (let i = 0; i < SIGNATURES; i++) {
+      agent.push(await signThroughAgent(sandbox, prompt, client));
+      direct.push(await signDirect(module));
     }
-    direct.end();
-    agent.end();
-    const through = percentile(samples.agent, 50);
-    const alone = percentile(samples.direct, 50);
+    client.end();
+    const through = percentile(agent, 50);
+    const alone = percentile(direct, 50);
     figure('sign_agent_p50_us', through.toFixed(0), 'us');
     figure('sign_direct_p50_us', alone.toFixed(0), 'us');
     figure('sign_ratio', (through / alone).toFixed(3), 'x');
@@ -245,7 +256,7 @@ async function insertions(sandbox, prompt) {
   await observer.answer(observer.ask('agent.subscribe', {}));
   const samples = [];
   for (let i = -2; i < INSERTIONS; i++) {
-    const id = page.ask('card.signIn', signIn(sandbox));
+    const id = page.ask('card.signIn', signIn());
     await page.waiting('card');
     const from = nanoseconds();
     await sandbox.ctl('insert', 'reader-0', 'alice');
@@ -265,24 +276,26 @@ async function insertions(sandbox, prompt) {
 
 async function removals(sandbox, prompt) {
   const page = await connect('web', String(sandbox.agentPort), sandbox.op.origin);
-  const bare = lineProgram(await built('bench_removal_bare'), [], sandbox.environment);
+  const bare = lineProgram(await built('removal_bare'), ['Lanyard Virtual Reader'],
+    sandbox.environment);
   const seen = [];
   const told = [];
   for (let i = -2; i < REMOVALS; i++) {
     await sandbox.ctl('insert', 'reader-0', 'alice');
-    const id = page.ask('card.signIn', signIn(sandbox));
+    await bare.next(); // "ready"
+    const id = page.ask('card.signIn', signIn());
     await prompt.next();
     const from = nanoseconds();
     await sandbox.ctl('remove', 'reader-0');
     const bareAt = BigInt(await bare.next());
-    const { at } = await page.until(({ method, params }) =>
-      method === 'card.changed' && params.cards === 0);
+    const { at } = await page.until((message) => message.at > from
+      && message.method === 'card.changed' && message.params.cards === 0);
     await page.answer(id);
     if (i < 0) continue;
     seen.push(milliseconds(from, bareAt));
     told.push(milliseconds(from, at));
   }
-  bare.end();
+  bare.child.kill();
   page.end();
   figure('removal_seen_p99_ms', percentile(seen, 99).toFixed(2), 'ms');
   figure('removal_told_p99_ms', percentile(told, 99).toFixed(2), 'ms');
