@@ -171,8 +171,8 @@ static void arm(struct loop *loop)
     uint64_t due = first ? first->due : 0;
     if (due == loop->armed)
         return;
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(due / 1000),
-                                           .tv_nsec = (long)(due % 1000) * 1000000}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(due / 1000), .tv_nsec = (long)(due % 1000) * 1000000}};
     if (timerfd_settime(loop->clock->fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
         log_fault(errno, "timerfd_settime");
     loop->armed = due;
@@ -181,7 +181,8 @@ static void arm(struct loop *loop)
 static void insert_sorted(struct timer_list *list, struct loop_timer *timer)
 {
     struct loop_timer *before = NULL, *each;
-    LIST_FOREACH(each, list, link) {
+    LIST_FOREACH(each, list, link)
+    {
         if (each->due > timer->due)
             break;
         before = each;
@@ -311,7 +312,7 @@ static void run_deferred(void *context)
     size_t due = 0;
     struct deferred *call;
     STAILQ_FOREACH(call, &loop->deferred, link)
-        due++;
+    due++;
     for (; due > 0 && (call = STAILQ_FIRST(&loop->deferred)); due--) {
         STAILQ_REMOVE_HEAD(&loop->deferred, link);
         loop_fn *fn = call->fn;

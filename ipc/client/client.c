@@ -52,8 +52,8 @@ struct lanyard {
 
 /* One call under way. */
 struct call {
-    int64_t id; /* -1: waits for a notification */
-    int64_t deadline; /* CLOCK_MONOTONIC, milliseconds; -1: none */
+    int64_t id;                            /* -1: waits for a notification */
+    int64_t deadline;                      /* CLOCK_MONOTONIC, milliseconds; -1: none */
     const struct lanyard_sign_in *sign_in; /* whose waiting function is told; may be NULL */
     struct message answer;
 };

@@ -89,8 +89,7 @@ enum lanyard_result lanyard_sign_in(struct lanyard *agent, const struct lanyard_
  * text (ipc/PROTOCOL.md), owned, to be released with lanyard_free. At most five seconds. */
 enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
                                       struct lanyard_error *error);
-enum lanyard_result lanyard_status(struct lanyard *agent, char **json,
-                                   struct lanyard_error *error);
+enum lanyard_result lanyard_status(struct lanyard *agent, char **json, struct lanyard_error *error);
 
 /* From now on the agent sends every notification to this connection. At most five seconds. */
 enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanyard_error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's view of the agent's messages: requests as text, and what came back, sorted. Sans-I/O.
- * Any thread; nothing blocks.
+ * The client's view of the agent's messages: requests as text, and what came back, sorted.
+ * Sans-I/O. Any thread; nothing blocks.
  */
 #pragma once
 

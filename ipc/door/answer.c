@@ -122,8 +122,8 @@ int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
                             json_pack("{s:s, s:s}", "format", "jws", "token", result->jws));
     const struct web_eid_token *token = result->web_eid;
     return write_result(out, id,
-                        json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "format", "web-eid:1.1",
-                                  "token", "unverifiedCertificate", token->certificate, "algorithm",
+                        json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "format", "web-eid:1.1", "token",
+                                  "unverifiedCertificate", token->certificate, "algorithm",
                                   token->algorithm, "signature", token->signature, "format",
                                   "web-eid:1.1"));
 }
@@ -132,9 +132,9 @@ static json_t *certificate_value(const struct certificate_view *view)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "use", text_value(view->use),
                      "subject", text_value(view->subject), "uid", text_value(view->uid), "issuer",
-                     text_value(view->issuer), "notBefore", text_value(view->not_before), "notAfter",
-                     text_value(view->not_after), "key", text_value(view->key), "chosen",
-                     (int)view->chosen, "problem", text_value(view->problem));
+                     text_value(view->issuer), "notBefore", text_value(view->not_before),
+                     "notAfter", text_value(view->not_after), "key", text_value(view->key),
+                     "chosen", (int)view->chosen, "problem", text_value(view->problem));
 }
 
 static json_t *card_value(const struct card_view *view)
@@ -184,14 +184,14 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
         json_array_append_new(listed, text_value(*origins));
     json_t *door = json_pack("{s:o, s:s}", "port", count_value(web->port ? web->port : -1), "state",
                              web->state);
-    return write_result(
-        out, id,
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "version", LANYARD_VERSION,
-                  "pid", (int)getpid(), "door", door, "readerService",
-                  text_value(status->reader_service), "modules", modules, "readers",
-                  (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count,
-                  "origins", listed, "connections", (json_int_t)connections, "operations",
-                  (json_int_t)status->operation_count));
+    return write_result(out, id,
+                        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "version",
+                                  LANYARD_VERSION, "pid", (int)getpid(), "door", door,
+                                  "readerService", text_value(status->reader_service), "modules",
+                                  modules, "readers", (json_int_t)status->reader_count, "cards",
+                                  (json_int_t)status->card_count, "origins", listed, "connections",
+                                  (json_int_t)connections, "operations",
+                                  (json_int_t)status->operation_count));
 }
 
 /* ---- notifications ---- */
@@ -199,11 +199,13 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
 int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiting_for what,
                           const char *reader, int tries_left)
 {
-    static const char *const names[] = {
-        [WAITING_TURN] = "turn",       [WAITING_READER] = "reader",
-        [WAITING_CARD] = "card",       [WAITING_CHOICE] = "choice",
-        [WAITING_PIN] = "pin",         [WAITING_PIN_PAD] = "pin-pad",
-        [WAITING_SIGNATURE] = "signature"};
+    static const char *const names[] = {[WAITING_TURN] = "turn",
+                                        [WAITING_READER] = "reader",
+                                        [WAITING_CARD] = "card",
+                                        [WAITING_CHOICE] = "choice",
+                                        [WAITING_PIN] = "pin",
+                                        [WAITING_PIN_PAD] = "pin-pad",
+                                        [WAITING_SIGNATURE] = "signature"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));

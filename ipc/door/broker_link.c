@@ -15,8 +15,8 @@
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
-#include "ipc/portd/socket_file.h"
 #include "ipc/portd/link_message.h"
+#include "ipc/portd/socket_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,8 +164,8 @@ static void watch_folder(struct broker_link *link)
     }
 }
 
-/* True if one of the events concerns the path to the broker's socket: the folder itself, or an entry
- * whose name is part of that path. Other programs' files in /run are nobody's business. */
+/* True if one of the events concerns the path to the broker's socket: the folder itself, or an
+ * entry whose name is part of that path. Other programs' files in /run are nobody's business. */
 static bool concerns(const struct broker_link *link, const char *events, size_t len)
 {
     for (size_t at = 0; at + sizeof(struct inotify_event) <= len;) {
@@ -212,8 +212,7 @@ struct broker_link *broker_link_new(struct loop *loop, const char *path,
         return NULL;
     }
     link->retry = loop_timer_new(loop, try_connect, link);
-    link->folder_watch =
-        loop_watch_new(loop, link->inotify, LOOP_READABLE, folder_changed, link);
+    link->folder_watch = loop_watch_new(loop, link->inotify, LOOP_READABLE, folder_changed, link);
     if (!link->retry || !link->folder_watch)
         return NULL;
     /* The watch first: a broker that appears between the two is then seen twice, not missed. */

@@ -87,7 +87,8 @@ bool connections_make_room(struct connections *set, enum door_kind door)
     if (set->count[door] < CONNECTIONS_MAX)
         return true;
     struct connection *each;
-    TAILQ_FOREACH(each, &set->all, link) {
+    TAILQ_FOREACH(each, &set->all, link)
+    {
         if (each->caller.door != door || each->closing || each->request_count > 0)
             continue;
         connection_close(each, CLOSE_POLICY);
@@ -204,8 +205,8 @@ static struct request *find(const struct connection *connection, const struct rp
 {
     struct request *each;
     LIST_FOREACH(each, &connection->requests, link)
-        if (strcmp(each->id.text, id->text) == 0)
-            return each;
+    if (strcmp(each->id.text, id->text) == 0)
+        return each;
     return NULL;
 }
 
@@ -321,8 +322,8 @@ static bool wants_card_changed(const struct connection *connection)
         return connection->subscribed;
     const struct request *each;
     LIST_FOREACH(each, &connection->requests, link)
-        if (each->kind == REQUEST_SIGN_IN)
-            return true;
+    if (each->kind == REQUEST_SIGN_IN)
+        return true;
     return false;
 }
 
@@ -332,7 +333,8 @@ void connections_card_changed(struct connections *set, const struct card_list *l
     bool have_whole = notify_encode_card_changed(&whole, list, DOOR_NATIVE) == 0;
     bool have_counts = notify_encode_card_changed(&counts, list, DOOR_WEB) == 0;
     struct connection *each;
-    TAILQ_FOREACH(each, &set->all, link) {
+    TAILQ_FOREACH(each, &set->all, link)
+    {
         if (!wants_card_changed(each))
             continue;
         if (each->caller.door == DOOR_NATIVE ? have_whole : have_counts)

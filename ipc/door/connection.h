@@ -16,8 +16,9 @@
 #include <sys/queue.h>
 
 enum {
-    CONNECTIONS_MAX = 256,           /* at each door; a person's open pages number in the tens */
-    REQUESTS_PER_CONNECTION_MAX = 16, /* beyond: outcome BUSY. A page has one, a broker of pages few */
+    CONNECTIONS_MAX = 256, /* at each door; a person's open pages number in the tens */
+    REQUESTS_PER_CONNECTION_MAX =
+        16, /* beyond: outcome BUSY. A page has one, a broker of pages few */
     MESSAGES_PER_SECOND = 40,
     MESSAGES_AT_ONCE = 80,
     CONNECTION_OUT_MAX = 256 * 1024, /* four of the longest answers wait for a slow reader; then it

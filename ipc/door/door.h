@@ -16,10 +16,10 @@
 #include <sys/types.h>
 
 enum {
-    ORIGIN_TEXT_MAX = 270,       /* https:// + a host name of 253 + :65535 */
+    ORIGIN_TEXT_MAX = 270, /* https:// + a host name of 253 + :65535 */
     CHALLENGE_BYTES_MIN = 32,
     CHALLENGE_BYTES_MAX = 256,
-    CHALLENGE_TEXT_MAX = 342,    /* base64url of 256 bytes */
+    CHALLENGE_TEXT_MAX = 342, /* base64url of 256 bytes */
 };
 
 /* ---- callers and requests ---- */
@@ -146,10 +146,10 @@ struct service {
 /* ---- the doors ---- */
 
 struct doors_config {
-    const char *native_path;  /* the Unix socket to create; its folder is made 0700 if missing */
-    const char *broker_path;  /* lanyard-portd's socket; NULL or "": no WebSocket door */
-    const char *const *origins; /* the administrator's list, canonical, NULL-terminated; borrowed for
-                                   the doors' life */
+    const char *native_path;    /* the Unix socket to create; its folder is made 0700 if missing */
+    const char *broker_path;    /* lanyard-portd's socket; NULL or "": no WebSocket door */
+    const char *const *origins; /* the administrator's list, canonical, NULL-terminated; borrowed
+                                   for the doors' life */
 };
 
 struct doors;

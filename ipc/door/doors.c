@@ -29,9 +29,8 @@ struct doors {
 
 static void broker_changed(void *context, enum broker_state state, uint16_t port)
 {
-    static const char *const names[] = {[BROKER_ABSENT] = "no-broker",
-                                        [BROKER_TAKEN] = "taken",
-                                        [BROKER_OPEN] = "open"};
+    static const char *const names[] = {
+        [BROKER_ABSENT] = "no-broker", [BROKER_TAKEN] = "taken", [BROKER_OPEN] = "open"};
     struct doors *doors = context;
     doors->connections.web = (struct web_state){.port = port, .state = names[state]};
     if (state == BROKER_OPEN)

@@ -100,8 +100,7 @@ static int read_envelope(enum door_kind door, const json_t *root, struct rpc_req
         return r;
     const char *version = json_string_value(json_object_get(root, "jsonrpc"));
     const char *name = json_string_value(json_object_get(root, "method"));
-    if (!version || strcmp(version, "2.0") != 0 || !name ||
-        !members_known(root, members, members))
+    if (!version || strcmp(version, "2.0") != 0 || !name || !members_known(root, members, members))
         return refuse(answer, &request->id, RPC_INVALID_REQUEST,
                       "jsonrpc \"2.0\", id, method and params are needed, and nothing else");
     request->method = method_find(door, name);

@@ -10,11 +10,11 @@
 
 enum {
     RPC_TEXT_MAX = 64 * 1024,
-    RPC_NESTING_MAX = 8,           /* the deepest message we have is nested 3 deep */
-    RPC_ID_CHARACTERS_MAX = 64,    /* a UUID is 36 */
+    RPC_NESTING_MAX = 8,        /* the deepest message we have is nested 3 deep */
+    RPC_ID_CHARACTERS_MAX = 64, /* a UUID is 36 */
     RPC_ID_JSON_MAX = 6 * RPC_ID_CHARACTERS_MAX + 2, /* each as \uXXXX, and the quotes */
     RPC_PROTOCOL = 1,
-    RPC_PROTOCOLS_MAX = 16,        /* versions a caller may name in agent.hello */
+    RPC_PROTOCOLS_MAX = 16, /* versions a caller may name in agent.hello */
 };
 
 /* The standard's own codes (JSON-RPC 2.0 §5.1). */
@@ -39,7 +39,8 @@ struct rpc_request {
         struct {
             bool version_shared;
         } hello;
-        struct sign_in_params sign_in; /* origin: as named, canonical; not yet held against a list */
+        struct sign_in_params
+            sign_in; /* origin: as named, canonical; not yet held against a list */
         struct {
             struct rpc_id request;
         } cancel;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one table of methods: name, door, how its params are read and what then happens. PROTOCOL.md's
- * table is held against it by a test.
+ * The one table of methods: name, door, how its params are read and what then happens.
+ * PROTOCOL.md's table is held against it by a test.
  */
 #pragma once
 

@@ -12,8 +12,8 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
-#include "ipc/portd/socket_file.h"
 #include "ipc/frame.h"
+#include "ipc/portd/socket_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -73,8 +73,8 @@ static bool address(int family, const char *host, size_t len)
         return false;
     memcpy(text, host, len);
     text[len] = '\0';
-    return inet_pton(family, text, binary) == 1 &&
-           inet_ntop(family, binary, again, sizeof again) && strcmp(text, again) == 0;
+    return inet_pton(family, text, binary) == 1 && inet_ntop(family, binary, again, sizeof again) &&
+           strcmp(text, again) == 0;
 }
 
 static bool host_canonical(const char *host, size_t len)

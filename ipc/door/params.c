@@ -40,8 +40,7 @@ int rpc_id_read(const json_t *value, struct rpc_id *id)
 {
     if (!json_is_integer(value) && !json_is_string(value))
         return -EINVAL;
-    if (json_is_string(value) &&
-        utf8_characters(json_string_value(value)) > RPC_ID_CHARACTERS_MAX)
+    if (json_is_string(value) && utf8_characters(json_string_value(value)) > RPC_ID_CHARACTERS_MAX)
         return -EINVAL;
     CLEANUP(free_text) char *text = json_dumps(value, JSON_ENCODE_ANY);
     if (!text)
@@ -134,7 +133,8 @@ static int read_origin(const json_t *value, struct sign_in_params *out, const ch
 {
     size_t len = json_string_length(value);
     if (!json_is_string(value) || !origin_canonical(json_string_value(value), len))
-        return complain(complaint, "origin: the provider's origin is needed, as a browser writes it");
+        return complain(complaint,
+                        "origin: the provider's origin is needed, as a browser writes it");
     memcpy(out->origin, json_string_value(value), len + 1);
     return 0;
 }

@@ -26,9 +26,9 @@
 #include <string.h>
 
 enum {
-    PIECE_BYTES = 4096,    /* how much of a message the library hands over at once */
-    PIECES_MAX = 256,      /* of one message, however it was fragmented; 17 are honest */
-    CLOSE_WITHIN_S = 2,    /* for a page that does not read its close frame */
+    PIECE_BYTES = 4096,      /* how much of a message the library hands over at once */
+    PIECES_MAX = 256,        /* of one message, however it was fragmented; 17 are honest */
+    CLOSE_WITHIN_S = 2,      /* for a page that does not read its close frame */
     DESCRIPTORS_BESIDE = 16, /* beside the connections: the loop, the library's own pipe */
 };
 
@@ -40,8 +40,8 @@ struct outgoing {
 struct page {
     struct connection connection; /* first: the transport casts back */
     struct web_door *door;
-    bool open;                    /* the upgrade is done */
-    enum close_code close_code;   /* while connection.closing */
+    bool open;                  /* the upgrade is done */
+    enum close_code close_code; /* while connection.closing */
     struct lws *wsi;
     struct bytes in; /* the message so far */
     size_t pieces;

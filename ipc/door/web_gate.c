@@ -90,8 +90,8 @@ static void visitor_ready(void *context, uint32_t events)
     visitor->len += (size_t)got;
     struct web_gate *gate = visitor->gate;
     struct handshake handshake;
-    switch (handshake_judge(visitor->head, visitor->len, visitor->port, gate->origins,
-                            &handshake)) {
+    switch (
+        handshake_judge(visitor->head, visitor->len, visitor->port, gate->origins, &handshake)) {
     case HANDSHAKE_ACCEPTED:
         gate->fn(gate->context, release(visitor), &handshake);
         break;

@@ -88,8 +88,8 @@ static struct agent *find_agent(const struct broker *broker, uid_t uid)
 {
     struct agent *each;
     LIST_FOREACH(each, &broker->registered, link)
-        if (each->uid == uid)
-            return each;
+    if (each->uid == uid)
+        return each;
     return NULL;
 }
 

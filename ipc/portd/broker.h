@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 enum {
-    BROKER_WEB_MAX = 2,      /* 127.0.0.1 and [::1] */
-    BROKER_AGENTS_MAX = 1024, /* users logged in at once on the largest terminal servers: hundreds */
+    BROKER_WEB_MAX = 2, /* 127.0.0.1 and [::1] */
+    BROKER_AGENTS_MAX =
+        1024, /* users logged in at once on the largest terminal servers: hundreds */
 };
 
 struct broker;

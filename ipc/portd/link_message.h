@@ -23,7 +23,8 @@ void link_registration_encode(uint8_t message[LINK_REGISTRATION_BYTES], enum lin
 /* 0 or -EPROTO. */
 int link_registration_decode(const uint8_t *message, size_t len, uint8_t *result, uint16_t *port);
 
-/* Sends the byte LINK_SOCKET with a descriptor (borrowed). 0 or -errno; -EAGAIN: the queue is full. */
+/* Sends the byte LINK_SOCKET with a descriptor (borrowed). 0 or -errno; -EAGAIN: the queue is full.
+ */
 int link_send_socket(int link, int fd);
 /* One message of at most size bytes, and the descriptor that came with it (owned), or -1: also when
  * more than one came, which are all closed. The length; 0 at the end of file; -errno. */

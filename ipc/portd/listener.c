@@ -47,9 +47,8 @@ static bool loopback(const struct sockaddr_storage *address)
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
-    return ntohs(address->ss_family == AF_INET
-                     ? ((const struct sockaddr_in *)address)->sin_port
-                     : ((const struct sockaddr_in6 *)address)->sin6_port);
+    return ntohs(address->ss_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
+                                               : ((const struct sockaddr_in6 *)address)->sin6_port);
 }
 
 static int parse_port(const char *text, in_port_t *port)
@@ -127,8 +126,8 @@ int listeners_add_web(struct listeners *listeners, const struct sockaddr_storage
         else
             ((struct sockaddr_in6 *)&wanted)->sin6_port = htons(listeners->port);
     }
-    CLEANUP(close_fd) int fd =
-        socket(wanted.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CLEANUP(close_fd)
+    int fd = socket(wanted.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return log_fault(errno, "socket");
     /* A restart must not wait for connections that linger in TIME_WAIT. It lets nobody else in: on

@@ -42,9 +42,9 @@ struct options {
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"listen", required_argument, NULL, 'l'}, {"socket", required_argument, NULL, 's'},
+        {"listen", required_argument, NULL, 'l'},   {"socket", required_argument, NULL, 's'},
         {"ready-fd", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {0}};
+        {"version", no_argument, NULL, 'v'},        {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case 'l':
@@ -118,7 +118,8 @@ int main(int argc, char **argv)
     if (!loop || open_listeners(&listeners, &options) < 0 ||
         !loop_signal_new(loop, SIGTERM, stop, loop) || !loop_signal_new(loop, SIGINT, stop, loop))
         return EXIT_FAILURE;
-    CLEANUP(broker_free) struct broker *broker =
+    CLEANUP(broker_free)
+    struct broker *broker =
         broker_new(loop, listeners.web, listeners.web_count, listeners.port, listeners.agents);
     if (!broker)
         return EXIT_FAILURE;

@@ -12,8 +12,8 @@
 /* A netlink socket for these questions, owned. -errno (logged). */
 int peer_uid_open(void);
 
-/* The user whose socket fd is connected to. 0; -ENOENT: there is no proof (the peer has closed or is
- * closing, or is not a socket of this network namespace); -errno. */
+/* The user whose socket fd is connected to. 0; -ENOENT: there is no proof (the peer has closed or
+ * is closing, or is not a socket of this network namespace); -errno. */
 int peer_uid_ask(int netlink, int fd, uid_t *uid);
 
 /* Who listens on that TCP port of a loopback or wildcard address: the socket's inode and user. 0;

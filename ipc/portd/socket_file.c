@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A socket file outlives a program that was killed, so finding one says nothing. A lock on a file
- * beside it does: the kernel drops it with its holder. Whoever holds the lock may take a socket away
- * on which nobody answers; without the lock two programs that start at once could each take away
- * the other's.
+ * beside it does: the kernel drops it with its holder. Whoever holds the lock may take a socket
+ * away on which nobody answers; without the lock two programs that start at once could each take
+ * away the other's.
  */
 #include "ipc/portd/socket_file.h"
 
@@ -63,8 +63,8 @@ static int take_lock(struct socket_file *file)
 static bool answers(const struct sockaddr_un *address, int type)
 {
     CLEANUP(close_fd) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
-                       errno == EAGAIN);
+    return fd >= 0 &&
+           (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
 }
 
 static int remove_stale(const struct sockaddr_un *address, int type)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel tells the listening socket's inode and user; the process is the one that has that inode
- * among its descriptors. Other users' descriptors can only be read by root, so a broker without
- * privileges may know no more than the user.
+ * The kernel tells the listening socket's inode and user; the process is the one that has that
+ * inode among its descriptors. Other users' descriptors can only be read by root, so a broker
+ * without privileges may know no more than the user.
  */
 #include "ipc/portd/squatter.h"
 

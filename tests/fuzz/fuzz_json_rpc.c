@@ -49,7 +49,8 @@ static void cancel(void *context, struct request *request)
 static void take(struct connection *connection, const struct bytes *message)
 {
     (void)connection;
-    if (message->len == 0 || message->len > RPC_TEXT_MAX || !utf8_valid(message->data, message->len))
+    if (message->len == 0 || message->len > RPC_TEXT_MAX ||
+        !utf8_valid(message->data, message->len))
         abort();
 }
 

@@ -92,7 +92,7 @@ static void a_reader_refuses_bad_texts(void **state)
     static const struct {
         const char *bytes;
         size_t len;
-    } rows[] = {{"\0\5abcd", 6}, {"\0\2a\n", 4}, {"\0\2a\0", 4}, {"\0\2a\x7f", 4},
+    } rows[] = {{"\0\5abcd", 6},  {"\0\2a\n", 4}, {"\0\2a\0", 4},  {"\0\2a\x7f", 4},
                 {"\0\2\xc3(", 4}, {"\0", 1},      {"\0\5abcde", 7}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct reader r = READER((const uint8_t *)rows[i].bytes, rows[i].len);
@@ -106,12 +106,26 @@ static void a_reader_refuses_bad_texts(void **state)
 static void utf8_is_judged_by_rfc_3629(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf",
-                                       "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80",         "\xc0\x80",         "\xc1\xbf",
-                                      "\xc3",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
-                                      "\xe2\x82",     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80\x80", "\xff",         "a\xe2\x28\xa1"};
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\xc2\x80",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc3",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "a\xe2\x28\xa1"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(utf8_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -149,14 +163,10 @@ static void base64_has_one_spelling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffers_grow_and_shrink),
-        cmocka_unit_test(consuming_wipes),
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(a_writer_that_is_full_fails),
-        cmocka_unit_test(a_reader_refuses_bad_texts),
-        cmocka_unit_test(utf8_is_judged_by_rfc_3629),
-        cmocka_unit_test(base64_round_trips),
-        cmocka_unit_test(base64_has_one_spelling),
+        cmocka_unit_test(buffers_grow_and_shrink),    cmocka_unit_test(consuming_wipes),
+        cmocka_unit_test(what_is_written_is_read),    cmocka_unit_test(a_writer_that_is_full_fails),
+        cmocka_unit_test(a_reader_refuses_bad_texts), cmocka_unit_test(utf8_is_judged_by_rfc_3629),
+        cmocka_unit_test(base64_round_trips),         cmocka_unit_test(base64_has_one_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,14 +151,19 @@ static void refusals_carry_words(void **state)
     } rows[] = {
         {{.challenge = CHALLENGE, .origin = "https://no.example"}, LANYARD_REFUSED, "not-allowed"},
         {{.challenge = CHALLENGE, .origin = "https://op.example", .interaction = "silent"},
-         LANYARD_REFUSED, "interaction-required"},
-        {{.challenge = "short", .origin = "https://op.example"}, LANYARD_REFUSED,
+         LANYARD_REFUSED,
+         "interaction-required"},
+        {{.challenge = "short", .origin = "https://op.example"},
+         LANYARD_REFUSED,
          "invalid-request"},
         {{.challenge = CHALLENGE}, LANYARD_INVALID, "invalid-request"},
-        {{.challenge = "\xff", .origin = "https://op.example"}, LANYARD_INVALID,
-         "invalid-request"},
-        {{.challenge = CHALLENGE, .origin = "https://op.example", .interaction = "force",
-          .timeout_ms = 50}, LANYARD_TIMED_OUT, "timed-out"},
+        {{.challenge = "\xff", .origin = "https://op.example"}, LANYARD_INVALID, "invalid-request"},
+        {{.challenge = CHALLENGE,
+          .origin = "https://op.example",
+          .interaction = "force",
+          .timeout_ms = 50},
+         LANYARD_TIMED_OUT,
+         "timed-out"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lanyard_error error;

@@ -154,9 +154,8 @@ static void expect_end(int fd)
 static void call(int fd, int id, const char *method, const char *params)
 {
     char text[512];
-    snprintf(text, sizeof text,
-             "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\",\"params\":{%s}}", id, method,
-             params);
+    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\",\"params\":{%s}}",
+             id, method, params);
     say(fd, text);
 }
 
@@ -339,8 +338,8 @@ static void strange_paths_are_refused(void **state)
     assert_int_equal(unlink(path), 0);
     snprintf(lock, sizeof lock, "%s.lock", path);
     unlink(lock);
-    assert_null(doors_open(
-        loop, &(struct doors_config){.native_path = "/tmp/lanyard-agent"}, &service));
+    assert_null(
+        doors_open(loop, &(struct doors_config){.native_path = "/tmp/lanyard-agent"}, &service));
 }
 
 static void another_user_gets_no_answer(void **state)

@@ -4,14 +4,14 @@
 #include "ipc/frame.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -83,7 +83,9 @@ static void the_end_of_the_file(void **state)
         const char *bytes;
         size_t len;
         int result;
-    } rows[] = {{"", 0, -EPIPE}, {"\0\0", 2, -EPROTO}, {"\0\0\0\3", 4, -EPROTO},
+    } rows[] = {{"", 0, -EPIPE},
+                {"\0\0", 2, -EPROTO},
+                {"\0\0\0\3", 4, -EPROTO},
                 {"\0\0\0\3ab", 6, -EPROTO}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int pair[2];

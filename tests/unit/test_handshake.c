@@ -11,9 +11,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -229,7 +229,8 @@ static void the_rewritten_head_says_only_what_we_say(void **state)
                                   .key = "dGhlIHNhbXBsZSBub25jZQ=="};
     assert_int_equal(handshake_rewrite(&handshake, &head), 0);
     bytes_append(&head, "", 1);
-    assert_non_null(strstr((char *)head.data, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    assert_non_null(
+        strstr((char *)head.data, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
     assert_null(strstr((char *)head.data, "op.example"));
     assert_null(strstr((char *)head.data, "Extensions"));
 }

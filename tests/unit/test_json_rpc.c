@@ -8,15 +8,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
 #define CHALLENGE "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-#define SIGN_IN(members) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"card.signIn\",\"params\":{" members "}}"
-#define CALL(method, params) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
+#define SIGN_IN(members)                                                                           \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"card.signIn\",\"params\":{" members "}}"
+#define CALL(method, params)                                                                       \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
 #define REQUEST RPC_REQUEST
 #define WEB DOOR_WEB
 #define NATIVE DOOR_NATIVE
@@ -47,8 +49,10 @@ static const struct row rows[] = {
     {WEB, "{\"jsonrpc\":2.0,\"id\":1,\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
     {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", RPC_ANSWERED, -32600},
     {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1}", RPC_ANSWERED, -32600},
-    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"more\":1}", RPC_ANSWERED, -32600},
-    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":[1]}", RPC_ANSWERED, -32602},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"more\":1}", RPC_ANSWERED,
+     -32600},
+    {WEB, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":[1]}", RPC_ANSWERED,
+     -32602},
     /* methods and doors */
     {WEB, CALL("no.such", "{}"), RPC_ANSWERED, -32601},
     {WEB, CALL("agent.Hello", "{}"), RPC_ANSWERED, -32601},
@@ -67,28 +71,37 @@ static const struct row rows[] = {
     {WEB, CALL("agent.hello", "{\"protocol\":1}"), RPC_ANSWERED, -32602},
     {WEB, CALL("agent.hello", "{\"protocol\":[]}"), RPC_ANSWERED, -32602},
     {WEB, CALL("agent.hello", "{\"protocol\":[\"1\"]}"), RPC_ANSWERED, -32602},
-    {WEB, CALL("agent.hello", "{\"protocol\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("agent.hello", "{\"protocol\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"),
+     RPC_ANSWERED, -32602},
     /* card.signIn */
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), REQUEST, 0},
     {WEB, SIGN_IN(""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":7"), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"AAAA\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "=\""), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9\""), RPC_ANSWERED,
+     -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"Format\":\"jws\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"JWS\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":null"), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\""), REQUEST, 0},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"never\""), RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"never\""), RPC_ANSWERED,
+     -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"force\""), REQUEST, 0},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[]"), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"none\"]"), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"ES256\",\"ES256\"]"), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":\"ES256\""), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), RPC_ANSWERED, -32602},
-    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"none\"]"), RPC_ANSWERED,
+     -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":[\"ES256\",\"ES256\"]"),
+     RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"algorithms\":\"ES256\""), RPC_ANSWERED,
+     -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""),
+     RPC_ANSWERED, -32602},
+    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), REQUEST,
+     0},
     {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), RPC_ANSWERED, -32602},
-    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example/\""), RPC_ANSWERED, -32602},
+    {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example/\""),
+     RPC_ANSWERED, -32602},
     /* operation.cancel */
     {WEB, CALL("operation.cancel", "{\"request\":7}"), REQUEST, 0},
     {WEB, CALL("operation.cancel", "{\"request\":\"a\"}"), REQUEST, 0},
@@ -175,7 +188,8 @@ static void ids_have_one_spelling_and_a_bound(void **state)
             strcat(id, "\xc3\xa9");
         snprintf(text, sizeof text,
                  "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"agent.hello\","
-                 "\"params\":{\"protocol\":[1]}}", id);
+                 "\"params\":{\"protocol\":[1]}}",
+                 id);
         assert_int_equal(decode(DOOR_WEB, text, &request),
                          length == 64 ? RPC_REQUEST : RPC_ANSWERED);
     }

@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 static const char *const good[] = {
-    "https://op.example",        "https://op.example:8443",  "http://op.example:8080",
+    "https://op.example",        "https://op.example:8443",       "http://op.example:8080",
     "http://localhost:3000",     "https://xn--bcher-kva.example", "https://127.0.0.1:8443",
-    "https://[::1]:8443",        "https://[2001:db8::1]",    "https://a-b.c_d.example",
-    "http://op.example:443",     "https://op.example:80",    "https://op.example:65535",
+    "https://[::1]:8443",        "https://[2001:db8::1]",         "https://a-b.c_d.example",
+    "http://op.example:443",     "https://op.example:80",         "https://op.example:65535",
     "https://1password.example",
 };
 
@@ -50,7 +50,8 @@ static const char *const bad[] = {
     " https://op.example",
     "https://op.example ",
     "https://op example",
-    "https://b\xc3\xbc""cher.example",
+    "https://b\xc3\xbc"
+    "cher.example",
     "ftp://op.example",
     "wss://op.example",
     "file://",

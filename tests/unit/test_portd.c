@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lanyard-portd and the agent's side of its link, as processes: the broker on a port that the kernel
- * chose, agents of one and (as root) of two users behind it, and pages in front of it.
+ * lanyard-portd and the agent's side of its link, as processes: the broker on a port that the
+ * kernel chose, agents of one and (as root) of two users behind it, and pages in front of it.
  */
 #include "ipc/base/cleanup.h"
 
@@ -108,8 +108,14 @@ static struct program start_broker(struct fixture *f, uint16_t port)
 {
     char listen_on[32], line[64];
     snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)port);
-    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", listen_on, "--socket",
-                          f->socket, "--ready-fd", "1", NULL};
+    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd",
+                          "--listen",
+                          listen_on,
+                          "--socket",
+                          f->socket,
+                          "--ready-fd",
+                          "1",
+                          NULL};
     struct program broker = start(geteuid(), argv);
     read_until(broker.out, "\n", line, sizeof line);
     f->port = (uint16_t)atoi(line);
@@ -163,9 +169,8 @@ static int teardown(void **state)
 
 static int dial(const struct fixture *f)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(f->port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(f->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
@@ -423,8 +428,12 @@ static void a_taken_port_names_its_holder(void **state)
     struct fixture *f = *state;
     char listen_on[32], text[1024], expected[64];
     snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)f->port);
-    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", listen_on, "--socket",
-                          "/nonexistent", NULL};
+    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd",
+                          "--listen",
+                          listen_on,
+                          "--socket",
+                          "/nonexistent",
+                          NULL};
     struct program second = start(geteuid(), argv);
     snprintf(expected, sizeof expected, "process %d (lanyard-portd)", (int)f->broker.pid);
     read_until(second.err, "taken by", text, sizeof text);
@@ -436,13 +445,17 @@ static void a_taken_port_names_its_holder(void **state)
 static void only_loopback_is_listened_on(void **state)
 {
     struct fixture *f = *state;
-    static const char *const addresses[] = {"0.0.0.0:0", "[::]:0",      "192.0.2.1:0",
-                                            "localhost:0", "127.0.0.1", "127.0.0.1:x",
-                                            "127.0.0.1:65536", "[::1:0", ":0"};
+    static const char *const addresses[] = {"0.0.0.0:0",       "[::]:0",    "192.0.2.1:0",
+                                            "localhost:0",     "127.0.0.1", "127.0.0.1:x",
+                                            "127.0.0.1:65536", "[::1:0",    ":0"};
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         char text[256];
-        const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", "--listen", addresses[i],
-                              "--socket", f->socket, NULL};
+        const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd",
+                              "--listen",
+                              addresses[i],
+                              "--socket",
+                              f->socket,
+                              NULL};
         struct program program = start(geteuid(), argv);
         read_until(program.err, "not a loopback", text, sizeof text);
         assert_int_equal(wait_for(&program), 2);

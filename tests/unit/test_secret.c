@@ -4,14 +4,14 @@
 #include "ipc/base/secret.h"
 
 #include <errno.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
