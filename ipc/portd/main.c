@@ -59,6 +59,10 @@ static int parse(int argc, char **argv, struct options *options)
             break;
         case 'r':
             options->ready_fd = atoi(optarg);
+            if (options->ready_fd <= 0) {
+                fprintf(stderr, "lanyard-portd: %s: not a descriptor\n", optarg);
+                return EXIT_USAGE + 1;
+            }
             break;
         case 'h':
             fputs(usage, stdout);
