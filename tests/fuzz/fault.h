@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 
@@ -41,3 +42,7 @@ bool fault_strikes(void);
         }                                                                                          \
         return __real_##function arguments;                                                        \
     }
+
+/* Stands in front of a wrapper that is written out, because the function takes any number of
+ * arguments. */
+#define WRAP_BY_HAND(function) static_assert(sizeof #function > 1, "")

@@ -3,8 +3,11 @@
 #include "tests/fuzz/fault.h"
 
 #include <openssl/bio.h>
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -37,3 +40,21 @@ WRAP(EVP_Q_digest, int, 0, 0,
       size_t len, unsigned char *digest, size_t *digest_len),
      (context, name, properties, data, len, digest, digest_len))
 WRAP(RAND_bytes, int, 0, 0, (unsigned char *data, int len), (data, len))
+WRAP(PEM_read_bio_X509, X509 *, NULL, 0,
+     (BIO * in, X509 **out, pem_password_cb *ask, void *context), (in, out, ask, context))
+WRAP(X509_verify_cert, int, -1, 0, (X509_STORE_CTX * context), (context))
+WRAP(X509_verify, int, -1, 0, (X509 * certificate, EVP_PKEY *key), (certificate, key))
+WRAP(OPENSSL_sk_new_null, OPENSSL_STACK *, NULL, 0, (void), ())
+WRAP(OPENSSL_sk_push, int, 0, 0, (OPENSSL_STACK * stack, const void *item), (stack, item))
+WRAP(EVP_PKEY_CTX_new, EVP_PKEY_CTX *, NULL, 0, (EVP_PKEY * key, ENGINE *engine), (key, engine))
+WRAP(EVP_PKEY_verify_init, int, 0, 0, (EVP_PKEY_CTX * context), (context))
+WRAP(EVP_PKEY_verify, int, -1, 0,
+     (EVP_PKEY_CTX * context, const unsigned char *signature, size_t signature_len,
+      const unsigned char *digest, size_t digest_len),
+     (context, signature, signature_len, digest, digest_len))
+WRAP(ECDSA_SIG_new, ECDSA_SIG *, NULL, 0, (void), ())
+WRAP(i2d_ECDSA_SIG, int, -1, 0, (const ECDSA_SIG *signature, unsigned char **out), (signature, out))
+WRAP(BN_bin2bn, BIGNUM *, NULL, 0, (const unsigned char *data, int len, BIGNUM *out),
+     (data, len, out))
+WRAP(SHA256, unsigned char *, NULL, 0,
+     (const unsigned char *data, size_t len, unsigned char *digest), (data, len, digest))

@@ -3,6 +3,7 @@
 #include "tests/fuzz/fault.h"
 
 #include <jansson.h>
+#include <stdarg.h>
 
 WRAP(json_loadb, json_t *, NULL, 0,
      (const char *text, size_t len, size_t flags, json_error_t *error), (text, len, flags, error))
@@ -24,3 +25,19 @@ WRAP_TAKING(json_object_set_new, int, -1, json_decref(value),
             (json_t * object, const char *key, json_t *value), (object, key, value))
 WRAP_TAKING(json_array_append_new, int, -1, json_decref(value), (json_t * array, json_t *value),
             (array, value))
+
+WRAP_BY_HAND(json_pack);
+json_t *__wrap_json_pack(const char *format, ...);
+json_t *__wrap_json_pack(const char *format, ...)
+{
+    /* What "o" hands over is released on failure too, which only jansson can do. */
+    va_list arguments;
+    va_start(arguments, format);
+    json_t *value = json_vpack_ex(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (fault_strikes()) {
+        json_decref(value);
+        value = NULL;
+    }
+    return value;
+}

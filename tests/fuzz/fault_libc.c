@@ -2,6 +2,7 @@
 /* Memory and descriptors that fail. */
 #include "tests/fuzz/fault.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 WRAP(malloc, void *, NULL, ENOMEM, (size_t size), (size))
@@ -41,3 +43,19 @@ WRAP(getrandom, ssize_t, -1, EIO, (void *data, size_t len, unsigned flags), (dat
 WRAP(epoll_create1, int, -1, EMFILE, (int flags), (flags))
 WRAP(epoll_ctl, int, -1, ENOMEM, (int fd, int what, int watched, struct epoll_event *event),
      (fd, what, watched, event))
+WRAP(fstat, int, -1, EIO, (int fd, struct stat *status), (fd, status))
+
+WRAP_BY_HAND(asprintf);
+__attribute__((format(printf, 2, 3))) int __wrap_asprintf(char **out, const char *format, ...);
+int __wrap_asprintf(char **out, const char *format, ...)
+{
+    if (fault_strikes()) {
+        errno = ENOMEM;
+        return -1;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(out, format, arguments);
+    va_end(arguments);
+    return len;
+}
