@@ -22,7 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODULES_MAX = 8, ENTRIES_MAX = MODULES_MAX * CARD_TOKENS_MAX };
+enum {
+    MODULES_MAX = 8,
+    ENTRIES_MAX = MODULES_MAX * CARD_TOKENS_MAX,
+    FRESH_MS = 2000, /* longer than from an insertion to its prompt, shorter than typing a PIN */
+};
 
 struct entry {
     struct card card;
@@ -36,6 +40,7 @@ struct module {
     bool asked;
     bool ask_again;
     uint64_t generation; /* of the snapshot when it was asked */
+    uint64_t answered_at; /* loop_now */
 };
 
 struct cards {
@@ -230,6 +235,7 @@ static void on_list(void *context, int result, struct card_reply *reply)
     struct module *m = context;
     struct cards *cards = m->home;
     m->asked = false;
+    m->answered_at = loop_now();
     bool stale = m->ask_again || m->generation != cards->generation;
     if (result != OUTCOME_OK)
         replace_entries(m, NULL); /* a module that failed vouches for nothing */
@@ -366,6 +372,19 @@ bool cards_reading(const struct cards *cards)
         if (cards->modules[i].asked)
             return true;
     return false;
+}
+
+bool cards_fresh(struct cards *cards, const struct card *card)
+{
+    for (size_t i = 0; i < cards->module_count; i++) {
+        struct module *m = &cards->modules[i];
+        if (m->module != card->module)
+            continue;
+        if (!m->asked && loop_now() - m->answered_at > FRESH_MS)
+            ask(m);
+        return !m->asked;
+    }
+    return true;
 }
 
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left)

@@ -43,6 +43,10 @@ const struct card *cards_at(const struct cards *cards, size_t i);
 const struct card *cards_find(const struct cards *cards, uint64_t id);
 /* True while a module is still being asked, so that more cards may turn up. */
 bool cards_reading(const struct cards *cards);
+/* True if the card's module has spoken of it recently; else it is being asked again, and `changed`
+ * comes: what is known of a PIN's tries grows old when other programs use the card. */
+bool cards_fresh(struct cards *cards, const struct card *card);
+
 /* What the card said about its PIN after a login: enum card_token_flag, tries left. */
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left);
 

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,22 @@ static void print_methods(void)
         printf("%s %s\n", door_method_name(i), door_method_native_only(i) ? "native" : "both");
 }
 
+static int usage(const char *complaint, const char *word)
+{
+    fprintf(stderr, "lanyardd: %s: %s; see lanyardd --help\n", complaint, word);
+    return EXIT_USAGE;
+}
+
+static bool parse_fd(const char *text, int *fd)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || number < 0 || number > INT_MAX)
+        return false;
+    *fd = (int)number;
+    return true;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
@@ -66,7 +83,8 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             arguments->socket = optarg;
             break;
         case 'r':
-            arguments->ready_fd = atoi(optarg);
+            if (!parse_fd(optarg, &arguments->ready_fd))
+                return usage("--ready-fd takes a descriptor's number", optarg);
             break;
         case 'm':
             print_methods();
@@ -81,11 +99,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             return EXIT_USAGE;
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "lanyardd: unexpected argument '%s'; see lanyardd --help\n", argv[optind]);
-        return EXIT_USAGE;
-    }
-    return -1;
+    return optind < argc ? usage("unexpected argument", argv[optind]) : -1;
 }
 
 static void say(void *context, const char *problem)

@@ -451,6 +451,10 @@ static bool decide(struct sign_in *s)
         return false;
     }
     if (count > 0) {
+        /* The tries that the prompt will name must be those of now. */
+        for (size_t i = 0; i < count; i++)
+            if (!cards_fresh(home->cards, found[i].card))
+                return false;
         begin_turn(s, found, count);
         return true;
     }

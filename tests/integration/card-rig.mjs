@@ -16,7 +16,7 @@ export const newChallenge = () => randomBytes(32).toString('base64url');
 
 // Runs `play` in a sandbox of its own, which is gone afterwards, whatever happened.
 export async function inSandbox(options, play) {
-  const sandbox = await startSandbox(options);
+  const sandbox = await startSandbox({ web: false, ...options });
   try {
     const agent = await connectNative(sandbox);
     await play({

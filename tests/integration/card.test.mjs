@@ -67,6 +67,17 @@ test('the prompt names site, card holder, reader and tries, and each try counts 
   });
 });
 
+test('a card that was blocked while it was in is not asked for its PIN', async () => {
+  await inSandbox({ card: 'alice' }, async ({ agent, pinentry, ctl, signIn }) => {
+    await agent.request('agent.subscribe');
+    await cardsIn(agent, (cards) => cards.length === 1);
+    await ctl('block', 'alice');
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // the agent asks again what it has known for two seconds
+    await refusedWith('pin-blocked', signIn());
+    assert.equal(pinentry.dialogues.length, 0);
+  });
+});
+
 test('a PIN of the wrong length never reaches the card', async () => {
   await inSandbox({ card: 'alice' }, async ({ pinentry, ctl, signIn }) => {
     const answer = signIn();

@@ -15,7 +15,7 @@ import { startSandbox } from '../sandbox/sandbox.mjs';
 
 // The agent with one fake module that is wished to go wrong in that way.
 async function withModule(name, wish, play) {
-  const sandbox = await startSandbox({ card: null, agent: false });
+  const sandbox = await startSandbox({ web: false, card: null, agent: false });
   try {
     const file = join(sandbox.config, 'lanyard.conf');
     const settings = (await readFile(file, 'utf8')).replace(/^issuers = .*$/m,

@@ -31,6 +31,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // card       whose card is in the first reader at the start; null: none
 // readers    their names; one that begins with "pinpad" has a PIN pad. []: no virtual ones, so that
 //            the machine's own reader service and cards are used
+// web        false: neither provider nor application is started; the provider's origin is a name only
 // agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
 // origins    what the agent is told to trust; the provider unless given
 // settings   further lines for lanyard.conf, or (paths) => lines
@@ -40,11 +41,11 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // directory  where, instead of a directory in the temporary one; it must not exist yet
 // report     called with each line an operator would read
 export async function startSandbox({
-  card = 'alice', readers = ['reader-0'], agent = true, origins, settings = '', pinentry, site,
+  card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
   format, trust, strangers, directory, report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
-  const sandbox = { readers };
+  const sandbox = { readers, op: { origin: 'https://provider.sandbox.example' } };
 
   let closing = null;
   sandbox.close = () => (closing ??= (async () => {
@@ -57,7 +58,7 @@ export async function startSandbox({
     if (readers.length > 0) await startReaders(sandbox, { readers, card }, undo);
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
-    await startWeb(sandbox, { site, format, trust, strangers, report }, undo);
+    if (web) await startWeb(sandbox, { site, format, trust, strangers, report }, undo);
     await writeSettings(sandbox, { origins, settings, trust });
     manageAgent(sandbox, undo);
     if (agent) await sandbox.startAgent();
