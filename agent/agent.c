@@ -42,8 +42,8 @@ static void serve_sign_in(void *context, struct request *request,
 static void serve_card_list(void *context, struct request *request)
 {
     struct agent *agent = context;
-    CLEANUP(card_views_free) struct card_views *views =
-        card_views_new(agent->cards, agent->issuers);
+    CLEANUP(card_views_free)
+    struct card_views *views = card_views_new(agent->cards, agent->issuers);
     if (views)
         answer_card_list(&request, card_views_list(views));
     else
@@ -86,8 +86,8 @@ static void serve_cancel(void *context, struct request *request)
 static void on_cards_changed(void *context)
 {
     struct agent *agent = context;
-    CLEANUP(card_views_free) struct card_views *views =
-        card_views_new(agent->cards, agent->issuers);
+    CLEANUP(card_views_free)
+    struct card_views *views = card_views_new(agent->cards, agent->issuers);
     if (views)
         doors_card_changed(agent->doors, card_views_list(views));
     sign_ins_cards_changed(agent->sign_ins);

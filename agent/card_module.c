@@ -19,9 +19,9 @@
 #include <string.h>
 
 enum {
-    QUEUE_MAX = 16,             /* sign-ins in a queue of eight, and a listing for each change */
-    LIST_DEADLINE_MS = 15000,   /* a slow card reads its certificates in three seconds */
-    SIGN_DEADLINE_MS = 30000,   /* RSA-4096 on an old card takes several seconds */
+    QUEUE_MAX = 16,               /* sign-ins in a queue of eight, and a listing for each change */
+    LIST_DEADLINE_MS = 15000,     /* a slow card reads its certificates in three seconds */
+    SIGN_DEADLINE_MS = 30000,     /* RSA-4096 on an old card takes several seconds */
     PIN_PAD_DEADLINE_MS = 180000, /* readers stop waiting for a key by themselves, long before */
     RESTART_FIRST_MS = 100,
     RESTART_MOST_MS = 30000,
@@ -54,7 +54,7 @@ struct card_module {
     uint64_t restart_pause_ms;
     bool answered; /* this process has answered once */
     bool outdated; /* a new process is to take over */
-    int problem; /* how it failed last, as an outcome and in words; cleared by a good list */
+    int problem;   /* how it failed last, as an outcome and in words; cleared by a good list */
     const char *detail;
 };
 

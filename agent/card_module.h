@@ -40,9 +40,9 @@ int card_module_list(struct card_module *module, card_module_fn *fn, void *conte
 /* Asks for a signature. The request (its PIN included) is encoded at once and wiped when sent. */
 int card_module_sign(struct card_module *module, const struct card_sign_request *sign,
                      card_module_fn *fn, void *context);
-/* A new process takes over, as soon as this one has answered what it works on: the module has missed
- * that a card was exchanged (OpenSC does, when nothing was seen between the two), and its own
- * picture cannot be trusted. `restarted` is not called. */
+/* A new process takes over, as soon as this one has answered what it works on: the module has
+ * missed that a card was exchanged (OpenSC does, when nothing was seen between the two), and its
+ * own picture cannot be trusted. `restarted` is not called. */
 void card_module_renew(struct card_module *module);
 /* Forgets what was asked with this context: no callback comes. A card that works on it already is
  * left to finish, but a PIN pad that waits for keys is stopped by ending the process: nothing else

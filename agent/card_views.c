@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chooser is asked the same question that a sign-in would ask, with every algorithm accepted, so
- * that "chosen" and "problem" in a list are what a person would meet.
+ * The chooser is asked the same question that a sign-in would ask, with every algorithm accepted,
+ * so that "chosen" and "problem" in a list are what a person would meet.
  */
 #include "agent/card_views.h"
 
@@ -104,8 +104,7 @@ struct card_views *card_views_new(const struct cards *cards, const struct issuer
         return NULL;
     views->readers = calloc(readers + 1, sizeof *views->readers);
     views->cards = calloc(count + 1, sizeof *views->cards);
-    views->certificates =
-        calloc(count * CARD_CERTIFICATES_MAX + 1, sizeof *views->certificates);
+    views->certificates = calloc(count * CARD_CERTIFICATES_MAX + 1, sizeof *views->certificates);
     if (!views->readers || !views->cards || !views->certificates)
         return NULL;
 

@@ -6,8 +6,8 @@
  * show a card that has left.
  *
  * A card keeps its id while its module names it again in the same reader with the same count
- * of changes (insertions and removals) there. Cards of a module without PC/SC (a software token) have
- * no reader here and live as long as the module names them.
+ * of changes (insertions and removals) there. Cards of a module without PC/SC (a software token)
+ * have no reader here and live as long as the module names them.
  *
  * Where two modules know the same card, the first in the configuration that can read its
  * certificates has it.
@@ -30,7 +30,7 @@ enum {
 
 struct entry {
     struct card card;
-    bool in_reader;  /* a PC/SC reader, where so much had happened when the card was read */
+    bool in_reader; /* a PC/SC reader, where so much had happened when the card was read */
     uint64_t changes;
 };
 
@@ -39,7 +39,7 @@ struct module {
     struct card_module *module;
     bool asked;
     bool ask_again;
-    uint64_t generation; /* of the snapshot when it was asked */
+    uint64_t generation;  /* of the snapshot when it was asked */
     uint64_t answered_at; /* loop_now */
 };
 

@@ -66,10 +66,10 @@ static bool parse_fd(const char *text, int *fd)
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},  {"helpers", required_argument, NULL, 'p'},
-        {"socket", required_argument, NULL, 's'},  {"ready-fd", required_argument, NULL, 'r'},
-        {"methods", no_argument, NULL, 'm'},       {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},       {0}};
+        {"config", required_argument, NULL, 'c'}, {"helpers", required_argument, NULL, 'p'},
+        {"socket", required_argument, NULL, 's'}, {"ready-fd", required_argument, NULL, 'r'},
+        {"methods", no_argument, NULL, 'm'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {

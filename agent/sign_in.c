@@ -8,7 +8,8 @@
  * What the rest relies on:
  * - A sign-in remembers its card by id. Whenever the cards change and that id is gone, it ends; no
  *   later event can then find it signing with another card.
- * - Every way out goes through finish(), which answers, writes the audit entry and gives the turn on.
+ * - Every way out goes through finish(), which answers, writes the audit entry and gives the turn
+ * on.
  * - Only one line hands out a token, and it stands behind a signature verified against the
  *   certificate that was chosen before the PIN was typed.
  */
@@ -45,8 +46,8 @@ struct sign_in {
     struct prompt *prompt;
     uint64_t choices[PROMPT_CHOICES_MAX]; /* card ids */
     size_t choice_count;
-    uint64_t card; /* id */
-    char reader[CARD_TEXT_MAX + 1];     /* for the audit entry, when the card is gone */
+    uint64_t card;                  /* id */
+    char reader[CARD_TEXT_MAX + 1]; /* for the audit entry, when the card is gone */
     char uid[CERTIFICATE_UID_MAX + 1];
     size_t certificate;
     uint8_t algorithm;
@@ -243,8 +244,8 @@ static struct wording wording_of(const struct sign_in *s, const struct card *car
 static bool ask(struct sign_in *s, const struct prompt_question *question, prompt_fn *fn)
 {
     prompt_free(&s->prompt);
-    s->prompt = prompt_ask(s->home->loop, s->home->helpers, s->home->config->pinentry, question, fn,
-                           s);
+    s->prompt =
+        prompt_ask(s->home->loop, s->home->helpers, s->home->config->pinentry, question, fn, s);
     if (!s->prompt)
         finish(s, OUTCOME_PROMPT_UNAVAILABLE);
     return s->prompt != NULL;
@@ -537,7 +538,7 @@ void sign_ins_free(struct sign_ins **sign_ins)
 void sign_ins_add(struct sign_ins *sign_ins, struct request *request,
                   const struct sign_in_params *params)
 {
-    int refusal = params->interaction == INTERACTION_SILENT    ? OUTCOME_INTERACTION_REQUIRED
+    int refusal = params->interaction == INTERACTION_SILENT  ? OUTCOME_INTERACTION_REQUIRED
                   : sign_ins_count(sign_ins) >= SIGN_INS_MAX ? OUTCOME_BUSY
                                                              : OUTCOME_OK;
     struct sign_in *s = refusal == OUTCOME_OK ? calloc(1, sizeof *s) : NULL;

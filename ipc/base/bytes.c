@@ -233,8 +233,10 @@ bool utf8_valid(const void *data, size_t len)
         uint8_t c = p[i++];
         if (c < 0x80)
             continue;
-        size_t more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2
-                      : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+        size_t more = c >= 0xc2 && c <= 0xdf   ? 1
+                      : c >= 0xe0 && c <= 0xef ? 2
+                      : c >= 0xf0 && c <= 0xf4 ? 3
+                                               : 0;
         if (more == 0 || len - i < more)
             return false;
         /* The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF. */
@@ -259,8 +261,8 @@ static void encode(struct bytes *out, const uint8_t *p, size_t len, const char *
 {
     for (size_t i = 0; i < len; i += 3) {
         size_t n = len - i < 3 ? len - i : 3;
-        uint32_t word = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                        (n > 2 ? p[i + 2] : 0);
+        uint32_t word =
+            (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
         char quad[4];
         for (size_t k = 0; k < 4; k++)
             quad[k] = k <= n ? alphabet[word >> (18 - 6 * k) & 0x3f] : '=';

@@ -73,8 +73,8 @@ uint64_t read_u64(struct reader *r);
 const uint8_t *read_raw(struct reader *r, size_t len);
 /* A field of write_field, borrowed from the reader's bytes. Longer than max fails. */
 const uint8_t *read_field(struct reader *r, size_t max, size_t *len);
-/* A field copied as a text of at most size - 1 bytes into out; a NUL or control byte inside, invalid
- * UTF-8, or too long a field fails. out is terminated in any case. */
+/* A field copied as a text of at most size - 1 bytes into out; a NUL or control byte inside,
+ * invalid UTF-8, or too long a field fails. out is terminated in any case. */
 void read_text(struct reader *r, char *out, size_t size);
 /* A field copied into *out (initialised, replaced). */
 void read_bytes(struct reader *r, size_t max, struct bytes *out);
