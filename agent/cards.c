@@ -169,6 +169,8 @@ static struct entry *make_entry(struct module *m, struct card_token *token)
     const struct reader_info *reader = reader_of(cards, token->reader);
     if (ignored(cards->config, token->reader) || (reader && !holds_card(reader)))
         return NULL;
+    if (!reader && token->certificate_count == 0)
+        return NULL; /* SoftHSM always offers a blank token */
 
     CLEANUP(entry_free) struct entry *e = calloc(1, sizeof *e);
     if (!e) {

@@ -29,7 +29,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIGN_INS_MAX = 8 }; /* a person has no more pages waiting; beyond that somebody is playing */
+enum {
+    SIGN_INS_MAX = 8, /* a person has no more pages waiting; beyond that somebody is playing */
+    SETTLE_MS = 600,  /* readers that poll say within 400 ms that a card has left */
+};
 
 enum stage { WAITING, CHOOSING, CONFIRMING, TYPING, SIGNING };
 
@@ -40,7 +43,7 @@ struct sign_in {
     struct sign_in_params params;
     enum stage stage;
     int told;                    /* enum waiting_for; -1: nothing yet */
-    struct loop_timer *patience; /* how long to wait for a card */
+    struct loop_timer *patience; /* how long to wait for a card to come, or to have gone */
 
     /* from its turn on */
     struct prompt *prompt;
@@ -52,7 +55,8 @@ struct sign_in {
     size_t certificate;
     uint8_t algorithm;
     bool last_try_confirmed;
-    int wrong; /* how the try before ended */
+    int wrong;   /* how the try before ended */
+    int verdict; /* how it will end, unless the card turns out to be gone */
     struct session_key *key;
     struct token_draft draft;
 };
@@ -143,7 +147,10 @@ static void wait_for(struct sign_in *s, enum waiting_for what)
 static void on_patience(void *context)
 {
     struct sign_in *s = context;
-    finish(s, s->told == WAITING_READER ? OUTCOME_NO_READER : OUTCOME_NO_CARD);
+    if (s->verdict != OUTCOME_OK)
+        finish(s, s->verdict);
+    else
+        finish(s, s->told == WAITING_READER ? OUTCOME_NO_READER : OUTCOME_NO_CARD);
 }
 
 /* ---- the signature ---- */
@@ -162,6 +169,12 @@ static void on_signed(void *context, int result, struct card_reply *reply)
     if (result == OUTCOME_PIN_WRONG || result == OUTCOME_PIN_FORMAT) {
         s->wrong = result;
         ask_for_pin(s);
+        return;
+    }
+    if (reply && (result == OUTCOME_CARD_MODULE_FAILED || result == OUTCOME_CARD_UNREADABLE)) {
+        /* To the module a card that was pulled and one that is broken are the same. */
+        s->verdict = result;
+        loop_timer_set(s->patience, SETTLE_MS);
         return;
     }
     if (result != OUTCOME_OK) {
@@ -293,6 +306,7 @@ static void on_last_try(void *context, const struct prompt_answer *answer)
         return;
     }
     s->last_try_confirmed = true;
+    s->wrong = OUTCOME_OK; /* said already */
     ask_for_pin(s);
 }
 
@@ -354,7 +368,9 @@ static size_t candidates(const struct sign_in *s, struct candidate *out, size_t 
     *problem = OUTCOME_NO_CARD;
     for (size_t i = 0; i < cards_count(s->home->cards); i++) {
         struct candidate c = {.card = cards_at(s->home->cards, i)};
-        if (c.card->token.flags & CARD_UNREADABLE)
+        if (c.card->token.flags & CARD_HELD)
+            c.choice.result = OUTCOME_CARD_BUSY;
+        else if (c.card->token.flags & CARD_UNREADABLE)
             c.choice.result = OUTCOME_CARD_UNREADABLE;
         else
             certificate_choose(&c.card->certificates, s->home->issuers, time(NULL),

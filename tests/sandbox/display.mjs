@@ -6,6 +6,6 @@ import { start } from './processes.mjs';
 
 export async function startDisplay() {
   const server = await start('Xvfb',
-    ['-displayfd', '1', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], { ready: /^(\d+)$/m });
+    ['-displayfd', '1', '-screen', '0', '1280x900x24', '-nolisten', 'tcp', '-noreset'], { ready: /^(\d+)$/m });
   return { name: `:${server.match[1]}`, close: () => server.stop() };
 }
