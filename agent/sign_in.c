@@ -16,6 +16,7 @@
 #include "agent/sign_in.h"
 
 #include "agent/audit.h"
+#include "agent/candidate.h"
 #include "agent/card_token.h"
 #include "agent/prompt_client.h"
 #include "agent/wording.h"
@@ -34,6 +35,8 @@ enum {
     SETTLE_MS = 600,  /* readers that poll say within 400 ms that a card has left */
 };
 
+_Static_assert((int)CANDIDATES_MAX <= (int)PROMPT_CHOICES_MAX, "every candidate can be offered");
+
 enum stage { WAITING, CHOOSING, CONFIRMING, TYPING, SIGNING };
 
 struct sign_in {
@@ -47,7 +50,7 @@ struct sign_in {
 
     /* from its turn on */
     struct prompt *prompt;
-    uint64_t choices[PROMPT_CHOICES_MAX]; /* card ids */
+    uint64_t choices[CANDIDATES_MAX]; /* card ids */
     size_t choice_count;
     uint64_t card;                  /* id */
     char reader[CARD_TEXT_MAX + 1]; /* for the audit entry, when the card is gone */
@@ -350,44 +353,9 @@ static void ask_for_pin(struct sign_in *s)
 
 /* ---- which card ---- */
 
-struct candidate {
-    const struct card *card;
-    struct certificate_choice choice;
-};
-
-static const struct certificate *candidate_holder(const struct candidate *c)
+static size_t find_candidates(const struct sign_in *s, struct candidate *out, int *problem)
 {
-    return c->card->certificates.at[c->choice.index];
-}
-
-/* The cards that would do, the newest certificate first; *problem: why the first of the others
- * would not. */
-static size_t candidates(const struct sign_in *s, struct candidate *out, size_t max, int *problem)
-{
-    size_t count = 0;
-    *problem = OUTCOME_NO_CARD;
-    for (size_t i = 0; i < cards_count(s->home->cards); i++) {
-        struct candidate c = {.card = cards_at(s->home->cards, i)};
-        if (c.card->token.flags & CARD_HELD)
-            c.choice.result = OUTCOME_CARD_BUSY;
-        else if (c.card->token.flags & CARD_UNREADABLE)
-            c.choice.result = OUTCOME_CARD_UNREADABLE;
-        else
-            certificate_choose(&c.card->certificates, s->home->issuers, time(NULL),
-                               s->params.algorithms, s->params.algorithm_count, &c.choice);
-        if (c.choice.result != OUTCOME_OK) {
-            if (*problem == OUTCOME_NO_CARD)
-                *problem = c.choice.result;
-        } else if (count < max) {
-            out[count++] = c;
-        }
-    }
-    return count;
-}
-
-static bool same_person(const struct candidate *a, const struct candidate *b)
-{
-    return strcmp(candidate_holder(a)->subject, candidate_holder(b)->subject) == 0;
+    return candidates_find(s->home->cards, s->home->issuers, &s->params, out, problem);
 }
 
 static void take_card(struct sign_in *s, const struct candidate *c)
@@ -410,9 +378,9 @@ static void on_choice(void *context, const struct prompt_answer *answer)
         finish(s, result);
         return;
     }
-    struct candidate found[CARD_TOKENS_MAX];
+    struct candidate found[CANDIDATES_MAX];
     int problem;
-    size_t count = candidates(s, found, CARD_TOKENS_MAX, &problem);
+    size_t count = find_candidates(s, found, &problem);
     for (size_t i = 0; i < count; i++)
         if (found[i].card->id == chosen) {
             take_card(s, &found[i]);
@@ -421,33 +389,27 @@ static void on_choice(void *context, const struct prompt_answer *answer)
     finish(s, OUTCOME_CARD_REMOVED);
 }
 
-static void begin_turn(struct sign_in *s, const struct candidate *found, size_t count)
+static void begin_turn(struct sign_in *s, struct candidate *found, size_t count)
 {
     s->home->turn = s;
     loop_timer_stop(s->patience);
-
-    /* One card for each person: the first of theirs. */
-    const struct card *cards[PROMPT_CHOICES_MAX];
-    const struct certificate *holders[PROMPT_CHOICES_MAX];
-    s->choice_count = 0;
-    for (size_t i = 0; i < count && s->choice_count < PROMPT_CHOICES_MAX; i++) {
-        bool known = false;
-        for (size_t k = 0; k < i; k++)
-            known = known || same_person(&found[k], &found[i]);
-        if (known)
-            continue;
-        cards[s->choice_count] = found[i].card;
-        holders[s->choice_count] = candidate_holder(&found[i]);
-        s->choices[s->choice_count++] = found[i].card->id;
-    }
-    if (s->choice_count == 1) {
+    count = candidates_one_each(found, count);
+    if (count == 1) {
         take_card(s, &found[0]);
         return;
     }
+    const struct card *cards[CANDIDATES_MAX];
+    const struct certificate *holders[CANDIDATES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        cards[i] = found[i].card;
+        holders[i] = candidate_holder(&found[i]);
+        s->choices[i] = found[i].card->id;
+    }
+    s->choice_count = count;
     s->stage = CHOOSING;
     struct wording wording = wording_of(s, NULL);
     struct prompt_question question;
-    wording_choice(&wording, cards, holders, s->choice_count, &question);
+    wording_choice(&wording, cards, holders, count, &question);
     if (ask(s, &question, on_choice))
         tell(s, WAITING_CHOICE, NULL);
 }
@@ -458,9 +420,9 @@ static void begin_turn(struct sign_in *s, const struct candidate *found, size_t 
 static bool decide(struct sign_in *s)
 {
     struct sign_ins *home = s->home;
-    struct candidate found[CARD_TOKENS_MAX];
+    struct candidate found[CANDIDATES_MAX];
     int problem;
-    size_t count = candidates(s, found, CARD_TOKENS_MAX, &problem);
+    size_t count = find_candidates(s, found, &problem);
     if (count == 0 && cards_reading(home->cards))
         return false; /* what is in is not all known yet */
     if (count > 0 && home->turn) {
