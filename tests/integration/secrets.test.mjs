@@ -8,6 +8,8 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { launchChromium } from '../sandbox/browser.mjs';
+import { says, signedIn } from '../sandbox/says.mjs';
 import { inSandbox } from './card-rig.mjs';
 
 const PIN = '73194682';
@@ -100,4 +102,35 @@ test('the PIN leaves no trace', async (t) => {
       await sandbox.agent.ended;
       assert.deepEqual(filesWith(sandbox.directory), [], 'no core file');
     });
+});
+
+test('the PIN is in nothing that a browser, a provider or an address sees', async () => {
+  const seen = [];
+  const options = { web: true, card: 'alice', report: (line) => seen.push(line) };
+  await inSandbox(options, async ({ sandbox, pinentry, ctl }) => {
+    await ctl('pin', 'alice', PIN);
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      page.on('request', (request) => seen.push(request.url(), request.postData() ?? ''));
+      page.on('console', (message) => seen.push(message.text()));
+      page.on('websocket', (socket) => {
+        socket.on('framesent', ({ payload }) => seen.push(String(payload)));
+        socket.on('framereceived', ({ payload }) => seen.push(String(payload)));
+      });
+      await page.goto(sandbox.url);
+      await page.click('#sign-in');
+      await says(page, 'Enter your PIN');
+      (await pinentry.next()).answer(WRONG);
+      (await pinentry.next()).answer(PIN);
+      await page.click('.roles button >> nth=0');
+      await signedIn(page);
+      seen.push(await page.content(), JSON.stringify(await page.context().cookies()));
+    } finally {
+      await browser.close();
+    }
+    assert.ok(seen.some((text) => text.includes('card.signIn')), 'the frames were watched');
+    for (const text of seen) assert.ok(!found(Buffer.from(text)), text);
+    assertNoTrace(sandbox);
+  });
 });
