@@ -83,6 +83,8 @@ test('the PIN leaves no trace', async (t) => {
       await second.gone;
       assertNoTrace(sandbox);
       assert.ok(!found(Buffer.from(received)));
+      const [, , signature] = token.split('.');
+      for (const part of [sandbox.agent, sandbox.broker]) assert.ok(!part.output.includes(signature));
       for (const part of token.split('.')) assert.ok(!found(Buffer.from(part, 'base64url')));
 
       for (const pid of family(sandbox.agent.pid)) {
