@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHALLENGE_BYTES = 32 }; /* the least that a provider may ask with */
+enum { CHALLENGE_BYTES = 33 }; /* 44 characters, the least that every format takes */
 
 static void text_release(char **text)
 {

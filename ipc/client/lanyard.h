@@ -69,7 +69,8 @@ typedef void lanyard_waiting_fn(void *context, const char *what, const char *rea
 
 /* Members that are NULL or 0 have the default that is named. */
 struct lanyard_sign_in {
-    const char *challenge;         /* required: base64url, 32 to 256 bytes when decoded */
+    const char *challenge;         /* required: base64url, 32 to 256 bytes when decoded; for
+                                      "web-eid:1.1" 44 to 128 printable ASCII characters */
     const char *origin;            /* required: the provider's, in the administrator's list */
     const char *format;            /* "jws" */
     const char *const *algorithms; /* NULL-terminated, best first: all */

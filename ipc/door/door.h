@@ -19,7 +19,9 @@ enum {
     ORIGIN_TEXT_MAX = 270, /* https:// + a host name of 253 + :65535 */
     CHALLENGE_BYTES_MIN = 32,
     CHALLENGE_BYTES_MAX = 256,
-    CHALLENGE_TEXT_MAX = 342, /* base64url of 256 bytes */
+    CHALLENGE_TEXT_MAX = 342,   /* base64url of 256 bytes */
+    WEB_EID_CHALLENGE_MIN = 44, /* characters; base64 of 32 bytes with its padding */
+    WEB_EID_CHALLENGE_MAX = 128,
 };
 
 /* ---- callers and requests ---- */
@@ -42,7 +44,7 @@ enum token_format { TOKEN_JWS, TOKEN_WEB_EID };
 enum interaction { INTERACTION_IF_NEEDED, INTERACTION_SILENT, INTERACTION_FORCE };
 
 struct sign_in_params {
-    char challenge[CHALLENGE_TEXT_MAX + 1]; /* as the caller wrote it; its decoding was checked */
+    char challenge[CHALLENGE_TEXT_MAX + 1]; /* as the caller wrote it; checked for the format */
     enum token_format format;
     enum interaction interaction;
     unsigned algorithm_count;

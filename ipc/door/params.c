@@ -88,8 +88,26 @@ static int choose(const json_t *value, const char *const *words, int fallback)
     return -1;
 }
 
+/* Web eID's challenge is text to be hashed, whatever it may encode. */
+static int read_text_challenge(const json_t *value, struct sign_in_params *out,
+                               const char **complaint)
+{
+    const char *wanted = "challenge: 44 to 128 printable ASCII characters";
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    if (len < WEB_EID_CHALLENGE_MIN || len > WEB_EID_CHALLENGE_MAX)
+        return complain(complaint, wanted);
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return complain(complaint, wanted);
+    memcpy(out->challenge, text, len + 1);
+    return 0;
+}
+
 static int read_challenge(const json_t *value, struct sign_in_params *out, const char **complaint)
 {
+    if (out->format == TOKEN_WEB_EID)
+        return read_text_challenge(value, out, complaint);
     const char *wanted = "challenge: base64url without padding, 32 to 256 bytes when decoded";
     size_t len = json_string_length(value);
     if (!json_is_string(value) || len > CHALLENGE_TEXT_MAX)

@@ -58,7 +58,8 @@ export interface ConnectOptions extends Wait {
 export type Algorithm = 'ES256' | 'ES384' | 'PS256' | 'RS256';
 
 export interface SignInOptions extends Wait {
-  /** The provider's nonce, base64url, 32 to 256 bytes when decoded. */
+  /** The provider's nonce: base64url, 32 to 256 bytes when decoded; for `web-eid:1.1` any 44 to 128
+   *  printable ASCII characters. */
   challenge: string;
   format?: 'jws' | 'web-eid:1.1';
   /** What the provider accepts, best first. All of them unless told. */

@@ -84,7 +84,21 @@ static const struct row rows[] = {
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"Format\":\"jws\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"JWS\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":null"), RPC_ANSWERED, -32602},
-    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "=\",\"format\":\"web-eid:1.1\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\""), RPC_ANSWERED,
+     -32602},
+    {WEB, SIGN_IN("\"challenge\":\" " CHALLENGE "~/+\",\"format\":\"web-eid:1.1\""), REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\\u0007\",\"format\":\"web-eid:1.1\""),
+     RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "é\",\"format\":\"web-eid:1.1\""), RPC_ANSWERED,
+     -32602},
+    {WEB,
+     SIGN_IN("\"challenge\":\"" CHALLENGE CHALLENGE "012345678901234567890123456789012345678901\","
+             "\"format\":\"web-eid:1.1\""),
+     REQUEST, 0},
+    {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE CHALLENGE CHALLENGE "\",\"format\":\"web-eid:1.1\""),
+     RPC_ANSWERED, -32602},
+    {WEB, SIGN_IN("\"challenge\":7,\"format\":\"web-eid:1.1\""), RPC_ANSWERED, -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"never\""), RPC_ANSWERED,
      -32602},
     {WEB, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"force\""), REQUEST, 0},
@@ -146,12 +160,12 @@ static void a_sign_in_is_typed(void **state)
     (void)state;
     struct rpc_request request = {0};
     assert_int_equal(decode(DOOR_NATIVE,
-                            SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"format\":\"web-eid:1.1\","
+                            SIGN_IN("\"challenge\":\"" CHALLENGE "=\",\"format\":\"web-eid:1.1\","
                                     "\"interaction\":\"silent\",\"origin\":\"https://op.example\","
                                     "\"algorithms\":[\"PS256\",\"ES256\"]"),
                             &request),
                      RPC_REQUEST);
-    assert_string_equal(request.sign_in.challenge, CHALLENGE);
+    assert_string_equal(request.sign_in.challenge, CHALLENGE "=");
     assert_string_equal(request.sign_in.origin, "https://op.example");
     assert_int_equal(request.sign_in.format, TOKEN_WEB_EID);
     assert_int_equal(request.sign_in.interaction, INTERACTION_SILENT);

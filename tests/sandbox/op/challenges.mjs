@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The challenges a provider has issued: 32 random bytes each, good for one sign-in of the browser
-// they were given to, and for two minutes. Trying one uses it up, whatever comes of it. Old ones
-// are dropped when new ones are issued, so nothing has to watch the clock.
+// The challenges a provider has issued: 33 random bytes each, since their 44 characters are the
+// fewest that a Web eID token is made for; good for one sign-in of the browser they were given to,
+// and for two minutes. Trying one uses it up, whatever comes of it. Old ones are dropped when new
+// ones are issued, so nothing has to watch the clock.
 
 import { randomBytes } from 'node:crypto';
 
@@ -22,7 +23,7 @@ export function makeChallenges({ clock = Date.now } = {}) {
   return {
     issue(owner) {
       forgetOld();
-      const nonce = randomBytes(32).toString('base64url');
+      const nonce = randomBytes(33).toString('base64url');
       issued.set(nonce, { owner, at: clock() });
       return nonce;
     },
