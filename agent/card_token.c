@@ -6,7 +6,8 @@
  *
  * A Web eID signature covers hash(origin) followed by hash(challenge), both hashed again as part of
  * the signature; hashing first keeps the two apart whatever their lengths. The challenge goes in
- * as the text that the page gave.
+ * as the text that the page gave. What else the card holds goes along unsigned, as much as makes
+ * the token one that Web eID's validation libraries take.
  */
 #include "agent/card_token.h"
 
@@ -156,6 +157,31 @@ static int draft_jws(const struct token_request *request, struct token_draft *dr
 
 /* ---- Web eID ---- */
 
+static void append_certificate(struct token_draft *draft, const struct certificate_set *set,
+                               size_t index, uint8_t signing)
+{
+    const struct bytes *der = &set->at[index]->der;
+    base64_append(&draft->certificates, der->data, der->len);
+    bytes_append(&draft->certificates, "", 1);
+    draft->signing[draft->certificate_count++] = signing;
+}
+
+/* The intermediates, in whose absence the signature certificates; a card may hold neither. */
+static void append_company(struct token_draft *draft, const struct token_request *request)
+{
+    const struct certificate_set *set = request->certificates;
+    size_t order[CARD_CERTIFICATES_MAX];
+    size_t len = certificate_set_intermediates(set, request->index, order);
+    for (size_t i = 0; i < len; i++)
+        append_certificate(draft, set, order[i], 0);
+    if (len > 0)
+        return;
+    len = certificate_set_signatures(set, request->index, request->now, order);
+    for (size_t i = 0; i < len; i++)
+        append_certificate(draft, set, order[i],
+                           set->at[order[i]]->algorithms & set->key_algorithms[order[i]]);
+}
+
 static int draft_web_eid(const struct token_request *request, struct token_draft *draft)
 {
     uint8_t both[2 * HASH_BYTES_MAX];
@@ -165,10 +191,9 @@ static int draft_web_eid(const struct token_request *request, struct token_draft
         r = hash(request->algorithm, request->challenge, strlen(request->challenge), both + len);
     if (r < 0)
         return r;
-    const struct bytes *der = &request->certificates->at[request->index]->der;
-    base64_append(&draft->certificate, der->data, der->len);
-    bytes_append(&draft->certificate, "", 1);
-    if (draft->certificate.failed)
+    append_certificate(draft, request->certificates, request->index, 0);
+    append_company(draft, request);
+    if (draft->certificates.failed)
         return log_fault(ENOMEM, "Web eID token");
     return set_digest(draft, both, 2 * len);
 }
@@ -190,32 +215,55 @@ int token_draft_make(const struct token_request *request, struct token_draft *dr
 void token_draft_deinit(struct token_draft *draft)
 {
     bytes_deinit(&draft->signing_input);
-    bytes_deinit(&draft->certificate);
+    bytes_deinit(&draft->certificates);
     *draft = (struct token_draft){0};
+}
+
+static void finish_jws(const struct token_draft *draft, const uint8_t *signature,
+                       size_t signature_len, struct token_answer *answer)
+{
+    bytes_append(&answer->jws, draft->signing_input.data, draft->signing_input.len);
+    bytes_append_text(&answer->jws, ".");
+    base64url_append(&answer->jws, signature, signature_len);
+    bytes_append(&answer->jws, "", 1);
+    answer->result.jws = (const char *)answer->jws.data;
+}
+
+static void finish_web_eid(const struct token_draft *draft, const uint8_t *signature,
+                           size_t signature_len, struct token_answer *answer)
+{
+    bytes_append(&answer->certificates, draft->certificates.data, draft->certificates.len);
+    base64_append(&answer->signature, signature, signature_len);
+    bytes_append(&answer->signature, "", 1);
+    if (answer->certificates.failed || answer->signature.failed)
+        return;
+    const char *text = (const char *)answer->certificates.data;
+    struct web_eid_token *token = &answer->web_eid;
+    *token = (struct web_eid_token){.certificate = text,
+                                    .algorithm = card_algorithm_name(draft->algorithm),
+                                    .signature = (const char *)answer->signature.data,
+                                    .intermediates = answer->intermediates,
+                                    .signing = answer->signing};
+    for (size_t i = 1; i < draft->certificate_count; i++) {
+        text += strlen(text) + 1;
+        if (draft->signing[i] == 0)
+            answer->intermediates[token->intermediate_count++] = text;
+        else
+            answer->signing[token->signing_count++] =
+                (struct web_eid_signing_certificate){text, draft->signing[i]};
+    }
+    answer->result.web_eid = token;
 }
 
 int token_draft_finish(const struct token_draft *draft, const uint8_t *signature,
                        size_t signature_len, struct token_answer *answer)
 {
     token_answer_deinit(answer);
-    if (draft->format == TOKEN_JWS) {
-        bytes_append(&answer->jws, draft->signing_input.data, draft->signing_input.len);
-        bytes_append_text(&answer->jws, ".");
-        base64url_append(&answer->jws, signature, signature_len);
-        bytes_append(&answer->jws, "", 1);
-        answer->result.jws = (const char *)answer->jws.data;
-    } else {
-        bytes_append(&answer->certificate, draft->certificate.data, draft->certificate.len);
-        base64_append(&answer->signature, signature, signature_len);
-        bytes_append(&answer->signature, "", 1);
-        answer->web_eid = (struct web_eid_token){
-            .certificate = (const char *)answer->certificate.data,
-            .algorithm = card_algorithm_name(draft->algorithm),
-            .signature = (const char *)answer->signature.data,
-        };
-        answer->result.web_eid = &answer->web_eid;
-    }
-    if (answer->jws.failed || answer->certificate.failed || answer->signature.failed) {
+    if (draft->format == TOKEN_JWS)
+        finish_jws(draft, signature, signature_len, answer);
+    else
+        finish_web_eid(draft, signature, signature_len, answer);
+    if (answer->jws.failed || answer->certificates.failed || answer->signature.failed) {
         token_answer_deinit(answer);
         return log_fault(ENOMEM, "card token");
     }
@@ -225,7 +273,7 @@ int token_draft_finish(const struct token_draft *draft, const uint8_t *signature
 void token_answer_deinit(struct token_answer *answer)
 {
     bytes_deinit(&answer->jws);
-    bytes_deinit(&answer->certificate);
+    bytes_deinit(&answer->certificates);
     bytes_deinit(&answer->signature);
     *answer = (struct token_answer){0};
 }

@@ -39,7 +39,11 @@ struct token_draft {
     uint8_t digest_len;
     uint8_t digest[CARD_DIGEST_BYTES_MAX]; /* for the card to sign */
     struct bytes signing_input;            /* TOKEN_JWS: header.payload */
-    struct bytes certificate;              /* TOKEN_WEB_EID: base64 DER */
+    /* TOKEN_WEB_EID: base64 DER, each with its NUL: the holder's, then either the intermediates or
+     * the signature certificates; signing says what each of the latter signs with, 0 of others. */
+    struct bytes certificates;
+    size_t certificate_count;
+    uint8_t signing[CARD_CERTIFICATES_MAX + 1];
 };
 
 /* Replaces *draft. Draws the jti from the system's random source. */
@@ -51,7 +55,9 @@ void token_draft_deinit(struct token_draft *draft);
 struct token_answer {
     struct sign_in_result result;
     struct web_eid_token web_eid;
-    struct bytes jws, certificate, signature; /* NUL-terminated texts */
+    struct bytes jws, certificates, signature; /* NUL-terminated texts */
+    const char *intermediates[CARD_CERTIFICATES_MAX];
+    struct web_eid_signing_certificate signing[CARD_CERTIFICATES_MAX];
 };
 
 /* Replaces *answer. The signature is the card's, verified (certificate_verify): RSA as is, EC as r

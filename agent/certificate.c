@@ -392,6 +392,40 @@ size_t certificate_set_chain(const struct certificate_set *set, size_t index,
     return len;
 }
 
+size_t certificate_set_intermediates(const struct certificate_set *set, size_t index,
+                                     size_t order[CARD_CERTIFICATES_MAX])
+{
+    size_t chain[CARD_CERTIFICATES_MAX];
+    size_t chain_len = certificate_set_chain(set, index, chain), len = 0;
+    for (size_t i = 1; i < chain_len; i++)
+        if (!(X509_get_extension_flags(set->at[chain[i]]->x509) & EXFLAG_SI))
+            order[len++] = chain[i];
+    return len;
+}
+
+static bool same_holder_and_issuer(const struct certificate *a, const struct certificate *b)
+{
+    const ASN1_OCTET_STRING *a_issuer = X509_get0_authority_key_id(a->x509);
+    const ASN1_OCTET_STRING *b_issuer = X509_get0_authority_key_id(b->x509);
+    return a_issuer && b_issuer && ASN1_OCTET_STRING_cmp(a_issuer, b_issuer) == 0 &&
+           X509_NAME_cmp(X509_get_issuer_name(a->x509), X509_get_issuer_name(b->x509)) == 0 &&
+           X509_NAME_cmp(X509_get_subject_name(a->x509), X509_get_subject_name(b->x509)) == 0;
+}
+
+size_t certificate_set_signatures(const struct certificate_set *set, size_t index, time_t now,
+                                  size_t order[CARD_CERTIFICATES_MAX])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct certificate *c = set->at[i];
+        if (c && c->use == CERTIFICATE_SIGNATURE && (c->algorithms & set->key_algorithms[i]) &&
+            now >= c->not_before && now <= c->not_after &&
+            same_holder_and_issuer(c, set->at[index]))
+            order[len++] = i;
+    }
+    return len;
+}
+
 /* ---- issuers ---- */
 
 struct issuers {

@@ -123,3 +123,14 @@ void certificate_choose(const struct certificate_set *set, const struct issuers 
  * and so on. Returns how many. */
 size_t certificate_set_chain(const struct certificate_set *set, size_t index,
                              size_t order[CARD_CERTIFICATES_MAX]);
+
+/* The same chain without its first, and without a root, which issued itself: what helps a provider
+ * to find its own trust anchor. Returns how many. */
+size_t certificate_set_intermediates(const struct certificate_set *set, size_t index,
+                                     size_t order[CARD_CERTIFICATES_MAX]);
+
+/* The certificates with which the holder of that one signs documents: for signature, valid now, of
+ * the same subject and issuer (name and key identifier, RFC 5280 §4.2.1.1), their key on the card
+ * and strong enough. Returns how many. */
+size_t certificate_set_signatures(const struct certificate_set *set, size_t index, time_t now,
+                                  size_t order[CARD_CERTIFICATES_MAX]);

@@ -11,6 +11,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
+#include "ipc/card_message.h"
 #include "ipc/door/method.h"
 #include "ipc/frame.h"
 
@@ -114,18 +115,74 @@ int answer_encode_hello(struct bytes *out, const struct rpc_id *id, enum door_ki
                                   LANYARD_VERSION, "protocol", RPC_PROTOCOL, "methods", methods));
 }
 
+/* Takes value. *array is NULL once something could not be appended. */
+static void append_or_drop(json_t **array, json_t *value)
+{
+    if (json_array_append_new(*array, value) == 0)
+        return;
+    json_decref(*array);
+    *array = NULL;
+}
+
+/* In the words of the Web eID project. */
+static json_t *signing_value(const struct web_eid_signing_certificate *signing)
+{
+    static const struct {
+        uint8_t algorithm;
+        const char *crypto, *hash, *padding;
+    } names[] = {
+        {CARD_ES256, "ECC", "SHA-256", "NONE"},
+        {CARD_ES384, "ECC", "SHA-384", "NONE"},
+        {CARD_PS256, "RSA", "SHA-256", "PSS"},
+        {CARD_RS256, "RSA", "SHA-256", "PKCS1.5"},
+    };
+    json_t *algorithms = json_array();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (signing->algorithms & names[i].algorithm)
+            append_or_drop(&algorithms, json_pack("{s:s, s:s, s:s}", "cryptoAlgorithm",
+                                                  names[i].crypto, "hashFunction", names[i].hash,
+                                                  "paddingScheme", names[i].padding));
+    return json_pack("{s:s, s:o}", "certificate", signing->certificate,
+                     "supportedSignatureAlgorithms", algorithms);
+}
+
+/* The certificates that go along. */
+static json_t *web_eid_company(const struct web_eid_token *token)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < token->intermediate_count; i++)
+        append_or_drop(&list, json_string(token->intermediates[i]));
+    for (size_t i = 0; token->intermediate_count == 0 && i < token->signing_count; i++)
+        append_or_drop(&list, signing_value(&token->signing[i]));
+    return list;
+}
+
+/* The validation libraries take a web-eid:1.1 token only with one of the two lists, and a
+ * web-eid:1.0 token only without them. */
+static json_t *web_eid_value(const struct web_eid_token *token)
+{
+    const char *company = token->intermediate_count > 0 ? "unverifiedIntermediateCertificates"
+                          : token->signing_count > 0    ? "unverifiedSigningCertificates"
+                                                        : NULL;
+    json_t *value = json_pack("{s:s, s:s, s:s, s:s, s:s}", "unverifiedCertificate",
+                              token->certificate, "algorithm", token->algorithm, "signature",
+                              token->signature, "format", company ? "web-eid:1.1" : "web-eid:1.0",
+                              "appVersion", "lanyard:" LANYARD_VERSION);
+    if (!company || json_object_set_new(value, company, web_eid_company(token)) == 0)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
 int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
                           const struct sign_in_result *result)
 {
     if (result->jws)
         return write_result(out, id,
                             json_pack("{s:s, s:s}", "format", "jws", "token", result->jws));
-    const struct web_eid_token *token = result->web_eid;
-    return write_result(out, id,
-                        json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "format", "web-eid:1.1", "token",
-                                  "unverifiedCertificate", token->certificate, "algorithm",
-                                  token->algorithm, "signature", token->signature, "format",
-                                  "web-eid:1.1"));
+    return write_result(
+        out, id,
+        json_pack("{s:s, s:o}", "format", "web-eid:1.1", "token", web_eid_value(result->web_eid)));
 }
 
 static json_t *certificate_value(const struct certificate_view *view)

@@ -54,10 +54,22 @@ struct sign_in_params {
 
 /* ---- what the service says ---- */
 
+/* A certificate with which the card holder signs documents, and what its key can make. */
+struct web_eid_signing_certificate {
+    const char *certificate; /* base64 DER */
+    uint8_t algorithms;      /* set of enum card_algorithm */
+};
+
+/* A web-eid:1.1 token carries intermediates or signing certificates; one with neither is
+ * web-eid:1.0. */
 struct web_eid_token {
     const char *certificate; /* base64 DER */
     const char *algorithm;   /* "ES256" */
     const char *signature;   /* base64 */
+    size_t intermediate_count;
+    const char *const *intermediates; /* base64 DER, the holder's issuer first */
+    size_t signing_count;             /* counts only without intermediates */
+    const struct web_eid_signing_certificate *signing;
 };
 
 /* A result of either kind; the other pointer is NULL. */

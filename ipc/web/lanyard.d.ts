@@ -67,11 +67,24 @@ export interface SignInOptions extends Wait {
   interaction?: 'if-needed' | 'silent' | 'force';
 }
 
+export interface WebEidSigningCertificate {
+  certificate: string;
+  supportedSignatureAlgorithms: {
+    cryptoAlgorithm: 'ECC' | 'RSA';
+    hashFunction: 'SHA-256' | 'SHA-384';
+    paddingScheme: 'NONE' | 'PKCS1.5' | 'PSS';
+  }[];
+}
+
 export interface WebEidToken {
-  format: 'web-eid:1.1';
+  /** 1.1 with one of the two lists, 1.0 with neither. */
+  format: 'web-eid:1.0' | 'web-eid:1.1';
   unverifiedCertificate: string;
   algorithm: string;
   signature: string;
+  appVersion: string;
+  unverifiedIntermediateCertificates?: string[];
+  unverifiedSigningCertificates?: WebEidSigningCertificate[];
   [more: string]: unknown;
 }
 

@@ -97,7 +97,9 @@ export class Lanyard extends EventTarget {
     socket.onclose = ({ code }) => this.#end(closeReason(code));
   }
 
-  // The card signs the provider's challenge. Resolves with { format, token }.
+  // The card signs the provider's challenge: base64url of 32 to 256 bytes, or for 'web-eid:1.1' any
+  // 44 to 128 printable ASCII characters. Resolves with { format, token }; format is what was asked
+  // for, and a Web eID token says by its own whether it is web-eid:1.1 or 1.0.
   signIn({ challenge, format, algorithms, interaction, signal, onWaiting, timeout } = {}) {
     const params = { challenge, format, algorithms, interaction };
     return this.#request('card.signIn', params, { signal, onWaiting, timeout });

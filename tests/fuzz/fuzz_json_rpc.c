@@ -5,6 +5,7 @@
  * Requests with interaction "force" stay under way until they are cancelled or the connection ends.
  */
 #include "ipc/base/outcome.h"
+#include "ipc/card_message.h"
 #include "ipc/door/connection.h"
 
 #include <stdlib.h>
@@ -20,7 +21,12 @@ static void sign_in(void *context, struct request *request, const struct sign_in
     request_waiting(request, WAITING_PIN, "Reader", 3);
     if (params->interaction == INTERACTION_FORCE)
         return;
-    const struct web_eid_token token = {"Yw==", "ES256", "cw=="};
+    static const struct web_eid_signing_certificate signing = {"Yw==", CARD_ALGORITHMS};
+    const struct web_eid_token token = {.certificate = "Yw==",
+                                        .algorithm = "ES256",
+                                        .signature = "cw==",
+                                        .signing_count = params->algorithm_count & 1,
+                                        .signing = &signing};
     const struct sign_in_result result = {.jws = params->format == TOKEN_JWS ? "a.b.c" : NULL,
                                           .web_eid = &token};
     answer_sign_in(&request, &result);

@@ -52,7 +52,8 @@ static void sign_in(void *context, struct request *request, const struct sign_in
         return;
     request_waiting(request, WAITING_PIN, "Stub reader", 3);
     if (params->format == TOKEN_WEB_EID) {
-        const struct web_eid_token token = {"Y2VydA==", "ES256", "c2ln"};
+        const struct web_eid_token token = {
+            .certificate = "Y2VydA==", .algorithm = "ES256", .signature = "c2ln"};
         answer_sign_in(&request, &(struct sign_in_result){.web_eid = &token});
         return;
     }

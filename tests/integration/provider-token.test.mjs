@@ -6,7 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { makeCardToken, makeWebEidToken, readCard, sessionJwk } from '../sandbox/make-token.mjs';
+import {
+  makeCardToken, makeWebEidToken, readCard, sessionJwk, withIntermediates, withSigning,
+} from '../sandbox/make-token.mjs';
 import { verifyCardToken } from '../sandbox/op/card-token.mjs';
 import { makeChallenges } from '../sandbox/op/challenges.mjs';
 import { verifyWebEidToken } from '../sandbox/op/web-eid-token.mjs';
@@ -159,29 +161,85 @@ test('refuses what is no token at all', async () => {
   await refuses('malformed', bob, { x5c: [] });
 });
 
+function webEid(card, { nonce, redeem }, change = {}, believed = trust) {
+  const token = makeWebEidToken(card, { origin: ORIGIN, nonce, ...change });
+  return verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem, trust: believed });
+}
+
+async function refusesWebEid(reason, card, change) {
+  assert.throws(() => webEid(card, provider(), change), refusal(reason));
+}
+
 for (const name of ['alice', 'bob']) {
   test(`accepts ${name}'s card in the Web eID format`, async () => {
-    const { nonce, redeem } = provider();
-    const token = makeWebEidToken(await readCard(people, name), { origin: ORIGIN, nonce });
-    const { uid } = verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem, trust });
+    const { uid, signing } = webEid(await readCard(people, name), provider());
     assert.match(uid, /^5550000001\d\d$/);
+    assert.deepEqual(signing, []);
   });
 }
 
+test('finds the way to its anchor by the intermediates that a Web eID token brings', () => {
+  const [sub] = trust.intermediates;
+  const withoutSub = { ...trust, intermediates: [] };
+  assert.equal(webEid(bob, provider(), withIntermediates(sub), withoutSub).uid, '555000000102');
+  assert.throws(() => webEid(bob, provider(), {}, withoutSub), refusal('unknown-authority'));
+  assert.throws(() => webEid(bob, provider(), withIntermediates(alice.certificate), withoutSub),
+    refusal('unknown-authority'));
+});
+
+test('gets the certificate for documents out of a Web eID token', async () => {
+  const { certificate } = await readCard(people, 'bob', '9c');
+  const { uid, signing } = webEid(bob, provider(), withSigning(certificate));
+  assert.equal(uid, '555000000102');
+  assert.equal(signing.length, 1);
+  assert.ok(signing[0].certificate.raw.equals(certificate.raw));
+  assert.deepEqual(signing[0].algorithms,
+    [{ cryptoAlgorithm: 'ECC', hashFunction: 'SHA-256', paddingScheme: 'NONE' }]);
+});
+
+test('refuses a certificate for documents that is not this person\'s, or not for documents', async () => {
+  const documents = async (name) => (await readCard(people, name, '9c')).certificate;
+  await refusesWebEid('wrong-signing-certificate', bob, withSigning(await documents('alice')));
+  await refusesWebEid('wrong-signing-certificate', bob, withSigning(await documents('grace')));
+  await refusesWebEid('wrong-signing-certificate', bob, withSigning(bob.certificate));
+  const frank = await readCard(people, 'frank'); // whose certificates have all expired
+  await refusesWebEid('certificate-expired', frank, withSigning(await documents('frank')));
+});
+
+test('refuses Web eID tokens whose members do not fit their format', async () => {
+  const { certificate } = await readCard(people, 'bob', '9c');
+  const [sub] = trust.intermediates;
+  const { unverifiedSigningCertificates: [entry] } = withSigning(certificate);
+  for (const change of [
+    { format: 'web-eid:1.1' },
+    { ...withIntermediates(sub), format: 'web-eid:1.0' },
+    { ...withSigning(certificate), format: 'web-eid:1.0' },
+    withIntermediates(),
+    { ...withIntermediates(sub), unverifiedSigningCertificates: [] },
+    { ...withIntermediates(sub), unverifiedSigningCertificates: null },
+    { format: 'web-eid:1.1', unverifiedIntermediateCertificates: ['AAAA'] },
+    { format: 'web-eid:1.1', unverifiedIntermediateCertificates: [null] },
+    { format: 'web-eid:1.1', unverifiedSigningCertificates: [{ ...entry, supportedSignatureAlgorithms: [] }] },
+    { format: 'web-eid:1.1', unverifiedSigningCertificates: [{ ...entry, certificate: undefined }] },
+    { format: 'web-eid:1.1', unverifiedSigningCertificates: [null] },
+    withSigning(certificate, { cryptoAlgorithm: 'EC' }),
+    withSigning(certificate, { hashFunction: 'SHA256' }),
+    withSigning(certificate, { paddingScheme: undefined }),
+  ]) await refusesWebEid('malformed', bob, change);
+});
+
 test('refuses Web eID tokens of another site, format, algorithm, person or challenge', async () => {
   const erin = await readCard(people, 'erin');
-  const cases = [
+  const again = await readCard(people, 'alice-again');
+  for (const [reason, card, change] of [
     ['bad-signature', bob, { origin: 'https://elsewhere.test' }],
-    ['wrong-type', bob, { format: 'web-eid:1.0' }],
+    ['bad-signature', bob, { nonce: Buffer.alloc(33).toString('base64') }],
+    ['wrong-type', bob, { format: 'web-eid:2.0' }],
+    ['wrong-type', bob, { format: undefined }],
     ['wrong-algorithm', bob, { algorithm: 'RS256' }],
     ['wrong-algorithm', bob, { algorithm: 'toString' }],
-    ['bad-signature', bob, { unverifiedCertificate: (await readCard(people, 'alice-again')).certificate.raw.toString('base64') }],
+    ['bad-signature', bob, { unverifiedCertificate: again.certificate.raw.toString('base64') }],
     ['malformed', bob, { unverifiedCertificate: 'AAAA' }],
     ['certificate-revoked', erin, {}],
-  ];
-  for (const [reason, card, change] of cases) {
-    const { nonce, redeem } = provider();
-    const token = makeWebEidToken(card, { origin: ORIGIN, nonce, ...change });
-    assert.throws(() => verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem, trust }), refusal(reason));
-  }
+  ]) await refusesWebEid(reason, card, change);
 });

@@ -43,16 +43,36 @@ function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }) {
   return asymmetricKeyDetails.namedCurve === 'secp384r1' ? 'ES384' : 'ES256';
 }
 
-// A Web eID token of a P-256 or RSA key.
+// A Web eID token of a P-256 or RSA key: web-eid:1.0 unless what replaces its members says otherwise.
 export function makeWebEidToken(card, { origin, nonce, ...replaced }) {
   const digest = (text) => createHash('sha256').update(text).digest();
   const signed = Buffer.concat([digest(origin), digest(nonce)]);
   const key = { key: card.key, dsaEncoding: 'ieee-p1363' };
   return {
-    format: 'web-eid:1.1',
+    format: 'web-eid:1.0',
+    appVersion: 'lanyard:0.1.0',
     unverifiedCertificate: card.certificate.raw.toString('base64'),
     algorithm: algorithmOf(card.key),
     signature: sign('sha256', signed, key).toString('base64'),
     ...replaced,
+  };
+}
+
+// The members that make it web-eid:1.1, in either of the two ways.
+export function withIntermediates(...certificates) {
+  return {
+    format: 'web-eid:1.1',
+    unverifiedIntermediateCertificates: certificates.map((each) => each.raw.toString('base64')),
+  };
+}
+
+export function withSigning(certificate, algorithm) {
+  const supported = { cryptoAlgorithm: 'ECC', hashFunction: 'SHA-256', paddingScheme: 'NONE', ...algorithm };
+  return {
+    format: 'web-eid:1.1',
+    unverifiedSigningCertificates: [{
+      certificate: certificate.raw.toString('base64'),
+      supportedSignatureAlgorithms: [supported],
+    }],
   };
 }

@@ -71,7 +71,9 @@ static void rig_deinit(struct rig *rig)
     card_token_deinit(&rig->card);
 }
 
-static void rig_token(struct rig *rig, enum token_format format, enum card_algorithm algorithm)
+/* The certificate at that index signs in with the holder's key. */
+static void rig_sign_in(struct rig *rig, enum token_format format, enum card_algorithm algorithm,
+                        size_t index)
 {
     uint8_t signature[CARD_SIGNATURE_BYTES_MAX];
     struct token_request request = {.format = format,
@@ -79,15 +81,20 @@ static void rig_token(struct rig *rig, enum token_format format, enum card_algor
                                     .challenge = challenge,
                                     .algorithm = algorithm,
                                     .certificates = &rig->set,
-                                    .index = 2,
+                                    .index = index,
                                     .key = rig->key,
                                     .now = RIG_NOW};
     assert_int_equal(token_draft_make(&request, &rig->draft), 0);
     assert_int_equal(rig->draft.digest_len, card_algorithm_digest_bytes(algorithm));
     size_t len = rig_sign(&rig->holder, algorithm, rig->draft.digest, signature);
-    assert_true(certificate_verify(rig->set.at[2], algorithm, rig->draft.digest,
+    assert_true(certificate_verify(rig->set.at[index], algorithm, rig->draft.digest,
                                    rig->draft.digest_len, signature, len));
     assert_int_equal(token_draft_finish(&rig->draft, signature, len, &rig->answer), 0);
+}
+
+static void rig_token(struct rig *rig, enum token_format format, enum card_algorithm algorithm)
+{
+    rig_sign_in(rig, format, algorithm, 2);
 }
 
 /* ---- as cjose sees it ---- */
@@ -232,6 +239,115 @@ static void web_eid_signs_the_hashes_of_origin_and_challenge(void **state)
     assert_memory_equal(certificate, rig.set.at[2]->der.data, rig.set.at[2]->der.len);
 }
 
+/* ---- what goes along with a Web eID token ---- */
+
+/* A holder below an intermediate below a root, with a certificate for signatures beside. */
+struct company {
+    struct made root, intermediate, other, holder;
+    struct recipe signature;
+};
+
+static struct company company_make(void)
+{
+    struct company c = {.signature = {.subject = "CN=holder", .usage = "critical,nonRepudiation"}};
+    struct recipe root = {.key = "P-256 root", .subject = "CN=root", .authority = true};
+    struct recipe below = {.key = "P-256 below", .subject = "CN=below", .authority = true};
+    struct recipe again = {.key = "P-256 again", .subject = "CN=below", .authority = true};
+    c.root = rig_make(&root, NULL);
+    c.intermediate = rig_make(&below, &c.root);
+    c.other = rig_make(&again, &c.root); /* the same name with another key */
+    c.holder = rig_make(&(struct recipe){.subject = "CN=holder"}, &c.intermediate);
+    return c;
+}
+
+/* The token of a card that holds the holder, the root and these. */
+static void company_token(struct rig *rig, const struct company *c, const struct made *intermediate,
+                          const struct made *signature, uint8_t algorithms)
+{
+    *rig = (struct rig){.holder = c->holder};
+    rig_add(&rig->card, &c->holder, CARD_ES256);
+    rig_add(&rig->card, &c->root, 0);
+    if (signature)
+        rig_add(&rig->card, signature, algorithms);
+    if (intermediate)
+        rig_add(&rig->card, intermediate, 0);
+    assert_int_equal(certificate_set_parse(&rig->card, &rig->set), 0);
+    rig_sign_in(rig, TOKEN_WEB_EID, CARD_ES256, 0);
+}
+
+static void assert_base64_of(const char *text, const struct card_token *card, size_t index)
+{
+    CLEANUP(bytes_deinit) struct bytes wanted = {0};
+    const struct bytes *der = &card->certificates[index].der;
+    base64_append(&wanted, der->data, der->len);
+    bytes_append(&wanted, "", 1);
+    assert_string_equal(text, (char *)wanted.data);
+}
+
+static void intermediates_go_along_and_the_root_does_not(void **state)
+{
+    (void)state;
+    struct company c = company_make();
+    struct made signature = rig_make(&c.signature, &c.intermediate);
+    CLEANUP(rig_deinit) struct rig rig;
+    company_token(&rig, &c, &c.intermediate, &signature, CARD_ES256);
+    const struct web_eid_token *token = rig.answer.result.web_eid;
+    assert_int_equal(token->intermediate_count, 1);
+    assert_int_equal(token->signing_count, 0);
+    assert_base64_of(token->certificate, &rig.card, 0);
+    assert_base64_of(token->intermediates[0], &rig.card, 3);
+}
+
+static void signature_certificates_go_along_without_intermediates(void **state)
+{
+    (void)state;
+    struct company c = company_make();
+    c.signature.key = "RSA-2048";
+    struct made signature = rig_make(&c.signature, &c.intermediate);
+    CLEANUP(rig_deinit) struct rig rig;
+    company_token(&rig, &c, NULL, &signature, CARD_RS256 | CARD_ES256);
+    const struct web_eid_token *token = rig.answer.result.web_eid;
+    assert_int_equal(token->intermediate_count, 0);
+    assert_int_equal(token->signing_count, 1);
+    assert_base64_of(token->signing[0].certificate, &rig.card, 2);
+    assert_int_equal(token->signing[0].algorithms, CARD_RS256);
+}
+
+static void what_a_provider_would_refuse_stays_behind(void **state)
+{
+    (void)state;
+    struct company c = company_make();
+    struct recipe person = c.signature, expired = c.signature, early = c.signature,
+                  weak = c.signature, usage = c.signature;
+    person.subject = "CN=somebody else";
+    expired.to = RIG_NOW - 1;
+    early.from = RIG_NOW + 1;
+    weak.key = "RSA-1024";
+    usage.usage = NULL;
+    const struct {
+        const struct recipe *recipe; /* NULL: no such certificate */
+        const struct made *issuer;
+        uint8_t algorithms;
+    } cards[] = {{NULL, NULL, 0},
+                 {&c.signature, &c.intermediate, 0},
+                 {&c.signature, &c.other, CARD_ES256},
+                 {&c.signature, &c.root, CARD_ES256},
+                 {&person, &c.intermediate, CARD_ES256},
+                 {&expired, &c.intermediate, CARD_ES256},
+                 {&early, &c.intermediate, CARD_ES256},
+                 {&weak, &c.intermediate, CARD_RS256},
+                 {&usage, &c.intermediate, CARD_ES256}};
+    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
+        struct made signature = {0};
+        if (cards[i].recipe)
+            signature = rig_make(cards[i].recipe, cards[i].issuer);
+        CLEANUP(rig_deinit) struct rig rig;
+        company_token(&rig, &c, NULL, cards[i].recipe ? &signature : NULL, cards[i].algorithms);
+        assert_int_equal(rig.answer.result.web_eid->intermediate_count, 0);
+        assert_int_equal(rig.answer.result.web_eid->signing_count, 0);
+    }
+}
+
 /* ---- JSON strings ---- */
 
 static void strings_survive_a_json_parser(void **state)
@@ -323,6 +439,9 @@ int main(void)
         cmocka_unit_test(cjose_verifies_what_the_card_signed),
         cmocka_unit_test(no_two_tokens_are_alike),
         cmocka_unit_test(web_eid_signs_the_hashes_of_origin_and_challenge),
+        cmocka_unit_test(intermediates_go_along_and_the_root_does_not),
+        cmocka_unit_test(signature_certificates_go_along_without_intermediates),
+        cmocka_unit_test(what_a_provider_would_refuse_stays_behind),
         cmocka_unit_test(strings_survive_a_json_parser),
     };
     return cmocka_run_group_tests(tests, NULL, release);

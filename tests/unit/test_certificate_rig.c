@@ -58,11 +58,13 @@ static void set_subject(X509 *x509, const char *subject)
     }
 }
 
-static void extend(X509 *x509, int nid, const char *value)
+static void extend(X509 *x509, X509 *issuer, int nid, const char *value)
 {
     if (!value || value[0] == '\0')
         return;
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, x509, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
     assert_non_null(extension);
     assert_int_equal(X509_add_ext(x509, extension, -1), 1);
     X509_EXTENSION_free(extension);
@@ -80,14 +82,17 @@ struct made rig_make(const struct recipe *recipe, const struct made *issuer)
     ASN1_TIME_set(X509_getm_notAfter(x509), recipe->to ? recipe->to : RIG_NOW + RIG_YEAR);
     X509_set_pubkey(x509, key);
     set_subject(x509, recipe->subject ? recipe->subject : "CN=test");
-    X509_set_issuer_name(x509, X509_get_subject_name(issuer ? issuer->x509 : x509));
+    X509 *by = issuer ? issuer->x509 : x509;
+    X509_set_issuer_name(x509, X509_get_subject_name(by));
+    extend(x509, by, NID_subject_key_identifier, "hash");
+    extend(x509, by, NID_authority_key_identifier, "keyid");
     if (recipe->authority)
-        extend(x509, NID_basic_constraints, "critical,CA:TRUE");
-    extend(x509, NID_key_usage,
+        extend(x509, by, NID_basic_constraints, "critical,CA:TRUE");
+    extend(x509, by, NID_key_usage,
            recipe->usage       ? recipe->usage
            : recipe->authority ? "critical,keyCertSign,cRLSign"
                                : "critical,digitalSignature");
-    extend(x509, NID_ext_key_usage, recipe->extended);
+    extend(x509, by, NID_ext_key_usage, recipe->extended);
     EVP_PKEY *signer = issuer ? issuer->key : key;
     const EVP_MD *hash = EVP_PKEY_is_a(signer, "ED25519") ? NULL
                          : recipe->sha1                   ? EVP_sha1()

@@ -2,6 +2,7 @@
 /* Text in, a typed request or a ready error answer out: each row is one message. */
 #include "ipc/base/cleanup.h"
 #include "ipc/card_message.h"
+#include "ipc/door/answer.h"
 #include "ipc/door/json_rpc.h"
 
 #include <setjmp.h>
@@ -186,6 +187,57 @@ static void defaults_are_what_the_protocol_says(void **state)
     assert_string_equal(request.sign_in.origin, "");
 }
 
+static void assert_web_eid(const struct web_eid_token *token, const char *more)
+{
+    CLEANUP(bytes_deinit) struct bytes answer = {0}, wanted = {0};
+    const struct rpc_id id = {"7"};
+    assert_int_equal(
+        answer_encode_sign_in(&answer, &id, &(struct sign_in_result){.web_eid = token}), 0);
+    bytes_append_text(&wanted, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{"
+                               "\"format\":\"web-eid:1.1\",\"token\":{"
+                               "\"unverifiedCertificate\":\"AA==\",\"algorithm\":\"ES256\","
+                               "\"signature\":\"BB==\",");
+    bytes_append_text(&wanted, more);
+    bytes_append_text(&wanted, "}}}");
+    bytes_append(&wanted, "", 1);
+    bytes_append(&answer, "", 1);
+    assert_string_equal((char *)answer.data, (char *)wanted.data);
+}
+
+#define APP_VERSION "\"appVersion\":\"lanyard:" LANYARD_VERSION "\""
+
+/* The member names and values are the Web eID project's. */
+static void a_web_eid_token_has_one_of_three_shapes(void **state)
+{
+    (void)state;
+    const char *const intermediates[] = {"CC==", "DD=="};
+    const struct web_eid_signing_certificate signing[] = {
+        {"EE==", CARD_PS256 | CARD_RS256}, {"FF==", CARD_ES384}, {"GG==", CARD_ES256}};
+    struct web_eid_token token = {.certificate = "AA==",
+                                  .algorithm = "ES256",
+                                  .signature = "BB==",
+                                  .intermediates = intermediates,
+                                  .signing = signing};
+    assert_web_eid(&token, "\"format\":\"web-eid:1.0\"," APP_VERSION);
+    token.signing_count = 3;
+    assert_web_eid(&token,
+                   "\"format\":\"web-eid:1.1\"," APP_VERSION ",\"unverifiedSigningCertificates\":["
+                   "{\"certificate\":\"EE==\",\"supportedSignatureAlgorithms\":["
+                   "{\"cryptoAlgorithm\":\"RSA\",\"hashFunction\":\"SHA-256\","
+                   "\"paddingScheme\":\"PSS\"},"
+                   "{\"cryptoAlgorithm\":\"RSA\",\"hashFunction\":\"SHA-256\","
+                   "\"paddingScheme\":\"PKCS1.5\"}]},"
+                   "{\"certificate\":\"FF==\",\"supportedSignatureAlgorithms\":["
+                   "{\"cryptoAlgorithm\":\"ECC\",\"hashFunction\":\"SHA-384\","
+                   "\"paddingScheme\":\"NONE\"}]},"
+                   "{\"certificate\":\"GG==\",\"supportedSignatureAlgorithms\":["
+                   "{\"cryptoAlgorithm\":\"ECC\",\"hashFunction\":\"SHA-256\","
+                   "\"paddingScheme\":\"NONE\"}]}]");
+    token.intermediate_count = 2;
+    assert_web_eid(&token, "\"format\":\"web-eid:1.1\"," APP_VERSION
+                           ",\"unverifiedIntermediateCertificates\":[\"CC==\",\"DD==\"]");
+}
+
 static void ids_have_one_spelling_and_a_bound(void **state)
 {
     (void)state;
@@ -236,6 +288,7 @@ int main(void)
         cmocka_unit_test(every_message_has_its_verdict),
         cmocka_unit_test(a_sign_in_is_typed),
         cmocka_unit_test(defaults_are_what_the_protocol_says),
+        cmocka_unit_test(a_web_eid_token_has_one_of_three_shapes),
         cmocka_unit_test(ids_have_one_spelling_and_a_bound),
         cmocka_unit_test(size_is_bounded),
         cmocka_unit_test(the_table_is_told),

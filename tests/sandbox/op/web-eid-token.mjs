@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// How a provider verifies a token in the Web eID project's format, web-eid:1.1 (ipc/PROTOCOL.md,
-// section 3.2), for those that already run one of its validation libraries. The certificate's
-// checks are the card token's; the signature is over hash(origin) followed by hash(challenge).
-// The token names no challenge, so the provider tries the one it issued to this very browser.
+// How a provider verifies a token in the Web eID project's format (ipc/PROTOCOL.md, section 3.2),
+// as strictly as that project's validation libraries, which such a provider runs already. The
+// certificate's checks are the card token's; the signature is over hash(origin) followed by
+// hash(challenge). The token names no challenge, so the provider tries the one it issued to this
+// very browser.
+//
+// web-eid:1.1 brings the authorities' certificates on the way to a trust anchor, or those with which
+// the same person signs documents; web-eid:1.0 brings neither. Neither list is signed. The former
+// are candidates and no more; the latter are returned for whoever will have something signed, and
+// whether they were revoked is to be asked then.
 
 import { constants, createHash, verify, X509Certificate } from 'node:crypto';
 import { checkCertificate, checkNonce, TokenRefused, uidOf } from './card-token.mjs';
+import { maySignDocuments } from './x509.mjs';
 
-const FORMAT = 'web-eid:1.1';
+const FORMATS = ['web-eid:1.0', 'web-eid:1.1'];
 const ALGORITHMS = {
   ES256: { hash: 'sha256', curve: 'prime256v1', options: { dsaEncoding: 'ieee-p1363' } },
   ES384: { hash: 'sha384', curve: 'secp384r1', options: { dsaEncoding: 'ieee-p1363' } },
@@ -20,8 +27,15 @@ const ALGORITHMS = {
   },
 };
 
+const SIGNING_ALGORITHM = {
+  cryptoAlgorithm: ['ECC', 'RSA'],
+  hashFunction: ['SHA-224', 'SHA-256', 'SHA-384', 'SHA-512', 'SHA3-224', 'SHA3-256', 'SHA3-384', 'SHA3-512'],
+  paddingScheme: ['NONE', 'PKCS1.5', 'PSS'],
+};
+
 export function verifyWebEidToken(token, { origin, nonce, redeem, trust, now = new Date() }) {
-  if (token?.format !== FORMAT) throw new TokenRefused('wrong-type', String(token?.format));
+  if (!FORMATS.includes(token?.format)) throw new TokenRefused('wrong-type', String(token?.format));
+  const { others, signing } = readCompany(token);
   const holder = readCertificate(token.unverifiedCertificate);
   const algorithm = Object.hasOwn(ALGORITHMS, token.algorithm) && ALGORITHMS[token.algorithm];
   if (!algorithm || !suits(algorithm, holder.publicKey)) {
@@ -34,8 +48,37 @@ export function verifyWebEidToken(token, { origin, nonce, redeem, trust, now = n
   if (!verify(algorithm.hash, signed, key, Buffer.from(String(token.signature), 'base64'))) {
     throw new TokenRefused('bad-signature'); // of another site or challenge, or simply wrong
   }
-  checkCertificate(holder, { trust, now });
-  return { uid: uidOf(holder), certificate: holder };
+  checkCertificate(holder, { others, trust, now });
+  const candidates = [...trust.anchors, ...trust.intermediates, ...others];
+  for (const each of signing) checkSigning(each, holder, { candidates, now });
+  return { uid: uidOf(holder), certificate: holder, signing };
+}
+
+// The certificates that came along: { others, signing }.
+function readCompany({ format, unverifiedIntermediateCertificates: others, unverifiedSigningCertificates: signing }) {
+  const lists = [others, signing].filter((list) => list !== undefined);
+  const good = format === 'web-eid:1.0' ? lists.length === 0
+    : lists.length > 0 && lists.every((list) => Array.isArray(list) && list.length > 0 && list.length <= 8);
+  if (!good) throw new TokenRefused('malformed', `not as ${format} has it`);
+  return {
+    others: (others ?? []).map(readCertificate),
+    signing: (signing ?? []).map((each) => {
+      const algorithms = each?.supportedSignatureAlgorithms;
+      const known = Array.isArray(algorithms) && algorithms.length > 0 && algorithms.every((algorithm) =>
+        Object.entries(SIGNING_ALGORITHM).every(([name, values]) => values.includes(algorithm?.[name])));
+      if (!known) throw new TokenRefused('malformed', 'supportedSignatureAlgorithms');
+      return { certificate: readCertificate(each.certificate), algorithms };
+    }),
+  };
+}
+
+// The same person's, from the same authority, and for signing documents.
+function checkSigning({ certificate }, holder, { candidates, now }) {
+  const sameIssuer = candidates.some((each) => each.ca && [holder, certificate].every((issued) =>
+    issued.checkIssued(each) && issued.verify(each.publicKey)));
+  const valid = now >= new Date(certificate.validFrom) && now <= new Date(certificate.validTo);
+  const good = sameIssuer && valid && certificate.subject === holder.subject && maySignDocuments(certificate);
+  if (!good) throw new TokenRefused('wrong-signing-certificate');
 }
 
 function readCertificate(base64) {

@@ -9,6 +9,7 @@ import { verify } from 'node:crypto';
 
 const KEY_USAGE = '551d0f'; // 2.5.29.15
 const DIGITAL_SIGNATURE = 0x80; // bit 0 of the key usage
+const NON_REPUDIATION = 0x40; // bit 1
 const TAG = { integer: 0x02, bitString: 0x03, utcTime: 0x17, generalizedTime: 0x18, extensions: 0xa3 };
 
 // Signature algorithms of a list, by the hex of their object identifier.
@@ -19,15 +20,25 @@ const HASHES = {
 
 // Whether the certificate's key is meant for signatures. No key usage at all: not meant.
 export function maySign(certificate) {
+  return (usageOf(certificate) & DIGITAL_SIGNATURE) !== 0;
+}
+
+// Whether it is meant for signatures that its holder stands by, such as those of documents.
+export function maySignDocuments(certificate) {
+  return (usageOf(certificate) & NON_REPUDIATION) !== 0;
+}
+
+// The first eight bits of the key usage; 0 without one.
+function usageOf(certificate) {
   const [tbs] = children(element(certificate.raw));
   const extensions = children(tbs).find((each) => each.tag === TAG.extensions);
-  if (!extensions) return false;
+  if (!extensions) return 0;
   const usage = children(children(extensions)[0])
     .map((each) => children(each))
     .find(([name]) => name.value.toString('hex') === KEY_USAGE);
-  if (!usage) return false;
+  if (!usage) return 0;
   const bits = element(usage.at(-1).value); // unused-bits count, then the bits
-  return bits.tag === TAG.bitString && (bits.value[1] & DIGITAL_SIGNATURE) !== 0;
+  return bits.tag === TAG.bitString ? bits.value[1] ?? 0 : 0;
 }
 
 // A revocation list in DER or PEM as { nextUpdate, isBy(authority), has(certificate) }.
