@@ -77,6 +77,15 @@
         "Log in to this computer again, or ask your IT service desk.")                             \
     ROW(AGENT_TOO_OLD, 1407, "agent-too-old", "The Lanyard on this computer is too old.",          \
         "Ask your IT service desk to update it.")                                                  \
+    /* the browser; only a page meets these, and lanyard.js reports them */                        \
+    ROW(PERMISSION_NEEDED, 1501, "permission-needed",                                              \
+        "Your browser has not let this site reach Lanyard yet.",                                   \
+        "Start again and choose Allow when your browser asks. If it does not ask, tell your IT "   \
+        "service desk.")                                                                           \
+    ROW(PERMISSION_DENIED, 1502, "permission-denied",                                              \
+        "Your browser does not let this site reach Lanyard.",                                      \
+        "Open the site settings beside the address, allow access to this device, and start "       \
+        "again.")                                                                                  \
     ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
         "Start again. If it persists, send your IT service desk the code.")
 

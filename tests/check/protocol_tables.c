@@ -11,7 +11,7 @@ int main(void)
         printf("method\t%s\t%s\n", door_method_name(i),
                door_method_native_only(i) ? "native" : "both");
 #define PRINT(name, number, reason, sentence, advice)                                              \
-    printf("outcome\t%d\t%s\t%s\n", number, reason, sentence);
+    printf("outcome\t%d\t%s\t%s\t%s\n", number, reason, sentence, advice);
     OUTCOME_TABLE(PRINT)
 #undef PRINT
     return 0;
