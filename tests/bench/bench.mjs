@@ -7,7 +7,7 @@
 //                           log-in, signature, its verification, token, door. The prompt and the
 //                           person are not in it; both ends are stamped by the same client
 //   sign_direct_p50_us      a program that makes the same PKCS#11 calls itself, on the same module
-//                           and key; the two take turns
+//                           and key; the two take turns, each after the same rest
 //   sign_ratio              the one by the other
 //   insert_to_prompt_p50_ms a waiting sign-in, from the card's insertion to the prompt's question:
 //                           pcscd, OpenSC reading the card, the agent, the start of the prompt
@@ -39,6 +39,8 @@ const PIN = '123456'; // of every card of the sandbox
 const SOFTHSM = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib64/pkcs11/libsofthsm2.so'];
 const ROUND_TRIPS = 400;
 const SIGNATURES = 100;
+const WARM_UP = 5; // signatures that are not counted
+const REST_MS = 30; // about as long as the prompt keeps the module waiting
 const INSERTIONS = 30;
 const REMOVALS = 100;
 const STARTS = 20;
@@ -214,12 +216,6 @@ async function makeToken(directory) {
   return module;
 }
 
-/** The same calls without the agent, in microseconds. A process's first signature warms up. */
-async function signDirect(module) {
-  const { stdout } = await execute(await built('sign_direct'), [module, PIN, '2']);
-  return Number(stdout.trim().split('\n')[1]);
-}
-
 async function signThroughAgent(sandbox, prompt, client) {
   const id = client.ask('card.signIn',
     signIn({ origin: sandbox.op.origin, algorithms: ['RS256'] }));
@@ -236,10 +232,17 @@ async function signatures() {
     const client = await connect('native', nativePath(sandbox));
     const agent = [];
     const direct = [];
-    await signThroughAgent(sandbox, prompt, client);
-    for (let i = 0; i < SIGNATURES; i++) {
-      agent.push(await signThroughAgent(sandbox, prompt, client));
-      direct.push(await signDirect(module));
+    const signer = lineProgram(await built('sign_direct'),
+      [module, PIN, String(WARM_UP + SIGNATURES)], sandbox.environment);
+    for (let i = -WARM_UP; i < SIGNATURES; i++) {
+      const through = await signThroughAgent(sandbox, prompt, client);
+      await sleep(REST_MS);
+      signer.say('');
+      const alone = Number(await signer.next());
+      await sleep(REST_MS);
+      if (i < 0) continue;
+      agent.push(through);
+      direct.push(alone);
     }
     client.end();
     const through = percentile(agent, 50);
