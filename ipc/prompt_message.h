@@ -28,12 +28,16 @@ enum prompt_kind {
     PROMPT_PIN_PAD = 4, /* a notice while the PIN is typed at the reader; cancel may be pressed */
 };
 
+/* Pinentry gets each text as one Assuan line of at most 1,000 bytes, in which '%' and '\n' take
+ * three: all lines of text together, with the command in front and, of PROMPT_CHOICE, the choice
+ * that is shown. What does not fit is answered with PROMPT_UNAVAILABLE. */
 struct prompt_question {
     uint8_t kind;
-    uint32_t timeout_seconds;           /* the prompt gives up by itself; the agent kills it later */
+    uint32_t timeout_seconds; /* the prompt gives up by itself; the agent kills it later */
     char title[PROMPT_TEXT_MAX + 1];
     char text[4 * PROMPT_TEXT_MAX + 1]; /* several lines, '\n' between them */
-    char label[PROMPT_TEXT_MAX + 1];    /* in front of the entry: "PIN:" */
+    char label[PROMPT_TEXT_MAX + 1];    /* in front of the entry: "PIN:"; PROMPT_CHOICE: the text
+                                           of the button that shows the next card */
     char error[PROMPT_TEXT_MAX + 1];    /* what was wrong the last time; empty at first */
     char yes[PROMPT_TEXT_MAX + 1];      /* the buttons */
     char no[PROMPT_TEXT_MAX + 1];
@@ -42,8 +46,10 @@ struct prompt_question {
 };
 
 struct prompt_answer {
-    uint32_t result; /* enum outcome: OK, CANCELLED, TIMED_OUT, PROMPT_UNAVAILABLE */
-    uint8_t choice;  /* PROMPT_CHOICE: index below the question's choice_count */
+    /* enum outcome: OK, CANCELLED, TIMED_OUT, PROMPT_UNAVAILABLE; of PROMPT_PIN also PIN_FORMAT,
+     * for what is empty, longer than PROMPT_PIN_BYTES_MAX or not printable ASCII. */
+    uint32_t result;
+    uint8_t choice; /* PROMPT_CHOICE: index below the question's choice_count */
     uint8_t pin_len;
     const uint8_t *pin; /* borrowed: when decoded, from the frame's secret */
 };
