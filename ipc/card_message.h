@@ -50,7 +50,8 @@ enum card_token_flag {
     CARD_PIN_LOCKED = 8,      /* CKF_USER_PIN_LOCKED */
     CARD_LOGIN_REQUIRED = 16, /* CKF_LOGIN_REQUIRED */
     CARD_UNREADABLE = 32,     /* a card is there, but its certificates cannot be read */
-    CARD_TOKEN_FLAGS = 63,
+    CARD_HELD = 64,           /* beside it: because another program holds the card for itself */
+    CARD_TOKEN_FLAGS = 127,
 };
 
 enum { CARD_TRIES_UNKNOWN = 255 };
