@@ -8,67 +8,33 @@
  * The exception is a card that is still verified after this helper has logged out: OpenSC 0.23
  * leaves PIV cards so, and the next program to reach one could sign without a PIN. It is reset.
  * Another program that had the PIN verified at that moment is asked for it again.
- *
- * The context lives for one question: nothing here survives a restart of pcscd, and a module that
- * has no PC/SC reader of that name costs one look at the list of readers.
  */
 #include "pkcs11/pin_tries.h"
 
 #include "ipc/base/log.h"
 #include "ipc/card_message.h"
+#include "pkcs11/pcsc_reader.h"
 
 #include <stdbool.h>
-#include <string.h>
-#include <winscard.h>
 
-enum {
-    PADDED_NAME_BYTES = 64, /* CK_SLOT_INFO.slotDescription: a longer name arrives cut */
-    READER_LIST_BYTES = 16 * MAX_READERNAME + 1,
-    TRIES_VERIFIED = 254, /* the PIN is verified: no number to be had */
-};
+enum { TRIES_VERIFIED = 254 }; /* the PIN is verified: no number to be had */
 
 struct card {
-    SCARDCONTEXT context;
+    struct pcsc_reader reader;
     SCARDHANDLE handle;
     DWORD protocol;
 };
 
-/* A name is the reader's own, or, when as long as the field, its beginning. Two readers that begin
- * alike cannot be told apart: then there is none. */
-static const char *find_reader(const char *list, const char *wanted)
+static bool card_open(struct card *card, const char *description)
 {
-    const char *found = NULL;
-    size_t len = strlen(wanted);
-    for (const char *name = list; *name; name += strlen(name) + 1) {
-        if (strcmp(name, wanted) == 0)
-            return name;
-        if (len + 1 >= PADDED_NAME_BYTES && strncmp(name, wanted, len) == 0) {
-            if (found)
-                return NULL;
-            found = name;
-        }
-    }
-    return found;
-}
-
-static bool card_open(struct card *card, const char *reader)
-{
-    if (reader[0] == '\0' ||
-        SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context) != SCARD_S_SUCCESS)
+    if (!pcsc_reader_open(&card->reader, description))
         return false;
-    char list[READER_LIST_BYTES] = "";
-    DWORD size = sizeof list;
-    const char *name = NULL;
-    if (SCardListReaders(card->context, NULL, list, &size) == SCARD_S_SUCCESS)
-        name = find_reader(list, reader);
-    if (name &&
-        SCardConnect(card->context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                     &card->handle, &card->protocol) == SCARD_S_SUCCESS) {
+    if (pcsc_reader_connect(&card->reader, &card->handle, &card->protocol) == SCARD_S_SUCCESS) {
         if (SCardBeginTransaction(card->handle) == SCARD_S_SUCCESS)
             return true;
         SCardDisconnect(card->handle, SCARD_LEAVE_CARD);
     }
-    SCardReleaseContext(card->context);
+    pcsc_reader_close(&card->reader);
     return false;
 }
 
@@ -77,7 +43,7 @@ static void card_close(struct card *card, DWORD disposition)
     /* A reset, if there is one, before anybody else's transaction can begin. */
     SCardEndTransaction(card->handle, disposition);
     SCardDisconnect(card->handle, SCARD_LEAVE_CARD);
-    SCardReleaseContext(card->context);
+    pcsc_reader_close(&card->reader);
 }
 
 /* The status word of one exchange; 0 when there was none. */
