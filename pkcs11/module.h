@@ -9,13 +9,24 @@
  */
 #pragma once
 
+#include "ipc/card_message.h"
+#include "pkcs11/insertion.h"
+
 #include <p11-kit/pkcs11.h>
+
+/* A card that the agent was told of; its consent is for this one. */
+struct listed_card {
+    CK_SLOT_ID slot;
+    struct insertion insertion;
+};
 
 struct module {
     void *library;
     CK_FUNCTION_LIST *functions;
     int state;  /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
     CK_RV code; /* of the last call that failed since this was last set to CKR_OK */
+    struct listed_card listed[CARD_TOKENS_MAX]; /* by the last LIST, in no order */
+    uint8_t listed_count;
 };
 
 /* Loads the module at this absolute path and initialises it. What went wrong is logged and stands

@@ -11,6 +11,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 #include "pkcs11/certificate.h"
+#include "pkcs11/insertion.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/pin_tries.h"
 #include "pkcs11/session.h"
@@ -173,14 +174,32 @@ static bool token_blank(struct module *m, CK_SLOT_ID slot)
            !(about.flags & CKF_TOKEN_INITIALIZED);
 }
 
+/* Noted before the certificates are read: of a card exchanged meanwhile they may be either's, and
+ * the count is then another when it comes to signing. */
+static void note_listed(struct module *m, const struct card_token *token)
+{
+    if (m->listed_count < CARD_TOKENS_MAX)
+        m->listed[m->listed_count++] =
+            (struct listed_card){token->slot, insertion_look(token->reader)};
+}
+
+struct insertion slots_listed(const struct module *m, CK_SLOT_ID slot)
+{
+    for (size_t i = 0; i < m->listed_count; i++)
+        if (m->listed[i].slot == slot)
+            return m->listed[i].insertion;
+    return (struct insertion){0};
+}
+
 /* 1: *token is filled; 0: there is none; -ENOMEM. */
 static int list_token(struct module *m, CK_SLOT_ID slot, struct card_token *token)
 {
     int r = slots_token(m, slot, token);
-    if (r == 0)
+    if (r == 0) {
+        note_listed(m, token);
         slots_settle_tries(token, pin_tries_left(token->reader));
-    if (r == 0)
         r = read_certificates(m, token);
+    }
     if (r == 0)
         return 1;
     if (r < 0 || !slots_token_present(m, slot)) {
@@ -188,7 +207,27 @@ static int list_token(struct module *m, CK_SLOT_ID slot, struct card_token *toke
         return r < 0 ? r : 0;
     }
     if (!token_blank(m, slot))
-        token->flags |= CARD_UNREADABLE;
+        token->flags |=
+            insertion_held(token->reader) ? CARD_UNREADABLE | CARD_HELD : CARD_UNREADABLE;
+    return 1;
+}
+
+/* A slot that the module calls empty or broken, while PC/SC has a card there that another program
+ * holds: so does OpenSC. Its first answer is an error without the reader's name, the second comes
+ * from its memory and has it. 1: *token is filled; 0: there is none. */
+static int list_held(struct module *m, CK_SLOT_ID slot, struct card_token *token)
+{
+    CK_SLOT_INFO info = {0};
+    if (m->functions->C_GetSlotInfo(slot, &info) != CKR_OK &&
+        m->functions->C_GetSlotInfo(slot, &info) != CKR_OK)
+        return 0;
+    struct card_token held = {
+        .slot = slot, .flags = CARD_UNREADABLE | CARD_HELD, .tries_left = CARD_TRIES_UNKNOWN};
+    text_from_padded(held.reader, sizeof held.reader, info.slotDescription,
+                     sizeof info.slotDescription);
+    if (!insertion_look(held.reader).present || !insertion_held(held.reader))
+        return 0;
+    *token = held;
     return 1;
 }
 
@@ -211,6 +250,7 @@ int slots_list(struct module *m, struct card_reply *reply)
 {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = 0;
+    m->listed_count = 0;
     if (all_slots(m, slots, &count) != 0) {
         reply->result = OUTCOME_CARD_MODULE_FAILED;
         return 0;
@@ -219,13 +259,15 @@ int slots_list(struct module *m, struct card_reply *reply)
     if (!reply->tokens)
         return log_fault(ENOMEM, "tokens");
     for (CK_ULONG i = 0; i < count; i++) {
-        if (!slots_token_present(m, slots[i]))
-            continue;
+        bool present = slots_token_present(m, slots[i]);
         if (reply->token_count == CARD_TOKENS_MAX) {
+            if (!present)
+                continue;
             log_warning("more than %d cards, the rest is left out", CARD_TOKENS_MAX);
             break;
         }
-        int r = list_token(m, slots[i], &reply->tokens[reply->token_count]);
+        struct card_token *token = &reply->tokens[reply->token_count];
+        int r = present ? list_token(m, slots[i], token) : list_held(m, slots[i], token);
         if (r < 0)
             return r;
         reply->token_count += (uint8_t)r;

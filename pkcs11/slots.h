@@ -24,9 +24,13 @@
 #include "pkcs11/module.h"
 
 /* Fills the token list of *reply (initialised) and its result: OK, CARD_MODULE_FAILED. Cards that
- * cannot be read are reported with CARD_UNREADABLE. What is beyond the bounds of
- * ipc/card_message.h is left out and logged. 0 or -ENOMEM. */
+ * cannot be read are reported with CARD_UNREADABLE, and with CARD_HELD when another program is the
+ * reason. What is beyond the bounds of ipc/card_message.h is left out and logged. Which insertion
+ * each of them is stands in m->listed. 0 or -ENOMEM. */
 int slots_list(struct module *m, struct card_reply *reply);
+
+/* The insertion that was listed in this slot; not known when none was. */
+struct insertion slots_listed(const struct module *m, CK_SLOT_ID slot);
 
 /* True if a token is in the slot now. */
 bool slots_token_present(struct module *m, CK_SLOT_ID slot);

@@ -264,15 +264,53 @@ static void swapped_card_is_not_signed_with(void **state)
     expect_signature(&bob);
 }
 
+/* Signs with Alice's card while Bob's takes its place, and looks that his was left alone: her PIN
+ * would be a wrong one there, and each VERIFY is counted. */
+static void expect_exchange_noticed(const struct wish *alice, unsigned verifies)
+{
+    int r = helper_sign_result(&helper, alice);
+    if (r != OUTCOME_CARD_CHANGED && r != OUTCOME_CARD_REMOVED)
+        fail_msg("%s", outcome_reason(r));
+    assert_int_equal(count_of("verify="), verifies);
+    assert_string_equal(sandbox_do(&sandbox, "tries bob"), "3");
+}
+
 static void card_swapped_while_it_works_signs_nothing(void **state)
 {
     (void)state;
-    const struct card_token *token = insert("reader-1", "alice", reader);
-    struct wish wish = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
-    sandbox_do(&sandbox, "fault reader-1 swap-at sign bob");
-    assert_int_not_equal(helper_sign_result(&helper, &wish), OUTCOME_OK);
-    int r = helper_sign_result(&helper, &wish);
-    assert_true(r == OUTCOME_CARD_CHANGED || r == OUTCOME_CARD_REMOVED);
+    static const char *const moments[] = {"verify", "sign"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct card_token *token = insert("reader-1", "alice", reader);
+        struct wish alice = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+        sandbox_do(&sandbox, "pin bob 777777");
+        sandbox_do(&sandbox, "fault reader-1 swap-at %s bob", moments[i]);
+        unsigned before = count_of("verify=");
+        expect_exchange_noticed(&alice, before + 1);
+        expect_exchange_noticed(&alice, before + 1);
+        sandbox_do(&sandbox, "pin bob %s", right_pin);
+        take_out("reader-1", reader);
+    }
+}
+
+/* A card that was in when pcscd started has the count 0, from which pcsc-lite reports no change. */
+static void swap_is_noticed_in_a_reader_where_nothing_had_happened(void **state)
+{
+    (void)state;
+    insert("reader-1", "alice", reader);
+    helper_stop(&helper);
+    sandbox_kill_pcscd(&sandbox);
+    sandbox_start_pcscd(&sandbox);
+    helper_start(&helper, module);
+    const struct card_token *token;
+    while (!(token = look(reader)) || token->certificate_count == 0)
+        usleep(10000);
+    struct wish alice = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+    sandbox_do(&sandbox, "pin bob 777777");
+    unsigned before = count_of("verify=");
+    sandbox_do(&sandbox, "swap reader-1 bob");
+    for (int i = 0; i < 3; i++)
+        expect_exchange_noticed(&alice, before);
+    sandbox_do(&sandbox, "pin bob %s", right_pin);
 }
 
 static void card_with_nonsense_is_unreadable(void **state)
@@ -307,34 +345,97 @@ static void pcscd_may_be_restarted(void **state)
     expect_signature(&wish);
 }
 
+/* ---- another program at the card ---- */
+
+struct other_program {
+    SCARDCONTEXT context;
+    SCARDHANDLE card;
+};
+
+/* Connects this test's own process to the card in reader-1. */
+static bool other_connects(struct other_program *other, DWORD share)
+{
+    char names[512];
+    DWORD size = sizeof names, protocol;
+    assert_int_equal(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &other->context), 0);
+    assert_int_equal(SCardListReaders(other->context, NULL, names, &size), 0);
+    const char *name = names;
+    while (strncmp(name, reader, strlen(reader)) != 0)
+        name += strlen(name) + 1;
+    if (SCardConnect(other->context, name, share, SCARD_PROTOCOL_T1, &other->card, &protocol) == 0)
+        return true;
+    SCardReleaseContext(other->context);
+    return false;
+}
+
+static void other_leaves(struct other_program *other)
+{
+    SCardDisconnect(other->card, SCARD_LEAVE_CARD);
+    SCardReleaseContext(other->context);
+}
+
+/* Has the card for itself: as soon as pcscd has seen it, and that a helper has ended. */
+static void other_holds(struct other_program *other)
+{
+    while (!other_connects(other, SCARD_SHARE_EXCLUSIVE))
+        usleep(10000);
+}
+
+static void card_that_another_program_holds_is_reported_so(void **state)
+{
+    (void)state;
+    if (!module)
+        skip();
+    struct other_program other;
+    sandbox_do(&sandbox, "insert reader-1 alice");
+    other_holds(&other);
+    const struct card_token *token;
+    while (!(token = look(reader)))
+        usleep(10000);
+    assert_int_equal(token->flags & (CARD_HELD | CARD_UNREADABLE), CARD_HELD | CARD_UNREADABLE);
+    assert_int_equal(token->certificate_count, 0);
+    other_leaves(&other);
+    token = look(reader);
+    assert_non_null(token);
+    assert_false(token->flags & (CARD_HELD | CARD_UNREADABLE));
+    assert_int_not_equal(token->certificate_count, 0);
+}
+
+static void card_that_another_program_holds_is_busy(void **state)
+{
+    (void)state;
+    const struct card_token *token = insert("reader-1", "alice", reader);
+    struct wish wish = wish_for(token, AUTHENTICATION, CARD_RS256, right_pin);
+    unsigned before = count_of("verify=");
+    struct other_program other;
+    /* The helper's own connection would keep the other from it. */
+    helper_stop(&helper);
+    other_holds(&other);
+    helper_start(&helper, module);
+    assert_int_equal(helper_sign_result(&helper, &wish), OUTCOME_CARD_BUSY);
+    assert_int_equal(count_of("verify="), before);
+    other_leaves(&other);
+    expect_signature(&wish);
+}
+
 /* ---- nothing is left behind ---- */
 
 /* VERIFY without data, over a connection of the test's own: 9000 would mean "verified". */
 static unsigned status_of_pin(void)
 {
     static const BYTE verify[] = {0x00, 0x20, 0x00, 0x80};
-    BYTE response[16];
-    DWORD len = sizeof response, protocol, size;
-    char names[512];
-    SCARDCONTEXT context;
-    SCARDHANDLE card;
-    size = sizeof names;
-    assert_int_equal(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context), 0);
-    assert_int_equal(SCardListReaders(context, NULL, names, &size), 0);
-    const char *name = names;
-    while (strncmp(name, reader, strlen(reader)) != 0)
-        name += strlen(name) + 1;
-    assert_int_equal(
-        SCardConnect(context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &card, &protocol), 0);
     static const BYTE select_piv[] = {0x00, 0xa4, 0x04, 0x00, 0x09, 0xa0, 0x00,
                                       0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00};
-    assert_int_equal(SCardTransmit(card, SCARD_PCI_T1, select_piv, sizeof select_piv, NULL,
+    BYTE response[16];
+    DWORD len = sizeof response;
+    struct other_program other;
+    assert_true(other_connects(&other, SCARD_SHARE_SHARED));
+    assert_int_equal(SCardTransmit(other.card, SCARD_PCI_T1, select_piv, sizeof select_piv, NULL,
                                    (BYTE[258]){0}, &(DWORD){258}),
                      0);
-    assert_int_equal(SCardTransmit(card, SCARD_PCI_T1, verify, sizeof verify, NULL, response, &len),
-                     0);
-    SCardDisconnect(card, SCARD_LEAVE_CARD);
-    SCardReleaseContext(context);
+    assert_int_equal(
+        SCardTransmit(other.card, SCARD_PCI_T1, verify, sizeof verify, NULL, response, &len), 0);
+    other_leaves(&other);
     assert_int_equal(len, 2);
     return (unsigned)response[0] << 8 | response[1];
 }
@@ -384,8 +485,11 @@ int main(void)
         TEST(card_pulled_while_it_works_is_removed),
         TEST(swapped_card_is_not_signed_with),
         TEST(card_swapped_while_it_works_signs_nothing),
+        TEST(swap_is_noticed_in_a_reader_where_nothing_had_happened),
         TEST(card_with_nonsense_is_unreadable),
         TEST(pcscd_may_be_restarted),
+        TEST(card_that_another_program_holds_is_reported_so),
+        TEST(card_that_another_program_holds_is_busy),
         TEST(card_is_logged_out_for_everybody),
         TEST(pin_is_gone_from_memory),
     };
