@@ -7,13 +7,13 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
+#include "ipc/base/ready.h"
 #include "ipc/door/door.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,16 +52,6 @@ static int usage(const char *complaint, const char *word)
     return EXIT_USAGE;
 }
 
-static bool parse_fd(const char *text, int *fd)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || number < 0 || number > INT_MAX)
-        return false;
-    *fd = (int)number;
-    return true;
-}
-
 /* Returns -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
@@ -83,7 +73,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
             arguments->socket = optarg;
             break;
         case 'r':
-            if (!parse_fd(optarg, &arguments->ready_fd))
+            if (!ready_parse(optarg, &arguments->ready_fd))
                 return usage("--ready-fd takes a descriptor's number", optarg);
             break;
         case 'm':
@@ -143,8 +133,7 @@ static int serve(const struct arguments *arguments, const struct config *config)
     if (!agent)
         return EXIT_FAILURE;
     log_info("ready, version " LANYARD_VERSION);
-    if (arguments->ready_fd >= 0 && dprintf(arguments->ready_fd, "ready\n") < 0)
-        log_fault(errno, "--ready-fd");
+    ready_say(arguments->ready_fd, "ready");
     return agent_run(agent) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

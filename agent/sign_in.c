@@ -429,11 +429,10 @@ static bool decide(struct sign_in *s)
         wait_for(s, WAITING_TURN);
         return false;
     }
+    for (size_t i = 0; i < cards_count(home->cards); i++)
+        if (!cards_fresh(home->cards, cards_at(home->cards, i)))
+            return false; /* what is said of tries, or of who holds a card, must be true now */
     if (count > 0) {
-        /* The tries that the prompt will name must be those of now. */
-        for (size_t i = 0; i < count; i++)
-            if (!cards_fresh(home->cards, found[i].card))
-                return false;
         begin_turn(s, found, count);
         return true;
     }

@@ -6,6 +6,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
+#include "ipc/base/ready.h"
 #include "ipc/portd/listener.h"
 
 #include <errno.h>
@@ -58,8 +59,7 @@ static int parse(int argc, char **argv, struct options *options)
             options->socket = optarg;
             break;
         case 'r':
-            options->ready_fd = atoi(optarg);
-            if (options->ready_fd <= 0) {
+            if (!ready_parse(optarg, &options->ready_fd)) {
                 fprintf(stderr, "lanyard-portd: %s: not a descriptor\n", optarg);
                 return EXIT_USAGE + 1;
             }
@@ -97,8 +97,9 @@ static int open_listeners(struct listeners *listeners, const struct options *opt
 
 static void tell_ready(int fd, uint16_t port)
 {
-    if (fd >= 0)
-        dprintf(fd, "%u\n", (unsigned)port);
+    char line[8];
+    snprintf(line, sizeof line, "%u", (unsigned)port);
+    ready_say(fd, line);
     sd_notify(0, "READY=1");
 }
 

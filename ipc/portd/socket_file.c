@@ -23,9 +23,10 @@
 int socket_address(const char *path, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address->sun_path)
+    size_t len = strlen(path);
+    if (len >= sizeof address->sun_path)
         return log_fault(ENAMETOOLONG, path);
-    strcpy(address->sun_path, path);
+    memcpy(address->sun_path, path, len + 1);
     return 0;
 }
 

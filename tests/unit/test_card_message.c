@@ -314,7 +314,7 @@ static void contradictions_are_refused(void **state)
     struct card_reply replies[] = {
         {.type = CARD_REQUEST_SIGN}, /* success without a signature */
         {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .signature_len = 4},
-        {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .flags = 64},
+        {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .flags = 128},
         {.type = CARD_REQUEST_SIGN, .result = 4242},
         {.type = 3, .result = OUTCOME_PIN_WRONG},
     };
