@@ -15,15 +15,15 @@
 
 enum {
     CARD_MESSAGE_VERSION = 1,
-    CARD_TOKENS_MAX = 8,             /* readers with a card in; a desktop has one or two */
-    CARD_CERTIFICATES_MAX = 8,       /* PIV cards hold four and perhaps two of the authorities */
+    CARD_TOKENS_MAX = 8,               /* readers with a card in; a desktop has one or two */
+    CARD_CERTIFICATES_MAX = 8,         /* PIV cards hold four and perhaps two of the authorities */
     CARD_CERTIFICATE_BYTES_MAX = 4096, /* RSA-4096 with a long subject is about 2,000 */
-    CARD_ID_BYTES_MAX = 64,          /* CKA_ID: 1 byte on PIV, 20 where it is a key's hash */
-    CARD_TEXT_MAX = 128,             /* reader name (MAX_READERNAME is 128), label, serial */
-    CARD_SIGNATURE_BYTES_MAX = 512,  /* RSA-4096 */
-    CARD_DIGEST_BYTES_MAX = 48,      /* SHA-384 */
+    CARD_ID_BYTES_MAX = 64,            /* CKA_ID: 1 byte on PIV, 20 where it is a key's hash */
+    CARD_TEXT_MAX = 128,               /* reader name (MAX_READERNAME is 128), label, serial */
+    CARD_SIGNATURE_BYTES_MAX = 512,    /* RSA-4096 */
+    CARD_DIGEST_BYTES_MAX = 48,        /* SHA-384 */
     CARD_PIN_BYTES_MAX = 64,
-    CARD_REQUEST_BYTES_MAX = 512,    /* the largest request, PIN included */
+    CARD_REQUEST_BYTES_MAX = 512, /* the largest request, PIN included */
 };
 
 /* What the card's key can sign with; values are bits of a set, and one bit names one algorithm
@@ -44,10 +44,10 @@ unsigned card_algorithm_named(const char *name);
 size_t card_algorithm_digest_bytes(enum card_algorithm algorithm);
 
 enum card_token_flag {
-    CARD_PIN_PAD = 1,         /* CKF_PROTECTED_AUTHENTICATION_PATH: the PIN is typed at the reader */
-    CARD_PIN_COUNT_LOW = 2,   /* CKF_USER_PIN_COUNT_LOW */
-    CARD_PIN_FINAL_TRY = 4,   /* CKF_USER_PIN_FINAL_TRY */
-    CARD_PIN_LOCKED = 8,      /* CKF_USER_PIN_LOCKED */
+    CARD_PIN_PAD = 1,       /* CKF_PROTECTED_AUTHENTICATION_PATH: the PIN is typed at the reader */
+    CARD_PIN_COUNT_LOW = 2, /* CKF_USER_PIN_COUNT_LOW */
+    CARD_PIN_FINAL_TRY = 4, /* CKF_USER_PIN_FINAL_TRY */
+    CARD_PIN_LOCKED = 8,    /* CKF_USER_PIN_LOCKED */
     CARD_LOGIN_REQUIRED = 16, /* CKF_LOGIN_REQUIRED */
     CARD_UNREADABLE = 32,     /* a card is there, but its certificates cannot be read */
     CARD_HELD = 64,           /* beside it: because another program holds the card for itself */
@@ -64,13 +64,13 @@ struct card_certificate {
 };
 
 struct card_token {
-    uint64_t slot;                     /* CK_SLOT_ID, meaningful to this helper process only */
-    char reader[CARD_TEXT_MAX + 1];    /* the slot's description: the PC/SC reader name */
+    uint64_t slot;                  /* CK_SLOT_ID, meaningful to this helper process only */
+    char reader[CARD_TEXT_MAX + 1]; /* the slot's description: the PC/SC reader name */
     char label[CARD_TEXT_MAX + 1];
     char serial[CARD_TEXT_MAX + 1];
-    uint8_t flags;                     /* set of enum card_token_flag */
-    uint8_t tries_left;                /* CARD_TRIES_UNKNOWN where the card does not say */
-    uint8_t pin_min, pin_max;          /* length in bytes; max 0: unknown */
+    uint8_t flags;            /* set of enum card_token_flag */
+    uint8_t tries_left;       /* CARD_TRIES_UNKNOWN where the card does not say */
+    uint8_t pin_min, pin_max; /* length in bytes; max 0: unknown */
     uint8_t certificate_count;
     struct card_certificate certificates[CARD_CERTIFICATES_MAX];
 };
@@ -82,14 +82,14 @@ enum card_request_type {
 
 struct card_sign_request {
     uint64_t slot;
-    struct bytes id;               /* which certificate's key */
-    uint8_t certificate_hash[32];  /* SHA-256 of the certificate the person consented to: the helper
-                                      reads it again and refuses another (a swapped card) */
-    uint8_t algorithm;             /* one enum card_algorithm */
+    struct bytes id;              /* which certificate's key */
+    uint8_t certificate_hash[32]; /* SHA-256 of the certificate the person consented to: the helper
+                                     reads it again and refuses another (a swapped card) */
+    uint8_t algorithm;            /* one enum card_algorithm */
     uint8_t digest_len;
     uint8_t digest[CARD_DIGEST_BYTES_MAX];
-    uint8_t pin_len;               /* 0: the PIN is typed at the reader's pad */
-    const uint8_t *pin;            /* borrowed: when decoded, from the frame's secret */
+    uint8_t pin_len;    /* 0: the PIN is typed at the reader's pad */
+    const uint8_t *pin; /* borrowed: when decoded, from the frame's secret */
 };
 
 struct card_request {
@@ -101,10 +101,10 @@ struct card_request {
 struct card_reply {
     uint8_t type; /* the request's */
     uint32_t number;
-    uint32_t result; /* enum outcome: OK; LIST: CARD_MODULE_FAILED, CARD_MODULE_MISSING; SIGN:
-                        PIN_WRONG, PIN_BLOCKED, PIN_FORMAT, CANCELLED and TIMED_OUT (PIN pad),
-                        CARD_REMOVED, CARD_CHANGED, CARD_UNREADABLE, CARD_BUSY, NO_CERTIFICATE,
-                        KEY_UNSUITABLE, CARD_MODULE_FAILED */
+    uint32_t result;      /* enum outcome: OK; LIST: CARD_MODULE_FAILED, CARD_MODULE_MISSING; SIGN:
+                             PIN_WRONG, PIN_BLOCKED, PIN_FORMAT, CANCELLED and TIMED_OUT (PIN pad),
+                             CARD_REMOVED, CARD_CHANGED, CARD_UNREADABLE, CARD_BUSY, NO_CERTIFICATE,
+                             KEY_UNSUITABLE, CARD_MODULE_FAILED */
     uint64_t module_code; /* the CK_RV behind it, for the log; 0 for none */
     /* LIST */
     uint8_t token_count;
