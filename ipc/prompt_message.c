@@ -29,23 +29,6 @@ int prompt_question_encode(const struct prompt_question *question, struct bytes 
     return w.failed ? -ENOSPC : bytes_set(out, space, w.len);
 }
 
-/* Like read_text, with line breaks. */
-static void read_lines(struct reader *r, char *out, size_t size)
-{
-    size_t len;
-    const uint8_t *at = read_field(r, size - 1, &len);
-    for (size_t i = 0; i < len; i++)
-        if ((at[i] < 0x20 && at[i] != '\n') || at[i] == 0x7f)
-            r->failed = true;
-    if (!r->failed && !utf8_valid(at, len))
-        r->failed = true;
-    if (r->failed)
-        len = 0;
-    if (len > 0)
-        memcpy(out, at, len);
-    out[len] = '\0';
-}
-
 int prompt_question_decode(const uint8_t *body, size_t len, struct prompt_question *question)
 {
     struct reader r = READER(body, len);

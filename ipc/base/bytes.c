@@ -195,12 +195,12 @@ const uint8_t *read_field(struct reader *r, size_t max, size_t *len)
     return at;
 }
 
-void read_text(struct reader *r, char *out, size_t size)
+static void read_characters(struct reader *r, char *out, size_t size, bool breaks)
 {
     size_t len;
     const uint8_t *at = read_field(r, size - 1, &len);
     for (size_t i = 0; i < len; i++)
-        if (at[i] < 0x20 || at[i] == 0x7f)
+        if ((at[i] < 0x20 && !(breaks && at[i] == '\n')) || at[i] == 0x7f)
             r->failed = true;
     if (!r->failed && !utf8_valid(at, len))
         r->failed = true;
@@ -209,6 +209,16 @@ void read_text(struct reader *r, char *out, size_t size)
     if (len > 0)
         memcpy(out, at, len);
     out[len] = '\0';
+}
+
+void read_text(struct reader *r, char *out, size_t size)
+{
+    read_characters(r, out, size, false);
+}
+
+void read_lines(struct reader *r, char *out, size_t size)
+{
+    read_characters(r, out, size, true);
 }
 
 void read_bytes(struct reader *r, size_t max, struct bytes *out)

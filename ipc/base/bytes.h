@@ -76,6 +76,8 @@ const uint8_t *read_field(struct reader *r, size_t max, size_t *len);
 /* A field copied as a text of at most size - 1 bytes into out; a NUL or control byte inside,
  * invalid UTF-8, or too long a field fails. out is terminated in any case. */
 void read_text(struct reader *r, char *out, size_t size);
+/* The same, with line breaks ('\n') allowed. */
+void read_lines(struct reader *r, char *out, size_t size);
 /* A field copied into *out (initialised, replaced). */
 void read_bytes(struct reader *r, size_t max, struct bytes *out);
 /* True if nothing failed and nothing is left: trailing bytes are an error. */
