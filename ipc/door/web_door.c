@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libwebsockets frames, unframes and waits; it decides nothing. It gets sockets only after our own
- * parser has let them in, and reads a handshake that we have written (handshake_rewrite), so what a
- * page puts into its head never reaches the library. No extension is offered, and the callback that
- * may veto an upgrade stays unused: both have crashed 4.1.6.
+ * libwebsockets frames, unframes and waits; it decides nothing. It never holds a page's socket: it
+ * reads a handshake that we have written (handshake_rewrite), and behind that only frames that a
+ * relay has passed (web_relay.h), which keep every rule and limit. It alone would take frames that
+ * are not masked, and 4.1.6 has no hook to refuse them. No extension is offered, and the callback
+ * that may veto an upgrade stays unused: both have crashed 4.1.6.
+ *
+ * Who breaks a rule is told so by the library, in a close frame behind whatever it was writing. We
+ * do not wait for the page's close frame: the library reads the end of the stream behind its own,
+ * and the page has the time of a farewell to read it.
  *
  * The library insists on doing the waiting. So our loop's descriptor is one of those it waits for,
- * and when that is readable our loop runs one round. The library closes what it adopts: it gets a
- * duplicate. It also wakes up every 30 seconds for housekeeping of its own, so while no page is
- * connected we wait without it, and an idle agent sleeps.
+ * and when that is readable our loop runs one round. The library closes what it adopts: the loop's
+ * descriptor it gets as a duplicate. It also wakes up every 30 seconds for housekeeping of its own,
+ * so while no page is connected we wait without it, and an idle agent sleeps.
  *
  * One message is written per WRITEABLE callback, as the library wants it. A page's struct lives in
  * its wsi's opaque pointer from adoption until the library says that the wsi is destroyed.
@@ -17,6 +22,8 @@
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/door/web_relay.h"
+#include "ipc/portd/farewell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +31,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     PIECE_BYTES = 4096,      /* how much of a message the library hands over at once */
-    PIECES_MAX = 256,        /* of one message, however it was fragmented; 17 are honest */
     CLOSE_WITHIN_S = 2,      /* for a page that does not read its close frame */
     DESCRIPTORS_BESIDE = 16, /* beside the connections: the loop, the library's own pipe */
+    LIBRARY_DESCRIPTORS = CONNECTIONS_MAX + DESCRIPTORS_BESIDE, /* it refuses more */
+    DESCRIPTORS_ELSEWHERE = 1024, /* native connections, half-open handshakes, helpers, the rest */
 };
 
 struct outgoing {
@@ -43,8 +52,8 @@ struct page {
     bool open;                  /* the upgrade is done */
     enum close_code close_code; /* while connection.closing */
     struct lws *wsi;
+    struct web_relay *relay;
     struct bytes in; /* the message so far */
-    size_t pieces;
     STAILQ_HEAD(, outgoing) out;
     size_t out_len;
 };
@@ -53,6 +62,7 @@ struct web_door {
     struct connections *set;
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct farewells *farewells;
     struct page *arriving; /* under web_door_adopt, which runs the upgrade */
     size_t pages;          /* that the library holds */
 };
@@ -89,7 +99,7 @@ static void drop_first(struct page *page)
     free(outgoing);
 }
 
-/* The close frame goes out from the next callback that may end the connection. */
+/* The close frame goes out from the next callback for writing. */
 static void web_close(struct connection *connection, enum close_code code)
 {
     struct page *page = (struct page *)connection;
@@ -100,10 +110,11 @@ static void web_close(struct connection *connection, enum close_code code)
 
 static const struct transport web_transport = {web_send, web_close};
 
-/* Ends the connection from within one of its callbacks: what that returns to the library. */
+/* Ends the connection from within a callback for writing: what that returns to the library. */
 static int end(struct page *page)
 {
     lws_close_reason(page->wsi, (enum lws_close_status)page->close_code, NULL, 0);
+    web_relay_hang_up(page->relay);
     return -1;
 }
 
@@ -118,6 +129,7 @@ static int write_one(struct page *page)
     int written = lws_write(page->wsi, outgoing->text.data + LWS_PRE, len, LWS_WRITE_TEXT);
     if (written < (int)len)
         return -1;
+    web_relay_flush(page->relay);
     drop_first(page);
     if (!STAILQ_EMPTY(&page->out))
         lws_callback_on_writable(page->wsi);
@@ -126,28 +138,28 @@ static int write_one(struct page *page)
 
 /* ---- in ---- */
 
-static int read_piece(struct page *page, const void *piece, size_t len)
+static void rule_broken(void *context, int close_code)
+{
+    struct page *page = context;
+    connection_close(&page->connection, (enum close_code)close_code);
+}
+
+/* The relay has bounded the message. A page on its way out is not listened to; its connection ends
+ * from a callback for writing, as the library reads on behind one for reading. */
+static void read_piece(struct page *page, const void *piece, size_t len)
 {
     struct connection *connection = &page->connection;
     if (connection->closing)
-        return end(page);
-    size_t announced = page->in.len + len + lws_remaining_packet_payload(page->wsi);
-    if (lws_frame_is_binary(page->wsi))
-        connection_close(connection, CLOSE_NOT_TEXT);
-    else if (announced > RPC_TEXT_MAX || ++page->pieces > PIECES_MAX)
-        connection_close(connection, CLOSE_TOO_LARGE);
-    else
-        bytes_append(&page->in, piece, len);
-    if (page->in.failed)
+        return;
+    bytes_append(&page->in, piece, len);
+    if (page->in.failed) {
         connection_close(connection, CLOSE_INTERNAL);
-    if (connection->closing)
-        return end(page);
+        return;
+    }
     if (!lws_is_final_fragment(page->wsi) || lws_remaining_packet_payload(page->wsi) > 0)
-        return 0;
+        return;
     connection_receive(connection, (const char *)page->in.data, page->in.len);
     bytes_reset(&page->in);
-    page->pieces = 0;
-    return connection->closing ? end(page) : 0;
 }
 
 /* ---- coming and going ---- */
@@ -159,6 +171,7 @@ static void page_free(struct page *page)
     while (!STAILQ_EMPTY(&page->out))
         drop_first(page);
     bytes_deinit(&page->in);
+    web_relay_free(&page->relay, page->door->farewells);
     free(page);
 }
 
@@ -179,7 +192,9 @@ static int page_event(struct lws *wsi, enum lws_callback_reasons reason, void *u
         return 0;
     }
     case LWS_CALLBACK_RECEIVE:
-        return page ? read_piece(page, in, len) : -1;
+        if (page)
+            read_piece(page, in, len);
+        return page ? 0 : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return page ? write_one(page) : -1;
     case LWS_CALLBACK_CLOSED:
@@ -224,6 +239,18 @@ static int adopt_loop(struct web_door *door)
     return 0;
 }
 
+/* A session often starts with 1024. Where there are fewer, newcomers are turned away earlier. */
+static void raise_descriptor_limit(void)
+{
+    const rlim_t wanted = LIBRARY_DESCRIPTORS * WEB_RELAY_DESCRIPTORS + DESCRIPTORS_ELSEWHERE;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_fault(errno, "RLIMIT_NOFILE");
+}
+
 struct web_door *web_door_new(struct connections *set)
 {
     /* All zero: no ping of the library's own, so an idle page costs no wake-up. */
@@ -234,13 +261,17 @@ struct web_door *web_door_new(struct connections *set)
         return NULL;
     }
     door->set = set;
+    door->farewells = farewells_new(set->loop);
+    if (!door->farewells)
+        return NULL;
+    raise_descriptor_limit();
     lws_set_log_level(0, NULL);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .user = door,
         .vhost_name = "lanyard",
-        .fd_limit_per_thread = CONNECTIONS_MAX + DESCRIPTORS_BESIDE,
+        .fd_limit_per_thread = LIBRARY_DESCRIPTORS,
         .retry_and_idle_policy = &no_pings,
         .options = LWS_SERVER_OPTION_DISABLE_IPV6,
     };
@@ -260,6 +291,7 @@ void web_door_free(struct web_door **door)
         return;
     if (d->context)
         lws_context_destroy(d->context);
+    farewells_free(&d->farewells);
     free(d);
 }
 
@@ -281,11 +313,15 @@ void web_door_adopt(struct web_door *door, int fd, const struct handshake *hands
     memcpy(caller.origin, handshake->origin, sizeof caller.origin);
     connection_open(&page->connection, door->set, &web_transport, &caller);
 
-    /* The library owns the descriptor from here, whatever happens. The upgrade runs within. */
-    door->arriving = page;
-    lws_adopt_socket_vhost_readbuf(door->vhost, steal_fd(&owned), (const char *)head.data,
-                                   head.len);
-    door->arriving = NULL;
+    int library;
+    page->relay = web_relay_new(door->set->loop, fd, &library, rule_broken, page);
+    if (page->relay) {
+        steal_fd(&owned);
+        /* The library owns its end from here, whatever happens. The upgrade runs within. */
+        door->arriving = page;
+        lws_adopt_socket_vhost_readbuf(door->vhost, library, (const char *)head.data, head.len);
+        door->arriving = NULL;
+    }
     if (!page->open)
         page_free(page);
 }

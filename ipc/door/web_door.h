@@ -10,7 +10,8 @@
 
 struct web_door;
 
-/* Returns owned; NULL on fault (logged). The library listens to nothing and logs nothing. */
+/* Returns owned; NULL on fault (logged). The library listens to nothing and logs nothing. Raises
+ * the process's soft limit of descriptors to what the door may come to need, as far as allowed. */
 struct web_door *web_door_new(struct connections *set);
 /* Closes every page's connection. */
 void web_door_free(struct web_door **door);

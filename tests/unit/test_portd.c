@@ -6,9 +6,11 @@
 #include "ipc/base/cleanup.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -307,33 +309,137 @@ static void every_refusal_has_the_same_bytes(void **state)
     end(&agent);
 }
 
-/* The close frame that answers bad frames: 0x88, length, code. */
+/* Sends the bytes as they are, and expects the whole answer to be a close frame with that code, and
+ * the end. The page's own close frame is not waited for. */
+static void expect_close(const struct fixture *f, const char *bytes, size_t len, unsigned code)
+{
+    char text[64];
+    CLEANUP(close_fd) int fd = open_page(f, "one");
+    assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
+    read_all(fd, text, sizeof text);
+    if ((uint8_t)text[0] != 0x88 || ((uint8_t)text[2] << 8 | (uint8_t)text[3]) != (int)code)
+        fail_msg("expected %u, got %02x %u", code, (uint8_t)text[0],
+                 (unsigned)((uint8_t)text[2] << 8 | (uint8_t)text[3]));
+}
+
+#define MASK "\0\0\0\0"
+#define FRAME(text, code)                                                                          \
+    {                                                                                              \
+        text, sizeof(text) - 1, code                                                               \
+    }
+
 static void a_bad_frame_closes_with_its_code(void **state)
 {
     struct fixture *f = *state;
     struct program agent = start_agent(f, geteuid(), "one");
-    static char deep[] = "[[[[[[[[[";
-    const struct {
-        uint8_t first;
-        const char *text;
+    static const struct {
+        const char *bytes;
         size_t len;
         unsigned code;
-    } rows[] = {{0x82, "binary", 6, 1003}, {0x81, "\xff", 1, 1007}, {0x81, deep, 9, 1009},
-                {0xc1, "{}", 2, 1002},     {0x83, "{}", 2, 1002},   {0x80, "{}", 2, 1002},
-                {0x09, "", 0, 1002}};
+    } rows[] = {
+        FRAME("\x82\x86" MASK "binary", 1003),
+        FRAME("\x81\x81" MASK "\xff", 1007),
+        FRAME("\x81\x89" MASK "[[[[[[[[[", 1009),
+        FRAME("\xc1\x82" MASK "{}", 1002),
+        FRAME("\x83\x82" MASK "{}", 1002),
+        FRAME("\x8b\x80" MASK, 1002),
+        FRAME("\x80\x82" MASK "{}", 1002),
+        FRAME("\x09\x80" MASK, 1002),
+        FRAME("\x89\xfe\x00\x7e" MASK, 1002),
+        FRAME("\x81\x02{}", 1002), /* not masked */
+        FRAME("\x89\x00", 1002),
+        FRAME("\x81\xff\0\0\0\0\0\1\0\1" MASK, 1009),
+    };
     CLEANUP(close_fd) int witness = open_page(f, "one");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char text[64];
-        CLEANUP(close_fd) int fd = open_page(f, "one");
-        send_frame(fd, rows[i].first, rows[i].text, rows[i].len);
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
-        assert_true(recv(fd, text, sizeof text, MSG_WAITALL | MSG_DONTWAIT) >= 4);
-        assert_int_equal((uint8_t)text[0], 0x88);
-        assert_int_equal((uint8_t)text[2] << 8 | (uint8_t)text[3], rows[i].code);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_close(f, rows[i].bytes, rows[i].len, rows[i].code);
+
+    static char large[4 + 4 + UINT16_MAX + 8] = "\x01\xfe\xff\xff";
+    memcpy(large + sizeof large - 8, "\x80\x82" MASK "{}", 8);
+    expect_close(f, large, sizeof large, 1009);
+
+    static char many[300 * 6];
+    for (size_t i = 0; i < sizeof many; i += 6)
+        memcpy(many + i, i ? "\x00\x80" MASK : "\x01\x80" MASK, 6);
+    expect_close(f, many, sizeof many, 1009);
+
     say_hello(witness);
-    end(&agent);
+    assert_int_equal(end(&agent), 0);
+}
+
+static void slow_and_fragmented_frames_are_read(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    char frame[6 + sizeof hello] = "\x81", text[1024];
+    CLEANUP(close_fd) int fd = open_page(f, "one");
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
+    frame[1] = (char)(0x80 | (sizeof hello - 1));
+    memcpy(frame + 6, hello, sizeof hello - 1);
+    for (size_t i = 0; i < 6 + sizeof hello - 1; i++) {
+        assert_int_equal(send(fd, frame + i, 1, MSG_NOSIGNAL), 1);
+        poll(NULL, 0, 1);
+    }
+    read_until(fd, "\"protocol\":1", text, sizeof text);
+
+    send_frame(fd, 0x01, hello, 10);
+    send_frame(fd, 0x89, "are you there", 13);
+    read_until(fd,
+               "\x8a\x0d"
+               "are you there",
+               text, sizeof text);
+    send_frame(fd, 0x80, hello + 10, sizeof hello - 11);
+    read_until(fd, "\"protocol\":1", text, sizeof text);
+    assert_int_equal(end(&agent), 0);
+}
+
+/* How many descriptors a program holds. */
+static int descriptors(pid_t pid)
+{
+    char path[64];
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static void pages_leave_no_descriptor_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    int before = descriptors(agent.pid);
+    for (int i = 0; i < CROWD; i++) {
+        CLEANUP(close_fd) int fd = open_page(f, "one");
+        if (i % 4 == 1) /* it leaves in the middle of a frame */
+            assert_int_equal(send(fd, "\x81\x82", 2, MSG_NOSIGNAL), 2);
+        if (i % 4 == 2) /* after a bad one */
+            assert_int_equal(send(fd, "\x81\x02{}", 4, MSG_NOSIGNAL), 4);
+        if (i % 4 == 3) /* with a close frame */
+            send_frame(fd, 0x88, "\x03\xe8", 2);
+    }
+    for (int waited = 0; descriptors(agent.pid) > before && waited < WAIT_MS; waited += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(descriptors(agent.pid), before);
+    assert_int_equal(end(&agent), 0);
+}
+
+/* Its bytes and their answers fill the buffers in between, and nothing else. */
+static void a_page_that_does_not_read_disturbs_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct program agent = start_agent(f, geteuid(), "one");
+    CLEANUP(close_fd) int witness = open_page(f, "one");
+    CLEANUP(close_fd) int deaf = open_page(f, "one");
+    char ping[6 + 125] = "\x89\xfd";
+    ssize_t put = 1;
+    for (int i = 0; i < 100000 && put > 0; i++)
+        put = send(deaf, ping, sizeof ping, MSG_NOSIGNAL | MSG_DONTWAIT);
+    say_hello(witness);
+    assert_int_equal(end(&agent), 0);
 }
 
 static void a_crowd_keeps_nobody_out(void **state)
@@ -472,6 +578,9 @@ int main(void)
         T(a_page_reaches_its_agent),
         T(every_refusal_has_the_same_bytes),
         T(a_bad_frame_closes_with_its_code),
+        T(slow_and_fragmented_frames_are_read),
+        T(pages_leave_no_descriptor_behind),
+        T(a_page_that_does_not_read_disturbs_nobody),
         T(a_crowd_keeps_nobody_out),
         T(the_broker_may_die_and_come_back),
         T(an_agent_that_died_makes_room),
