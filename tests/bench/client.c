@@ -29,7 +29,6 @@ enum {
     MESSAGE_MAX = 65535, /* also what a 16-bit WebSocket length can say */
     BURST = 40,          /* the door's rate limit: 80 at once, 40 a second on average */
     WS_TEXT = 0x81,      /* final frame, text (RFC 6455 §5.2) */
-    WS_CLOSE = 0x88,
     WS_LENGTH_16 = 126,
 };
 
@@ -69,10 +68,10 @@ static void read_all(void *data, size_t len)
     uint8_t *at = data;
     while (len > 0) {
         ssize_t got = read(door, at, len);
-        if (got < 0)
-            give_up("read");
         if (got == 0)
-            exit(EXIT_SUCCESS);
+            errno = ECONNRESET;
+        if (got <= 0)
+            give_up("read");
         at += got;
         len -= (size_t)got;
     }
@@ -128,8 +127,10 @@ static void send_message(const char *text, size_t len)
         write_u32(&w, (uint32_t)len);
     } else {
         write_u8(&w, WS_TEXT);
-        write_u8(&w, 0x80 | WS_LENGTH_16);
-        write_u16(&w, (uint16_t)len);
+        /* The shortest form of the length is the only one allowed. */
+        write_u8(&w, (uint8_t)(0x80 | (len < WS_LENGTH_16 ? len : WS_LENGTH_16)));
+        if (len >= WS_LENGTH_16)
+            write_u16(&w, (uint16_t)len);
         write_u32(&w, 0);
     }
     write_raw(&w, text, len);
@@ -149,8 +150,6 @@ static size_t message_len(void)
         return read_u32(&r);
     }
     read_all(head, 2);
-    if (head[0] == WS_CLOSE)
-        exit(EXIT_SUCCESS);
     if (head[0] != WS_TEXT || head[1] > WS_LENGTH_16)
         return 0;
     if (head[1] < WS_LENGTH_16)
