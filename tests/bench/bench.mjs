@@ -14,7 +14,9 @@
 //   removal_seen_p99_ms     from the card's removal until a bare PC/SC client has been told
 //   removal_told_p99_ms     until a page with a sign-in under way has been told, of the same removals
 //   idle_wakeups_per_s      context switches of the agent and its helpers while nothing happens
-//   agent_rss_mb            resident memory of the agent and its helpers
+//   agent_rss_mb            resident memory of the agent and its helpers, each library's pages counted
+//                           once for each process
+//   agent_pss_mb            the same with shared pages divided among those who share them (as root)
 //   start_to_ready_ms       from the agent's start until its doors are open (median)
 //
 // Times are CLOCK_MONOTONIC, of one computer, taken in C where they matter.
@@ -182,6 +184,12 @@ async function idle(sandbox) {
   await sleep(IDLE_SECONDS * 1000);
   figure('idle_wakeups_per_s', ((await switches() - before) / IDLE_SECONDS).toFixed(1), '1/s');
   figure('agent_rss_mb', (await statusSum(pids, 'VmRSS') / 1024).toFixed(1), 'MB');
+  let shared = 0; // root may ask the kernel for this, others may not
+  for (const pid of pids) {
+    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+    shared += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? NaN);
+  }
+  if (!Number.isNaN(shared)) figure('agent_pss_mb', (shared / 1024).toFixed(1), 'MB');
 }
 
 async function starts(sandbox) {
