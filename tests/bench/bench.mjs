@@ -179,7 +179,7 @@ async function statusSum(pids, ...names) {
 async function idle(sandbox) {
   const pids = await processes(sandbox.agent.pid);
   const switches = () => statusSum(pids, 'voluntary_ctxt_switches', 'nonvoluntary_ctxt_switches');
-  await sleep(2000); // what its start set going comes to rest
+  await sleep(15000); // what its start set going comes to rest
   const before = await switches();
   await sleep(IDLE_SECONDS * 1000);
   figure('idle_wakeups_per_s', ((await switches() - before) / IDLE_SECONDS).toFixed(1), '1/s');
