@@ -151,27 +151,29 @@ static int read_line(int argc, char **argv, struct line *line)
 /* ---- the conversation ---- */
 
 static struct lanyard *volatile connection; /* for the signal handler */
+static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal_number)
 {
     (void)signal_number;
+    interrupted = 1;
     if (connection)
         lanyard_cancel(connection);
 }
 
 static int converse(size_t command, const struct options *options)
 {
+    struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     struct lanyard *agent = NULL;
     struct lanyard_error error;
     if (lanyard_open(options->socket, &agent, &error) != LANYARD_OK)
         return report_error(&error, options);
     connection = agent;
-    struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    if (interrupted) /* while the handler had nothing to cancel yet */
+        lanyard_cancel(agent);
     int status = commands[command].run(agent, options);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
     connection = NULL;
     lanyard_close(agent);
     return status;

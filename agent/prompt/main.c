@@ -17,15 +17,20 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static atomic_bool answered; /* the agent hangs up then, too */
 
 static void *end_with_agent(void *context)
 {
     struct pollfd agent = {.fd = *(const int *)context, .events = POLLRDHUP};
     while (poll(&agent, 1, -1) <= 0)
         continue;
-    _exit(EXIT_FAILURE);
+    if (!atomic_load(&answered))
+        _exit(EXIT_FAILURE);
+    return NULL;
 }
 
 static int receive_question(int agent, struct prompt_question *question)
@@ -41,6 +46,7 @@ static int send_answer(int agent, const struct prompt_answer *answer)
 {
     CLEANUP(secret_free) struct secret *body = secret_new(PROMPT_ANSWER_BYTES_MAX);
     int r = body ? prompt_answer_encode(answer, body) : -ENOMEM;
+    atomic_store(&answered, r == 0);
     if (r == 0)
         r = frame_send(agent, secret_peek(body), secret_len(body), PROMPT_ANSWER_BYTES_MAX);
     return r < 0 ? log_fault(-r, "answer") : 0;

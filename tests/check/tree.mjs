@@ -12,7 +12,7 @@ export function files(root, accept = () => true) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       if (entry.isDirectory() && !NOT_OURS.has(entry.name)) walk(path);
-      else if (entry.isFile()) found.push(relative(root, path));
+      else if (entry.isFile() && !NOT_OURS.has(entry.name)) found.push(relative(root, path));
     }
   };
   walk(root);

@@ -203,14 +203,17 @@ test('pulled while the PIN is asked for: the prompt goes, nobody is signed in', 
 
 for (const step of ['read', 'verify', 'sign']) {
   test(`pulled when the card is asked to ${step}`, async () => {
-    await inSandbox({ card: 'alice' }, async ({ pinentry, ctl, signIn }) => {
+    await inSandbox({ card: 'alice' }, async ({ agent, pinentry, ctl, signIn }) => {
+      await agent.request('agent.subscribe');
       const answer = signIn();
       const dialogue = await pinentry.next();
       await ctl('fault', 'reader-0', 'remove-at', step);
       dialogue.answer(PIN);
       await refusedWith('card-removed', answer);
       await ctl('clear', 'reader-0');
+      await cardsIn(agent, (cards) => cards.length === 0);
       await ctl('insert', 'reader-0', 'alice');
+      await cardsIn(agent, (cards) => cards.length === 1);
       pinentry.always((next) => next.answer(PIN));
       assert.equal(await tokenUid((await signIn()).token), ALICE);
     });
@@ -254,7 +257,9 @@ test('reader unplugged with the card in it', async () => {
 test("two people's cards: the person says whose; one person's two: nobody is asked", async () => {
   await inSandbox({ card: 'alice', readers: ['reader-0', 'reader-1'] },
     async ({ agent, pinentry, ctl, signIn }) => {
+      await agent.request('agent.subscribe');
       await ctl('insert', 'reader-1', 'bob');
+      await cardsIn(agent, (cards) => cards.length === 2);
       const told = agent.waiting('choice');
       const answer = signIn();
       await told;
@@ -274,7 +279,6 @@ test("two people's cards: the person says whose; one person's two: nobody is ask
       dialogue.answer(PIN);
       assert.equal(await tokenUid((await answer).token), BOB);
 
-      await agent.request('agent.subscribe');
       await ctl('swap', 'reader-1', 'alice-again');
       await cardsIn(agent, (cards) => cards.length === 2 && cards.every(({ label }) => label === ALICE));
       const next = signIn();

@@ -149,7 +149,7 @@ test('Try again starts anew, with another challenge', async () => {
   const challenges = agent.received.filter(({ method }) => method === 'card.signIn')
     .map(({ params }) => params.challenge);
   assert.equal(new Set(challenges).size, 2);
-  for (const challenge of challenges) assert.equal(Buffer.from(challenge, 'base64url').length, 32);
+  for (const challenge of challenges) assert.equal(Buffer.from(challenge, 'base64url').length, 33);
 });
 
 test('the page asks for what the protocol knows and nothing else', async () => {

@@ -58,7 +58,7 @@ static bool parse_guid(const char *text, uint8_t guid[static PIV_GUID_SIZE])
 
 static bool read_settings(const char *folder, struct settings *settings)
 {
-    char path[PATH_MAX], line[128], name[16], value[SETTING_MAX];
+    char path[PATH_MAX + 64], line[128], name[16], value[SETTING_MAX];
     bool guid = false;
     FILE *file;
 
@@ -102,7 +102,7 @@ static void read_certificate(const char *path, struct piv_slot *slot)
 
 static void read_slot(const char *folder, const char *slot_file, struct piv_slot *slot)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX + 64];
 
     snprintf(path, sizeof path, "%s/%s.key.pem", folder, slot_file);
     slot->key = key_load(path);
