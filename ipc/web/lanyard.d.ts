@@ -92,8 +92,8 @@ export type CardToken =
   | { format: 'jws'; token: string }
   | { format: 'web-eid:1.1'; token: WebEidToken };
 
-/** A connection to the agent. It dispatches `card.changed` and `session.changed` as CustomEvents
- *  with the notification's parameters as `detail`, and `close` with the LanyardError that ended it. */
+/** A connection to the agent. While a sign-in is under way it dispatches `card.changed`, a CustomEvent
+ *  with the notification's parameters as `detail`; `close` has the LanyardError that ended it. */
 export class Lanyard extends EventTarget {
   private constructor();
   /** Rejects with a LanyardError whose `kind` says what stood in the way. */
