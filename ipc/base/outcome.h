@@ -64,16 +64,18 @@
         "Ask your IT service desk to check the card module in Lanyard's configuration.")           \
     /* the desktop and the request */                                                              \
     ROW(PROMPT_UNAVAILABLE, 1401, "prompt-unavailable", "The PIN prompt could not be shown.",      \
-        "Ask your IT service desk to install a pinentry program for this desktop.")                \
+        "Ask your IT service desk to check Lanyard's PIN prompt (pinentry) on this desktop.")      \
     ROW(BUSY, 1402, "busy", "Too many sign-ins are waiting already.",                              \
         "Finish or cancel the others and start again.")                                            \
     ROW(INTERACTION_REQUIRED, 1403, "interaction-required",                                        \
-        "This needs the person, and the request asked not to disturb anybody.", "Sign in.")        \
+        "This needs the person, and the request asked not to disturb anybody.",                    \
+        "Ask again without silent, so that the person can be asked.")                              \
     ROW(NOT_ALLOWED, 1404, "not-allowed", "This site may not ask for a sign-in here.",             \
         "An administrator can add it to the providers in Lanyard's configuration.")                \
     ROW(INVALID_REQUEST, 1405, "invalid-request", "The request is not valid.",                     \
         "This is a fault of the page or program that asked. Tell its makers.")                     \
-    ROW(AGENT_UNREACHABLE, 1406, "agent-unreachable", "Lanyard cannot be reached.",                \
+    ROW(AGENT_UNREACHABLE, 1406, "agent-unreachable",                                              \
+        "Lanyard, this computer's smartcard sign-in, cannot be reached.",                          \
         "Log in to this computer again, or ask your IT service desk.")                             \
     ROW(AGENT_TOO_OLD, 1407, "agent-too-old", "The Lanyard on this computer is too old.",          \
         "Ask your IT service desk to update it.")                                                  \

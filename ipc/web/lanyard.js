@@ -31,7 +31,7 @@ const OUTCOMES = {
     'Start again when you are ready.'],
   'busy': ['LY-1402', 'Too many sign-ins are waiting already.',
     'Finish or cancel the others and start again.'],
-  'agent-unreachable': ['LY-1406', 'Lanyard cannot be reached.',
+  'agent-unreachable': ['LY-1406', 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
     'Log in to this computer again, or ask your IT service desk.'],
   'agent-too-old': ['LY-1407', 'The Lanyard on this computer is too old.',
     'Ask your IT service desk to update it.'],
