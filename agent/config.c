@@ -87,6 +87,8 @@ enum { LEVELS = sizeof levels / sizeof *levels };
 struct config_provider {
     char *name;
     struct config_list origins;
+    char *place; /* of its first section, "FILE:LINE" */
+    bool faulty; /* a line of it was refused, perhaps its origin */
 };
 
 const struct config_key *config_key_at(size_t i)
@@ -154,6 +156,7 @@ void config_deinit(struct config *config)
 {
     for (size_t i = 0; i < config->provider_count; i++) {
         free(config->providers[i].name);
+        free(config->providers[i].place);
         list_deinit(&config->providers[i].origins);
     }
     free(config->providers);
@@ -174,18 +177,20 @@ static struct config_provider *find_provider(const struct config *config, const 
     return NULL;
 }
 
-static int add_provider(struct config *config, const char *name)
+/* place: taken. */
+static int add_provider(struct config *config, const char *name, char *place)
 {
+    struct config_provider added = {.name = strdup(name), .place = place};
     struct config_provider *grown =
         reallocarray(config->providers, config->provider_count + 1, sizeof *grown);
-    if (!grown)
+    if (grown)
+        config->providers = grown;
+    if (!grown || !added.name || !place) {
+        free(added.name);
+        free(place);
         return -ENOMEM;
-    config->providers = grown;
-    struct config_provider *added = &grown[config->provider_count];
-    *added = (struct config_provider){.name = strdup(name)};
-    if (!added->name)
-        return -ENOMEM;
-    config->provider_count++;
+    }
+    grown[config->provider_count++] = added;
     return 0;
 }
 
@@ -234,8 +239,17 @@ __attribute__((format(printf, 2, 3))) static void problem(struct source *source,
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_say(source->report, "%s:%u: %s", source->name, source->line, text);
+    if (source->provider)
+        source->provider->faulty = true;
     if (source->result == 0)
         source->result = -EINVAL;
+}
+
+/* "FILE:LINE", owned; NULL without memory. */
+static char *place_of(const struct source *source)
+{
+    char *place;
+    return asprintf(&place, "%s:%u", source->name, source->line) < 0 ? NULL : place;
 }
 
 /* The number of insertions, deletions and replacements from a to b (Levenshtein); both at most
@@ -403,7 +417,8 @@ static void open_provider(struct source *source, const char *name)
                 CONFIG_NAME_MAX);
         return;
     }
-    if (!find_provider(source->config, name) && add_provider(source->config, name) < 0) {
+    if (!find_provider(source->config, name) &&
+        add_provider(source->config, name, place_of(source)) < 0) {
         source->result = -ENOMEM;
         return;
     }
@@ -539,11 +554,14 @@ int config_complete(struct config *config, struct config_reporter report)
         if (r < 0)
             return r;
     }
-    for (size_t i = 0; i < config->provider_count; i++)
-        if (config->providers[i].origins.count == 0) {
-            config_say(report, "[provider %s] has no origin", config->providers[i].name);
-            defaults.result = -EINVAL;
-        }
+    for (size_t i = 0; i < config->provider_count; i++) {
+        const struct config_provider *provider = &config->providers[i];
+        if (provider->origins.count > 0)
+            continue;
+        if (!provider->faulty)
+            config_say(report, "%s: [provider %s] has no origin", provider->place, provider->name);
+        defaults.result = -EINVAL;
+    }
     struct config_list *lists[] = {&config->modules, &config->ignored_readers, &config->origins};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!lists[i]->at && !(lists[i]->at = calloc(1, sizeof *lists[i]->at)))

@@ -178,7 +178,7 @@ static void mistakes_are_named_by_line(void **state)
         {"[provider A]", "f:1: a provider's name is at most 40 lower-case letters"},
         {"[provider ]", "f:1: a provider's name"},
         {"[provider a12345678901234567890123456789012345678901]", "f:1: a provider's name"},
-        {"[provider a]", "[provider a] has no origin"},
+        {"\n[provider a]\n[agent]\n", "f:2: [provider a] has no origin"},
         {"[agent] x", "f:1: text behind [agent]"},
         {"log-level = info", "f:1: log-level stands before any [section]"},
         {"[agent]\nlog-level", "f:2: neither [section] nor key = value"},
@@ -211,6 +211,18 @@ static void mistakes_are_named_by_line(void **state)
         int r = load_text(&config, rows[i].text);
         if (r != -EINVAL || strncmp(problems, rows[i].problem, strlen(rows[i].problem)) != 0)
             fail_msg("%s\ngave %d: %s\nnot: %s", rows[i].text, r, problems, rows[i].problem);
+    }
+}
+
+static void a_faulty_origin_is_one_mistake(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[provider a]\norigin = https://a.example/",
+                                        "[provider a]\norign = https://a.example"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        CLEANUP(config_deinit) struct config config;
+        assert_int_equal(load_text(&config, texts[i]), -EINVAL);
+        assert_null(strstr(problems, "has no origin"));
     }
 }
 
@@ -454,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_file_may_end_without_a_line_break),
         cmocka_unit_test(providers_may_be_spread_over_files),
         cmocka_unit_test(mistakes_are_named_by_line),
+        cmocka_unit_test(a_faulty_origin_is_one_mistake),
         cmocka_unit_test(all_mistakes_are_told_at_once),
         cmocka_unit_test(long_lines_are_refused_not_cut),
         cmocka_unit_test(an_embedded_nul_is_refused),
