@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +16,13 @@ enum { LINE_MAX_BYTES = 1024 };
 
 static const char *program_name = "";
 static enum log_level most_talkative = LOG_LEVEL_INFO;
+static bool for_a_person;
 
 void log_init(const char *program, enum log_level most)
 {
     program_name = program;
     most_talkative = most;
+    for_a_person = isatty(STDERR_FILENO);
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -28,8 +31,11 @@ void log_write(enum log_level level, const char *format, ...)
         return;
     int saved = errno;
     char line[LINE_MAX_BYTES];
-    int start = snprintf(line, sizeof line, "<%d>%s%s", (int)level, program_name,
-                         *program_name ? ": " : "");
+    char priority[sizeof "<7>"] = "";
+    if (!for_a_person)
+        snprintf(priority, sizeof priority, "<%u>", (unsigned)level % 8);
+    int start =
+        snprintf(line, sizeof line, "%s%s%s", priority, program_name, *program_name ? ": " : "");
     if (start < 0 || start > LINE_MAX_BYTES / 2)
         start = 0;
 

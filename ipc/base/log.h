@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line per event on standard error, with the priority prefix the journal understands ("<4>").
+ * One line per event on standard error, with the priority prefix the journal understands ("<4>")
+ * unless that is a terminal.
  *
  * Nothing secret is ever passed here; what comes from outside (a card's label, a page's words) goes
  * through %s arguments, and control characters in the finished line are replaced, so that nobody

@@ -568,6 +568,38 @@ static void only_loopback_is_listened_on(void **state)
     }
 }
 
+/* What a broker with nothing to serve says on that standard error. */
+static void complain_on(int err, int out, char *text, size_t size)
+{
+    const char *argv[] = {LANYARD_BUILD "/bin/lanyard-portd", NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(err, STDERR_FILENO);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    read_until(out, "\n", text, size);
+    waitpid(pid, NULL, 0);
+}
+
+static void only_the_journal_is_told_priorities(void **state)
+{
+    (void)state;
+    char text[512];
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    complain_on(ends[1], ends[0], text, sizeof text);
+    assert_ptr_equal(strstr(text, "<3>lanyard-portd: nothing to serve"), text);
+    close(ends[0]);
+    close(ends[1]);
+
+    CLEANUP(close_fd) int screen = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_int_equal(grantpt(screen) | unlockpt(screen), 0);
+    CLEANUP(close_fd) int terminal = open(ptsname(screen), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    complain_on(terminal, screen, text, sizeof text);
+    assert_ptr_equal(strstr(text, "lanyard-portd: nothing to serve"), text);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -588,6 +620,7 @@ int main(void)
         T(each_user_reaches_their_own),
         T(a_taken_port_names_its_holder),
         T(only_loopback_is_listened_on),
+        cmocka_unit_test(only_the_journal_is_told_priorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
