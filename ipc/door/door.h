@@ -191,6 +191,7 @@ bool door_method_native_only(size_t i);
 
 /* ---- origins (RFC 6454, RFC 6455 §10.2) ---- */
 
-/* True if text is an origin in its one canonical spelling: http or https, lower-case ASCII host
- * name, IPv4 or [IPv6], no trailing dot, port only when not the scheme's own, nothing behind. */
+/* True if text is an origin in its one canonical spelling: https, lower-case ASCII host name, IPv4
+ * or [IPv6], no trailing dot, port only when not the scheme's own, nothing behind. http only with
+ * 127.0.0.1, localhost and [::1]: elsewhere its pages are no secure contexts. */
 bool origin_canonical(const char *text, size_t len);

@@ -5,6 +5,8 @@
  * xn-- form, addresses shortened, the scheme's own port left out. This file accepts that spelling
  * and no other, for the administrator's list and for what a caller says alike.
  *
+ * A page on plain http is a secure context only on this computer, so http goes with three hosts.
+ *
  * Hosts ending in a number are IPv4 addresses to a browser, so such a host must be four plain
  * decimal numbers; IPv6 must be as inet_ntop writes it.
  */
@@ -86,6 +88,15 @@ static bool host_canonical(const char *host, size_t len)
     return !ends_in_number(host, len) || address(AF_INET, host, len);
 }
 
+static bool host_loopback(const char *host, size_t len)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (len == strlen(names[i]) && memcmp(host, names[i], len) == 0)
+            return true;
+    return false;
+}
+
 /* A port without leading zeros that is not the scheme's own. */
 static bool port_canonical(const char *port, size_t len, unsigned own)
 {
@@ -105,7 +116,8 @@ bool origin_canonical(const char *text, size_t len)
     static const struct {
         const char *prefix;
         unsigned port;
-    } schemes[] = {{"https://", 443}, {"http://", 80}};
+        bool (*host)(const char *host, size_t len);
+    } schemes[] = {{"https://", 443, host_canonical}, {"http://", 80, host_loopback}};
 
     if (len > ORIGIN_TEXT_MAX)
         return false;
@@ -118,9 +130,9 @@ bool origin_canonical(const char *text, size_t len)
         const char *end = host[0] == '[' ? memchr(host, ']', left) : host;
         const char *colon = end ? memchr(end, ':', left - (size_t)(end - host)) : NULL;
         if (!colon)
-            return host_canonical(host, left);
+            return schemes[i].host(host, left);
         size_t host_len = (size_t)(colon - host);
-        return host_canonical(host, host_len) &&
+        return schemes[i].host(host, host_len) &&
                port_canonical(colon + 1, left - host_len - 1, schemes[i].port);
     }
     return false;

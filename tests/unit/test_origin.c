@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 static const char *const good[] = {
-    "https://op.example",        "https://op.example:8443",       "http://op.example:8080",
+    "https://op.example",        "https://op.example:8443",       "http://127.0.0.1",
     "http://localhost:3000",     "https://xn--bcher-kva.example", "https://127.0.0.1:8443",
     "https://[::1]:8443",        "https://[2001:db8::1]",         "https://a-b.c_d.example",
-    "http://op.example:443",     "https://op.example:80",         "https://op.example:65535",
+    "http://[::1]:443",          "https://op.example:80",         "https://op.example:65535",
     "https://1password.example",
 };
 
@@ -39,7 +39,14 @@ static const char *const bad[] = {
     "https://user@op.example",
     "https://user:pass@op.example",
     "https://op.example:443",
-    "http://op.example:80",
+    "http://localhost:80",
+    "http://op.example",
+    "http://op.example:8080",
+    "http://127.0.0.2",
+    "http://[::2]",
+    "http://localhost.example",
+    "http://op.localhost",
+    "http://",
     "https://op.example:",
     "https://op.example:0",
     "https://op.example:08443",
