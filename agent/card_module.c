@@ -25,6 +25,7 @@ enum {
     PIN_PAD_DEADLINE_MS = 180000, /* readers stop waiting for a key by themselves, long before */
     RESTART_FIRST_MS = 100,
     RESTART_MOST_MS = 30000,
+    SETTLED_MS = 30000, /* a process that lived that long starts again at once if it fails */
 };
 
 struct question {
@@ -52,9 +53,10 @@ struct card_module {
     struct loop_timer *deadline;
     struct loop_timer *restart;
     uint64_t restart_pause_ms;
-    bool answered; /* this process has answered once */
-    bool outdated; /* a new process is to take over */
-    int problem;   /* how it failed last, as an outcome and in words; cleared by a good list */
+    uint64_t started_at; /* loop_now */
+    bool answered;       /* this process has answered once */
+    bool outdated;       /* a new process is to take over */
+    int problem; /* how it failed last, as an outcome and in words; cleared by a good list */
     const char *detail;
 };
 
@@ -78,9 +80,8 @@ static void answer_first(struct card_module *m, int result, struct card_reply *r
 static bool start(struct card_module *m);
 
 /* Puts the first question to the process unless it has it already. */
-static void work(void *context)
+static void work(struct card_module *m)
 {
-    struct card_module *m = context;
     struct question *q = m->first;
     if (!q || q->sent || !m->process)
         return;
@@ -97,17 +98,22 @@ static void work(void *context)
         loop_timer_set(m->deadline, q->deadline_ms);
 }
 
-static void fail_all(void *context)
+/* A callback may ask again, or forget others: what was asked before counts, by its number. */
+static void fail_all(struct card_module *m)
+{
+    uint32_t last = m->last_number;
+    while (m->first && (int32_t)(m->first->number - last) <= 0)
+        answer_first(m, OUTCOME_CARD_MODULE_FAILED, NULL);
+}
+
+/* What ask() puts off: with a process the next question is put, without one all have failed. */
+static void attend(void *context)
 {
     struct card_module *m = context;
-    /* Only what stands there now: a callback may ask again. */
-    struct question *last = m->first;
-    while (last && last->next)
-        last = last->next;
-    for (bool more = last != NULL; more;) {
-        more = m->first != last;
-        answer_first(m, OUTCOME_CARD_MODULE_FAILED, NULL);
-    }
+    if (m->process)
+        work(m);
+    else
+        fail_all(m);
 }
 
 static void fail(struct card_module *m, const char *why)
@@ -140,7 +146,8 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
         return false;
     frame_reader_pop(&m->incoming);
     loop_timer_stop(m->deadline);
-    m->restart_pause_ms = RESTART_FIRST_MS;
+    if (loop_now() - m->started_at > SETTLED_MS)
+        m->restart_pause_ms = RESTART_FIRST_MS;
     m->answered = true;
     if (reply.type == CARD_REQUEST_LIST) {
         m->problem = (int)reply.result;
@@ -156,19 +163,18 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
 static void on_readable(void *context, struct helper *process)
 {
     struct card_module *m = context;
+    /* One read for each turn of the loop: whoever floods is not alone in being served. */
     uint8_t piece[8192];
-    for (;;) {
-        int got = helper_read(process, piece, sizeof piece);
-        if (got == -EAGAIN)
-            break;
-        if (got <= 0) {
-            fail(m, "it ended");
-            return;
-        }
-        if (frame_reader_push(&m->incoming, piece, (size_t)got) < 0) {
-            fail(m, "its answer is out of bounds");
-            return;
-        }
+    int got = helper_read(process, piece, sizeof piece);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0) {
+        fail(m, "it ended");
+        return;
+    }
+    if (frame_reader_push(&m->incoming, piece, (size_t)got) < 0) {
+        fail(m, "its answer is out of bounds");
+        return;
     }
     size_t len;
     const uint8_t *body;
@@ -189,6 +195,7 @@ static bool start(struct card_module *m)
     frame_reader_deinit(&m->incoming);
     m->answered = false;
     m->outdated = false;
+    m->started_at = loop_now();
     m->process = helper_spawn(m->helpers, "lanyard-card", m->path, on_readable, m);
     return m->process != NULL;
 }
@@ -291,7 +298,7 @@ static int ask(struct card_module *m, struct card_request *request, uint32_t dea
     q->context = context;
     int r = card_request_encode(request, q->encoded);
     if (r == 0) /* without a process the answer is the failure, and also comes later */
-        r = loop_defer(m->loop, m->process ? work : fail_all, m);
+        r = loop_defer(m->loop, attend, m);
     if (r == 0)
         *end = STEAL(q);
     return r;

@@ -25,6 +25,7 @@
 enum {
     MODULES_MAX = 8,
     ENTRIES_MAX = MODULES_MAX * CARD_TOKENS_MAX,
+    DESCRIPTION_BYTES = 64,
     FRESH_MS = 2000, /* longer than from an insertion to its prompt, shorter than typing a PIN */
 };
 
@@ -52,6 +53,8 @@ struct cards {
     struct reader_watch *watch;
     struct loop_wakeup *watch_says;
     struct reader_snapshot readers;
+    size_t shown_count; /* of them, those that are not ignored */
+    const struct reader_info *shown[READERS_MAX];
     uint64_t generation; /* of snapshots; 0: none yet */
 
     size_t module_count;
@@ -75,14 +78,24 @@ static void entry_free(struct entry **e)
 
 /* ---- readers ---- */
 
-/* A slot's description is the reader's name, cut to 64 bytes (CK_SLOT_INFO). */
-static const struct reader_info *reader_of(const struct cards *cards, const char *description)
+/* A slot's description is the reader's name, cut to 64 bytes (CK_SLOT_INFO). NULL: there is none,
+ * or, and then *ambiguous is set, there are several of which it could be. */
+static const struct reader_info *reader_of(const struct cards *cards, const char *description,
+                                           bool *ambiguous)
 {
-    size_t len = strlen(description);
-    for (size_t i = 0; i < cards->readers.count && len > 0; i++)
-        if (strncmp(cards->readers.readers[i].name, description, len) == 0)
-            return &cards->readers.readers[i];
-    return NULL;
+    const struct reader_info *found = NULL;
+    *ambiguous = false;
+    for (size_t i = 0; i < cards->readers.count; i++) {
+        const struct reader_info *reader = &cards->readers.readers[i];
+        if (strcmp(reader->name, description) == 0)
+            return reader;
+        if (strlen(description) == DESCRIPTION_BYTES &&
+            strncmp(reader->name, description, DESCRIPTION_BYTES) == 0) {
+            *ambiguous = found != NULL;
+            found = reader;
+        }
+    }
+    return *ambiguous ? NULL : found;
 }
 
 static bool ignored(const struct config *config, const char *reader)
@@ -166,8 +179,10 @@ static void on_restarted(void *context)
 static struct entry *make_entry(struct module *m, struct card_token *token)
 {
     struct cards *cards = m->home;
-    const struct reader_info *reader = reader_of(cards, token->reader);
-    if (ignored(cards->config, token->reader) || (reader && !holds_card(reader)))
+    bool ambiguous;
+    const struct reader_info *reader = reader_of(cards, token->reader, &ambiguous);
+    if (ambiguous || ignored(cards->config, reader ? reader->name : token->reader) ||
+        (reader && !holds_card(reader)))
         return NULL;
     if (!reader && token->certificate_count == 0)
         return NULL; /* SoftHSM always offers a blank token */
@@ -261,18 +276,17 @@ static void on_watch_thread(void *context)
 static void on_watch_says(void *context)
 {
     struct cards *cards = context;
-    struct reader_snapshot snapshot;
-    reader_watch_snapshot(cards->watch, &snapshot);
-    cards->readers = snapshot;
-    cards->readers.count = 0;
-    for (size_t i = 0; i < snapshot.count; i++)
-        if (!ignored(cards->config, snapshot.readers[i].name))
-            cards->readers.readers[cards->readers.count++] = snapshot.readers[i];
+    reader_watch_snapshot(cards->watch, &cards->readers);
+    cards->shown_count = 0;
+    for (size_t i = 0; i < cards->readers.count; i++)
+        if (!ignored(cards->config, cards->readers.readers[i].name))
+            cards->shown[cards->shown_count++] = &cards->readers.readers[i];
     cards->generation++;
 
     for (size_t i = cards->entry_count; i-- > 0;) {
         const struct entry *e = cards->entries[i];
-        const struct reader_info *reader = reader_of(cards, e->card.token.reader);
+        bool ambiguous;
+        const struct reader_info *reader = reader_of(cards, e->card.token.reader, &ambiguous);
         if (!e->in_reader || (reader && holds_card(reader) && reader->changes == e->changes))
             continue;
         if (reader && holds_card(reader)) /* the module may not have seen that it was out */
@@ -335,12 +349,12 @@ void cards_free(struct cards **cards)
 
 size_t cards_reader_count(const struct cards *cards)
 {
-    return cards->readers.count;
+    return cards->shown_count;
 }
 
 const struct reader_info *cards_reader(const struct cards *cards, size_t i)
 {
-    return &cards->readers.readers[i];
+    return cards->shown[i];
 }
 
 bool cards_service_up(const struct cards *cards)
@@ -412,10 +426,10 @@ int cards_absence(const struct cards *cards)
         return problem;
     /* A reader that is listed may be unplugged already. */
     int absence = OUTCOME_NO_READER;
-    for (size_t i = 0; i < cards->readers.count; i++) {
-        if (holds_card(&cards->readers.readers[i]))
+    for (size_t i = 0; i < cards->shown_count; i++) {
+        if (holds_card(cards->shown[i]))
             return OUTCOME_CARD_UNREADABLE;
-        if (cards->readers.readers[i].state == READER_EMPTY)
+        if (cards->shown[i]->state == READER_EMPTY)
             absence = OUTCOME_NO_CARD;
     }
     return absence;

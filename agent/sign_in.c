@@ -32,6 +32,7 @@
 
 enum {
     SIGN_INS_MAX = 8, /* a person has no more pages waiting; beyond that somebody is playing */
+    ROUNDS_MAX = 10,  /* no card has more tries; a module that goes on is not asking a card */
     SETTLE_MS = 600,  /* readers that poll say within 400 ms that a card has left */
 };
 
@@ -58,8 +59,9 @@ struct sign_in {
     size_t certificate;
     uint8_t algorithm;
     bool last_try_confirmed;
-    int wrong;   /* how the try before ended */
-    int verdict; /* how it will end, unless the card turns out to be gone */
+    unsigned rounds; /* how often the card said no to a PIN */
+    int wrong;       /* how the try before ended */
+    int verdict;     /* how it will end, unless the card turns out to be gone */
     struct session_key *key;
     struct token_draft draft;
 };
@@ -170,6 +172,10 @@ static void on_signed(void *context, int result, struct card_reply *reply)
     }
     prompt_free(&s->prompt); /* a PIN pad's notice */
     if (result == OUTCOME_PIN_WRONG || result == OUTCOME_PIN_FORMAT) {
+        if (++s->rounds == ROUNDS_MAX) {
+            finish(s, OUTCOME_CARD_MODULE_FAILED);
+            return;
+        }
         s->wrong = result;
         ask_for_pin(s);
         return;
@@ -262,9 +268,10 @@ static bool ask(struct sign_in *s, const struct prompt_question *question, promp
     prompt_free(&s->prompt);
     s->prompt =
         prompt_ask(s->home->loop, s->home->helpers, s->home->config->pinentry, question, fn, s);
-    if (!s->prompt)
-        finish(s, OUTCOME_PROMPT_UNAVAILABLE);
-    return s->prompt != NULL;
+    if (s->prompt)
+        return true;
+    finish(s, OUTCOME_PROMPT_UNAVAILABLE);
+    return false;
 }
 
 static void on_pin(void *context, const struct prompt_answer *answer)
@@ -358,6 +365,15 @@ static size_t find_candidates(const struct sign_in *s, struct candidate *out, in
     return candidates_find(s->home->cards, s->home->issuers, &s->params, out, problem);
 }
 
+/* For the audit entry of a sign-in that no card would do for: whose the first one is. */
+static void note_card(struct sign_in *s, const struct card *card)
+{
+    snprintf(s->reader, sizeof s->reader, "%s", card->token.reader);
+    for (size_t i = 0; i < card->certificates.count && s->uid[0] == '\0'; i++)
+        if (card->certificates.at[i])
+            snprintf(s->uid, sizeof s->uid, "%s", card->certificates.at[i]->uid);
+}
+
 static void take_card(struct sign_in *s, const struct candidate *c)
 {
     s->card = c->card->id;
@@ -442,6 +458,8 @@ static bool decide(struct sign_in *s)
         wait_for(s, problem == OUTCOME_NO_READER ? WAITING_READER : WAITING_CARD);
         return false;
     }
+    if (cards_count(home->cards) > 0)
+        note_card(s, cards_at(home->cards, 0));
     finish(s, problem);
     return true;
 }
@@ -452,9 +470,11 @@ static void look_again(void *context)
     bool changed = true;
     while (changed) {
         changed = false;
-        for (struct sign_in *s = home->first; s && !changed; s = s->next)
+        for (struct sign_in *s = home->first, *next; s && !changed; s = next) {
+            next = s->next;
             if (s->stage == WAITING && s != home->turn)
                 changed = decide(s);
+        }
     }
 }
 
@@ -512,6 +532,18 @@ void sign_ins_free(struct sign_ins **sign_ins)
     *sign_ins = NULL;
 }
 
+static void refuse(const struct sign_ins *sign_ins, struct request **request,
+                   const struct sign_in_params *params, int result)
+{
+    audit_write(&(struct audit_entry){
+        .event = AUDIT_REFUSED,
+        .result = result,
+        .origin = params->origin,
+        .provider = config_provider_of(sign_ins->config, params->origin),
+    });
+    answer_error(request, result);
+}
+
 void sign_ins_add(struct sign_ins *sign_ins, struct request *request,
                   const struct sign_in_params *params)
 {
@@ -523,7 +555,7 @@ void sign_ins_add(struct sign_ins *sign_ins, struct request *request,
         s->patience = loop_timer_new(sign_ins->loop, on_patience, s);
     if (!s || !s->patience) {
         free(s);
-        answer_error(&request, refusal == OUTCOME_OK ? -ENOMEM : refusal);
+        refuse(sign_ins, &request, params, refusal == OUTCOME_OK ? -ENOMEM : refusal);
         return;
     }
     s->home = sign_ins;

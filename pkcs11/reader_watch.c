@@ -59,6 +59,7 @@ struct reader_watch {
     uint16_t appearances; /* counts readers that came, so that one that came back differs */
 
     pthread_mutex_t mutex;
+    bool published;                  /* the first look counts, whatever it shows */
     struct reader_snapshot snapshot; /* under mutex */
 };
 
@@ -83,7 +84,8 @@ void reader_watch_snapshot(struct reader_watch *watch, struct reader_snapshot *o
 static void publish(struct reader_watch *watch, const struct reader_snapshot *now)
 {
     pthread_mutex_lock(&watch->mutex);
-    bool same = memcmp(&watch->snapshot, now, sizeof *now) == 0;
+    bool same = watch->published && memcmp(&watch->snapshot, now, sizeof *now) == 0;
+    watch->published = true;
     if (!same)
         memcpy(&watch->snapshot, now, sizeof *now);
     pthread_mutex_unlock(&watch->mutex);
