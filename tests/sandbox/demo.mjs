@@ -6,63 +6,77 @@
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { X509Certificate } from 'node:crypto';
 import { findProgram, launchChromium } from './browser.mjs';
+import { built } from './build.mjs';
+import { checkCard, giveUp, readOptions } from './demo-options.mjs';
+import { makePeople } from './people.mjs';
 import { startSandbox } from './sandbox.mjs';
 import { says, signedIn } from './says.mjs';
 
 const PIN = '123456';
 
-const { values } = parseArgs({
-  options: {
-    card: { type: 'string', default: 'alice' },
-    trust: { type: 'string' },
-    crl: { type: 'string' },
-    script: { type: 'boolean', default: false },
-  },
-});
+try {
+  const options = await readOptions(process.argv.slice(2));
+  checkCard(options.card, JSON.parse(await readFile((await makePeople()).file, 'utf8')));
+  if (options.script) await journey();
+  else await play(options);
+} catch (error) {
+  giveUp(error);
+}
 
-if (values.script) await journey();
-else await play();
-
-async function play() {
+async function play({ card, trust }) {
   const pinentry = findProgram('pinentry-gtk-2', 'pinentry-qt', 'pinentry-gnome3', 'pinentry');
   if (!pinentry || !(process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) {
-    process.stderr.write('tests/demo: the PIN prompt needs a display; --script works without one\n');
-    process.exit(1);
+    throw new Error('the PIN prompt needs a display; --script works without one');
   }
   const sandbox = await startSandbox({
-    ...await cards(),
+    ...cards(card, trust),
     pinentry,
     directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
     report: (line) => process.stdout.write(`  ${line}\n`),
   });
-  process.stdout.write(`
-Open this:  ${sandbox.url}
-
-${values.card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
-
-  tests/sandbox/ctl remove reader-0          take the card out
-  tests/sandbox/ctl insert reader-0 carol    put another one in
-  tests/sandbox/ctl --help                   everything else`}
-
-Ctrl-C ends it.
-`);
+  process.stdout.write(await introduction(sandbox, card));
+  process.on('SIGUSR2', () => toggleAgent(sandbox).catch(giveUp));
   await new Promise((resolve) => {
     process.removeAllListeners('SIGINT').once('SIGINT', resolve);
   });
   await sandbox.close();
 }
 
-async function cards() {
-  if (values.card === 'none') return { card: null };
-  if (values.card !== 'real') return { card: values.card };
-  const bundle = values.trust ? await readFile(values.trust, 'utf8') : '';
-  const anchors = (bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [])
-    .map((pem) => Buffer.from(new X509Certificate(pem).toString()));
-  const lists = values.crl ? [await readFile(values.crl)] : [];
-  return { readers: [], card: null, strangers: true, trust: { anchors, lists } };
+function cards(card, trust) {
+  if (card === 'none') return { card: null };
+  if (card !== 'real') return { card };
+  return { readers: [], card: null, strangers: true, trust };
+}
+
+async function introduction({ url, directory, runtime }, card) {
+  const sudo = process.env.SUDO_USER ? 'sudo ' : '';
+  const ctl = `${sudo}LANYARD_SANDBOX=${directory} tests/sandbox/ctl`;
+  return `
+Open this:  ${url}
+${sudo && `
+Lanyard answers its own user only. sudo made that root, so the browser has to be root's too;
+without sudo it is yours.
+`}
+${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
+
+  ${ctl} remove reader-0          take the card out
+  ${ctl} insert reader-0 carol    put another one in
+  ${ctl} --help                   everything else`}
+
+Without Lanyard:      ${sudo}kill -USR2 ${process.pid} ends the agent; once more starts it again
+A native program:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status
+                      (the agent's socket is ${runtime}/lanyard/agent)
+
+Ctrl-C ends it.
+`;
+}
+
+async function toggleAgent(sandbox) {
+  const { exitCode, signalCode } = sandbox.agent.child;
+  const running = exitCode === null && signalCode === null;
+  await (running ? sandbox.stopAgent() : sandbox.startAgent());
+  process.stdout.write(`  the agent ${running ? 'has ended' : 'runs again'}\n`);
 }
 
 // Each step with its time; the times are the sandbox's and nobody's promise.

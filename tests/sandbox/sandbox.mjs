@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApp } from './app/app.mjs';
 import { built } from './build.mjs';
+import { claimDirectory } from './directory.mjs';
 import { startOp } from './op/op.mjs';
 import { makePeople, trustOf } from './people.mjs';
 import { startPinentry } from './pinentry.mjs';
@@ -38,7 +39,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
 // site       a made-up name: the provider is served under it with TLS on 127.0.0.2
 // trust      { anchors, lists } in PEM or DER, besides the sandbox's own; strangers: see accounts.mjs
-// directory  where, instead of a directory in the temporary one; it must not exist yet
+// directory  where, instead of a directory in the temporary one; see directory.mjs
 // report     called with each line an operator would read
 export async function startSandbox({
   card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
@@ -70,7 +71,7 @@ export async function startSandbox({
 }
 
 async function makeDirectory(sandbox, directory, undo) {
-  if (directory) await mkdir(directory, { mode: 0o700 });
+  if (directory) await claimDirectory(directory);
   sandbox.directory = directory ?? await mkdtemp(join(tmpdir(), 'lanyard-'));
   const remove = () => rmSync(sandbox.directory, { recursive: true, force: true });
   process.once('exit', remove);

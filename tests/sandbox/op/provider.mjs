@@ -80,7 +80,9 @@ export function makeProvider({ origin, accounts, client, report }) {
     renderError: (ctx, out) => show(ctx, errorPage(out)),
   });
   for (const event of ['server_error', 'grant.error', 'authorization.error', 'backchannel.error']) {
-    provider.on(event, (ctx, error) => report(`${event}: ${error.error_description ?? error.message}`));
+    provider.on(event, (ctx, error) => report(error.error === 'access_denied'
+      ? 'somebody went back to the application without signing in'
+      : `${event}: ${error.error_description ?? error.message}`));
   }
   return provider;
 }
