@@ -22,7 +22,7 @@
 struct agent {
     struct loop *loop;
     const struct config *config;
-    struct issuers *issuers; /* NULL: any */
+    struct issuers *issuers; /* borrowed; NULL: any */
     struct helpers *helpers;
     struct cards *cards;
     struct sign_ins *sign_ins;
@@ -95,24 +95,6 @@ static void on_cards_changed(void *context)
 
 /* ---- its life ---- */
 
-static void say(void *context, const char *problem)
-{
-    (void)context;
-    log_error("%s", problem);
-}
-
-static int load_issuers(struct agent *agent)
-{
-    if (agent->config->issuers[0] == '\0')
-        return 0;
-    CLEANUP(bytes_deinit) struct bytes pem = {0};
-    int r = config_read_file(agent->config, agent->config->issuers, &pem,
-                             (struct config_reporter){.fn = say});
-    if (r < 0)
-        return r;
-    return issuers_parse(pem.data, pem.len, &agent->issuers);
-}
-
 struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
 {
     CLEANUP(agent_free) struct agent *agent = calloc(1, sizeof *agent);
@@ -122,8 +104,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     }
     agent->loop = loop;
     agent->config = setup->config;
-    if (load_issuers(agent) < 0)
-        return NULL;
+    agent->issuers = setup->issuers;
     agent->helpers = helpers_new(loop, setup->helper_folder);
     if (!agent->helpers)
         return NULL;
@@ -161,7 +142,6 @@ void agent_free(struct agent **agent)
     doors_close(&a->doors);
     cards_free(&a->cards);
     helpers_free(&a->helpers);
-    issuers_free(&a->issuers);
     free(a);
     *agent = NULL;
 }

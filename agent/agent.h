@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/certificate.h"
 #include "agent/config.h"
 #include "ipc/loop.h"
 
@@ -12,6 +13,7 @@ struct agent;
 
 struct agent_setup {
     const struct config *config; /* borrowed for the agent's life, as are the texts */
+    struct issuers *issuers;     /* borrowed too; NULL: any */
     const char *helper_folder;   /* where lanyard-card and lanyard-prompt are */
     const char *native_path;     /* the Unix door */
 };

@@ -70,7 +70,8 @@ static const struct key keys[] = {
      offsetof(struct config, origins)},
 };
 
-enum { KEYS = sizeof keys / sizeof *keys };
+enum { KEYS = CONFIG_KEYS };
+_Static_assert(sizeof keys / sizeof *keys == KEYS, "CONFIG_KEYS counts the table");
 
 static const struct {
     enum log_level level;
@@ -163,6 +164,8 @@ void config_deinit(struct config *config)
     list_deinit(&config->modules);
     list_deinit(&config->ignored_readers);
     list_deinit(&config->origins);
+    for (size_t i = 0; i < KEYS; i++)
+        free(config->places[i]);
     free(config->broker_socket);
     free(config->issuers);
     free(config->pinentry);
@@ -200,6 +203,14 @@ const char *config_provider_of(const struct config *config, const char *origin)
         if (list_has(&config->providers[i].origins, origin))
             return config->providers[i].name;
     return NULL;
+}
+
+const char *config_place(const struct config *config, const char *key)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (config->places[i] && strcmp(keys[i].is.name, key) == 0)
+            return config->places[i];
+    return "default";
 }
 
 /* ---- problems ---- */
@@ -397,13 +408,14 @@ static int on_value(void *user, const char *section, const char *name, const cha
                 key->is.name);
         return 1;
     }
-    uint64_t bit = UINT64_C(1) << (key - keys);
-    if (!key->is.repeatable && (source->config->keys_given & bit)) {
+    char **place = &source->config->places[key - keys];
+    if (!key->is.repeatable && *place) {
         problem(source, "%s is given twice", name);
         return 1;
     }
-    source->config->keys_given |= bit;
-    if (set_value(source, key, value) < 0)
+    if (!*place)
+        *place = place_of(source);
+    if (!*place || set_value(source, key, value) < 0)
         source->result = -ENOMEM;
     return 1;
 }
@@ -543,8 +555,7 @@ int config_complete(struct config *config, struct config_reporter report)
 {
     struct source defaults = {.config = config, .report = report, .name = "defaults"};
     for (size_t i = 0; i < KEYS; i++) {
-        bool given = config->keys_given & (UINT64_C(1) << i);
-        if (given || (keys[i].is.repeatable && keys[i].is.fallback[0] == '\0'))
+        if (config->places[i] || (keys[i].is.repeatable && keys[i].is.fallback[0] == '\0'))
             continue;
         char *value = NULL;
         int r = first_existing(keys[i].is.fallback, &value);

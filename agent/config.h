@@ -28,6 +28,7 @@ enum {
     CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
     CONFIG_FILES_MAX = 64,              /* in conf.d */
     CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
+    CONFIG_KEYS = 8,                    /* rows of the table */
     CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
     CONFIG_VALUES_MAX = 1024,           /* of one repeatable key, in one section */
     CONFIG_PIN_TIMEOUT_MIN = 10,        /* seconds: the shortest in which a PIN can be typed */
@@ -52,7 +53,7 @@ struct config {
     struct config_list origins;         /* of every provider, in the order of the files */
     size_t provider_count;
     struct config_provider *providers; /* private to config.c: see config_provider_of */
-    uint64_t keys_given;               /* private: which single-valued keys have been seen */
+    char *places[CONFIG_KEYS];         /* private: see config_place */
     uid_t owner;                       /* private: who besides root may own the files */
 };
 
@@ -84,6 +85,9 @@ int config_load(const char *dir, struct config *config, struct config_reporter r
  * CONFIG_FILE_BYTES_MAX, into *out (initialised, replaced). */
 int config_read_file(const struct config *config, const char *path, struct bytes *out,
                      struct config_reporter report);
+
+/* Where that key was given first, "FILE:LINE", borrowed; "default" when nowhere. */
+const char *config_place(const struct config *config, const char *key);
 
 /* The name of the provider that has this origin, borrowed; NULL when none has. */
 const char *config_provider_of(const struct config *config, const char *origin);

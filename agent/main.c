@@ -98,6 +98,27 @@ static void say(void *context, const char *problem)
     log_error("%s", problem);
 }
 
+static void say_of_issuers(void *config, const char *problem)
+{
+    log_error("%s: issuers: %s", config_place(config, "issuers"), problem);
+}
+
+/* *out stays NULL when any authority will do. 0 or a fault, said. */
+static int load_issuers(struct config *config, struct issuers **out)
+{
+    struct config_reporter report = {.fn = say_of_issuers, .context = config};
+    if (config->issuers[0] == '\0')
+        return 0;
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    int r = config_read_file(config, config->issuers, &pem, report);
+    if (r < 0)
+        return r;
+    r = issuers_parse(pem.data, pem.len, out);
+    if (r < 0)
+        config_say(report, "%s: cannot be used", config->issuers);
+    return r;
+}
+
 static void on_stop(void *context)
 {
     loop_stop(context);
@@ -118,7 +139,8 @@ static int native_path(const struct arguments *arguments, char *path, size_t siz
     return len < (int)size ? 0 : log_fault(ENAMETOOLONG, "socket");
 }
 
-static int serve(const struct arguments *arguments, const struct config *config)
+static int serve(const struct arguments *arguments, const struct config *config,
+                 struct issuers *issuers)
 {
     char path[PATH_MAX];
     if (native_path(arguments, path, sizeof path) < 0)
@@ -127,8 +149,10 @@ static int serve(const struct arguments *arguments, const struct config *config)
     if (!loop || !loop_signal_new(loop, SIGTERM, on_stop, loop) ||
         !loop_signal_new(loop, SIGINT, on_stop, loop))
         return EXIT_FAILURE;
-    struct agent_setup setup = {
-        .config = config, .helper_folder = arguments->helpers, .native_path = path};
+    struct agent_setup setup = {.config = config,
+                                .issuers = issuers,
+                                .helper_folder = arguments->helpers,
+                                .native_path = path};
     CLEANUP(agent_free) struct agent *agent = agent_new(loop, &setup);
     if (!agent)
         return EXIT_FAILURE;
@@ -152,5 +176,8 @@ int main(int argc, char **argv)
     if (config_load(arguments.config_dir, &config, (struct config_reporter){.fn = say}) < 0)
         return EXIT_CONFIG;
     log_init("lanyardd", config.log_level);
-    return serve(&arguments, &config);
+    CLEANUP(issuers_free) struct issuers *issuers = NULL;
+    if (load_issuers(&config, &issuers) < 0)
+        return EXIT_CONFIG;
+    return serve(&arguments, &config, issuers);
 }

@@ -116,6 +116,29 @@ test('without an agent it says so', () => {
   assert.match(result.stderr, /LY-1406/);
 });
 
+// The agent with this configuration, which does not let it start.
+function refusedAgent(name, configuration) {
+  const etc = join(folder, name);
+  mkdirSync(etc, { mode: 0o755 });
+  writeFileSync(join(etc, 'lanyard.conf'), configuration, { mode: 0o644 });
+  const args = ['--config', etc, '--helpers', bin, '--socket', join(folder, `${name}.socket`)];
+  return spawnSync(join(bin, 'lanyardd'), args, { encoding: 'utf8', timeout: 10000 });
+}
+
+test('a file of issuers that cannot be used is a wrong configuration, named by its line', () => {
+  const missing = refusedAgent('missing', '[cards]\nissuers = /nonexistent/issuers.pem\n');
+  assert.equal(missing.status, 6);
+  assert.match(
+    missing.stderr,
+    /lanyard\.conf:2: issuers: \/nonexistent\/issuers\.pem: there is no such file/,
+  );
+  const pem = join(folder, 'empty.pem');
+  writeFileSync(pem, 'none\n', { mode: 0o644 });
+  const empty = refusedAgent('empty', `[cards]\nissuers = ${pem}\n`);
+  assert.equal(empty.status, 6);
+  assert.match(empty.stderr, /lanyard\.conf:2: issuers: .*empty\.pem/);
+});
+
 test('help has every command and option of the manual page, in the same words', () => {
   const help = lanyard('help').stdout;
   assert.equal(help, lanyard('--help').stdout);

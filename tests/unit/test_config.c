@@ -117,6 +117,8 @@ static void every_key_is_read(void **state)
     assert_int_equal(load_text(&config, everything), 0);
     assert_string_equal(problems, "");
     assert_everything(&config);
+    assert_string_equal(config_place(&config, "module"), "f:7");
+    assert_string_equal(config_place(&config, "issuers"), "f:10");
 }
 
 static void what_is_printed_reads_the_same(void **state)
@@ -450,10 +452,12 @@ static void the_manual_page_has_every_key_and_no_other(void **state)
 static void the_shipped_file_reads_as_the_defaults(void **state)
 {
     (void)state;
+    size_t keys = 0;
     CLEANUP(text_release) char *text = whole_file(LANYARD_SOURCE "/packaging/lanyard.conf");
     CLEANUP(config_deinit) struct config config;
     assert_int_equal(load_text(&config, text), 0);
-    assert_true(config.keys_given == 0);
+    for (const struct config_key *key = config_key_at(0); key; key = config_key_at(++keys))
+        assert_string_equal(config_place(&config, key->name), "default");
     assert_int_equal(config.provider_count, 0);
 }
 
