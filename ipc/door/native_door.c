@@ -207,8 +207,12 @@ struct native_door *native_door_open(struct connections *set, const char *path)
     door->file = SOCKET_FILE_NONE;
     LIST_INIT(&door->living);
     LIST_INIT(&door->dying);
-    if (socket_folder_private(path) < 0 ||
-        socket_file_open(&door->file, path, SOCK_STREAM, 0600, BACKLOG) < 0)
+    if (socket_folder_private(path) < 0)
+        return NULL;
+    int r = socket_file_open(&door->file, path, SOCK_STREAM, 0600, BACKLOG);
+    if (r == -EADDRINUSE)
+        log_error("another lanyardd of this user serves %s already", path);
+    if (r < 0)
         return NULL;
     door->burial = loop_wakeup_new(set->loop, bury, door);
     door->resume = loop_timer_new(set->loop, resume_accepting, door);

@@ -148,6 +148,8 @@ int listeners_add_web(struct listeners *listeners, const struct sockaddr_storage
 int listeners_open_agents(struct listeners *listeners, const char *path)
 {
     int r = socket_file_open(&listeners->file, path, SOCK_SEQPACKET, AGENTS_MODE, AGENTS_BACKLOG);
+    if (r == -EADDRINUSE)
+        log_error("another lanyard-portd serves %s already", path);
     listeners->agents = listeners->file.fd;
     return r;
 }

@@ -30,6 +30,15 @@ int socket_address(const char *path, struct sockaddr_un *address)
     return 0;
 }
 
+/* Names the folder in which path would be. */
+static int folder_missing(const char *path)
+{
+    char copy[sizeof(struct sockaddr_un)];
+    snprintf(copy, sizeof copy, "%s", path);
+    log_error("the folder %s does not exist", dirname(copy));
+    return -ENOENT;
+}
+
 /* A folder that is there with other rights is refused rather than changed: it may be somebody's. */
 int socket_folder_private(const char *path)
 {
@@ -39,7 +48,7 @@ int socket_folder_private(const char *path)
         return r;
     const char *folder = dirname(copy.sun_path);
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return log_fault(errno, folder);
+        return errno == ENOENT ? folder_missing(folder) : log_fault(errno, folder);
     struct stat status;
     if (lstat(folder, &status) < 0)
         return log_fault(errno, folder);
@@ -54,9 +63,9 @@ static int take_lock(struct socket_file *file)
     snprintf(path, sizeof path, "%s.lock", file->address.sun_path);
     file->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file->lock < 0)
-        return log_fault(errno, path);
+        return errno == ENOENT ? folder_missing(path) : log_fault(errno, path);
     if (flock(file->lock, LOCK_EX | LOCK_NB) < 0)
-        return log_fault(errno == EWOULDBLOCK ? EADDRINUSE : errno, path);
+        return errno == EWOULDBLOCK ? -EADDRINUSE : log_fault(errno, path);
     return 0;
 }
 
@@ -76,7 +85,7 @@ static int remove_stale(const struct sockaddr_un *address, int type)
     if (!S_ISSOCK(status.st_mode))
         return log_fault(EEXIST, address->sun_path);
     if (answers(address, type))
-        return log_fault(EADDRINUSE, address->sun_path);
+        return -EADDRINUSE;
     return unlink(address->sun_path) < 0 && errno != ENOENT ? log_fault(errno, "unlink") : 0;
 }
 

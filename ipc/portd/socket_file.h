@@ -23,7 +23,8 @@ int socket_address(const char *path, struct sockaddr_un *address);
  * a folder of this user's alone; -errno. Logged. */
 int socket_folder_private(const char *path);
 /* Listens at path, close-on-exec and non-blocking. type: SOCK_STREAM or SOCK_SEQPACKET. *file is
- * SOCKET_FILE_NONE. 0; -EADDRINUSE: somebody answers there; -errno. Logged. Does not wait. */
+ * SOCKET_FILE_NONE. 0; -EADDRINUSE: somebody answers there (not logged: the caller knows who);
+ * -errno, logged. Does not wait. */
 int socket_file_open(struct socket_file *file, const char *path, int type, mode_t mode,
                      int backlog);
 /* Closes and removes it. Takes SOCKET_FILE_NONE. */

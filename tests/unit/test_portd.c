@@ -529,6 +529,36 @@ static void each_user_reaches_their_own(void **state)
     end(&mine);
 }
 
+/* A program that cannot start, and what it says: these words, and of which path. */
+static void expect_failure(const char *const *argv, const char *words, const char *path)
+{
+    char expected[256], text[1024];
+    snprintf(expected, sizeof expected, "%s %s ", words, path);
+    struct program program = start(geteuid(), argv);
+    read_until(program.err, expected, text, sizeof text);
+    assert_int_equal(wait_for(&program), 1);
+}
+
+static void a_second_of_a_kind_is_named(void **state)
+{
+    struct fixture *f = *state;
+    char path[160], folder[128], missing[192];
+    snprintf(folder, sizeof folder, "%s/missing", f->folder);
+    snprintf(missing, sizeof missing, "%s/portd", folder);
+    snprintf(path, sizeof path, "%s/one/agent", f->folder);
+    const char *broker[] = {
+        LANYARD_BUILD "/bin/lanyard-portd", "--listen", "127.0.0.1:0", "--socket", f->socket, NULL};
+    const char *agent[] = {LANYARD_BUILD "/tests/integration/door_server", path, "", NULL};
+    struct program first = start_agent(f, geteuid(), "one");
+    expect_failure(broker, "another lanyard-portd serves", f->socket);
+    expect_failure(agent, "another lanyardd of this user serves", path);
+    end(&first);
+    broker[4] = missing;
+    expect_failure(broker, "the folder", folder);
+    snprintf(path, sizeof path, "%s/missing/lanyard/agent", f->folder);
+    expect_failure(agent, "the folder", folder);
+}
+
 static void a_taken_port_names_its_holder(void **state)
 {
     struct fixture *f = *state;
@@ -618,6 +648,7 @@ int main(void)
         T(an_agent_that_died_makes_room),
         T(a_second_agent_is_told),
         T(each_user_reaches_their_own),
+        T(a_second_of_a_kind_is_named),
         T(a_taken_port_names_its_holder),
         T(only_loopback_is_listened_on),
         cmocka_unit_test(only_the_journal_is_told_priorities),
