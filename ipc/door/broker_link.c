@@ -38,6 +38,7 @@ struct broker_link {
     struct broker_events events;
     struct sockaddr_un address;
     enum broker_state state;
+    bool told; /* of the state, since the start */
     uint16_t port;
     int fd;
     struct loop_watch *watch;
@@ -50,8 +51,9 @@ struct broker_link {
 
 static void set_state(struct broker_link *link, enum broker_state state, uint16_t port)
 {
-    if (link->state == state && link->port == port)
+    if (link->told && link->state == state && link->port == port)
         return;
+    link->told = true;
     link->state = state;
     link->port = port;
     link->events.state(link->events.context, state, port);

@@ -15,7 +15,8 @@ enum broker_state {
 
 struct broker_events {
     void *context;
-    /* The state has changed. port: where pages find the agent; 0 unless BROKER_OPEN. */
+    /* The state has changed, or is known for the first time. port: where pages find the agent; 0
+     * unless BROKER_OPEN. */
     void (*state)(void *context, enum broker_state state, uint16_t port);
     /* Takes fd: a connected TCP socket, non-blocking, close-on-exec. */
     void (*socket)(void *context, int fd, uint16_t port);

@@ -160,10 +160,10 @@ struct service {
 /* ---- the doors ---- */
 
 struct doors_config {
-    const char *native_path;    /* the Unix socket to create; its folder is made 0700 if missing */
+    const char *native_path; /* the Unix socket to create; its folder is made 0700 if missing */
+    /* Both borrowed for the doors' life. */
     const char *broker_path;    /* lanyard-portd's socket; NULL or "": no WebSocket door */
-    const char *const *origins; /* the administrator's list, canonical, NULL-terminated; borrowed
-                                   for the doors' life */
+    const char *const *origins; /* the administrator's list, canonical, NULL-terminated */
 };
 
 struct doors;

@@ -21,6 +21,7 @@
 
 struct doors {
     struct connections connections;
+    const char *broker_path;
     struct native_door *native;
     struct broker_link *broker; /* this and the next two: NULL without a WebSocket door */
     struct web_gate *gate;
@@ -35,10 +36,12 @@ static void broker_changed(void *context, enum broker_state state, uint16_t port
     doors->connections.web = (struct web_state){.port = port, .state = names[state]};
     if (state == BROKER_OPEN)
         log_info("pages reach this agent on port %u", (unsigned)port);
+    else if (state == BROKER_TAKEN)
+        log_warning("pages cannot reach this agent: another agent of this user is registered");
     else
-        log_warning("pages cannot reach this agent: %s",
-                    state == BROKER_TAKEN ? "another agent of this user is registered"
-                                          : "lanyard-portd does not answer");
+        log_warning("pages cannot reach this agent: nothing answers at %s "
+                    "(is lanyard-portd running?)",
+                    doors->broker_path);
 }
 
 static void socket_arrived(void *context, int fd, uint16_t port)
@@ -56,6 +59,7 @@ static void handshake_accepted(void *context, int fd, const struct handshake *ha
 static int open_web(struct doors *doors, struct loop *loop, const struct doors_config *config)
 {
     const struct broker_events events = {doors, broker_changed, socket_arrived};
+    doors->broker_path = config->broker_path;
     doors->web = web_door_new(&doors->connections);
     doors->gate = web_gate_new(loop, config->origins, handshake_accepted, doors);
     if (doors->web && doors->gate)

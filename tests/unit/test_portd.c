@@ -529,6 +529,23 @@ static void each_user_reaches_their_own(void **state)
     end(&mine);
 }
 
+static void an_agent_without_a_broker_says_so_once(void **state)
+{
+    struct fixture *f = *state;
+    char path[160], expected[256], text[1024];
+    snprintf(path, sizeof path, "%s/three/agent", f->folder);
+    snprintf(expected, sizeof expected, "nothing answers at %s (is lanyard-portd running?)",
+             f->socket);
+    end(&f->broker);
+    const char *argv[] = {LANYARD_BUILD "/tests/integration/door_server", path, f->socket, NULL};
+    struct program agent = start(geteuid(), argv);
+    read_until(agent.err, expected, text, sizeof text);
+    f->broker = start_broker(f, 0);
+    read_until(agent.err, "pages reach", text, sizeof text); /* after several tries */
+    assert_null(strstr(text, "nothing answers"));
+    assert_int_equal(end(&agent), 0);
+}
+
 /* A program that cannot start, and what it says: these words, and of which path. */
 static void expect_failure(const char *const *argv, const char *words, const char *path)
 {
@@ -648,6 +665,7 @@ int main(void)
         T(an_agent_that_died_makes_room),
         T(a_second_agent_is_told),
         T(each_user_reaches_their_own),
+        T(an_agent_without_a_broker_says_so_once),
         T(a_second_of_a_kind_is_named),
         T(a_taken_port_names_its_holder),
         T(only_loopback_is_listened_on),
