@@ -74,6 +74,8 @@ void connections_deinit(struct connections *set)
     if (set->service)
         cancel_orphans(set);
     loop_wakeup_free(&set->cancels);
+    bytes_deinit(&set->told[DOOR_WEB]);
+    bytes_deinit(&set->told[DOOR_NATIVE]);
     /* What is left answers into the void: out of a list whose head is about to go. */
     struct request *request;
     while ((request = LIST_FIRST(&set->abandoned))) {
@@ -327,17 +329,25 @@ static bool wants_card_changed(const struct connection *connection)
     return false;
 }
 
-void connections_card_changed(struct connections *set, const struct card_list *list)
+/* One event reaches the service several times: from the reader, and from each module that has
+ * looked at the card. */
+static void tell_cards(struct connections *set, const struct card_list *list, enum door_kind door)
 {
-    CLEANUP(bytes_deinit) struct bytes whole = {0}, counts = {0};
-    bool have_whole = notify_encode_card_changed(&whole, list, DOOR_NATIVE) == 0;
-    bool have_counts = notify_encode_card_changed(&counts, list, DOOR_WEB) == 0;
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    struct bytes *told = &set->told[door];
+    if (notify_encode_card_changed(&message, list, door) < 0 || bytes_equal(told, &message))
+        return;
+    bytes_deinit(told);
+    *told = message;
+    message = (struct bytes){0};
     struct connection *each;
     TAILQ_FOREACH(each, &set->all, link)
-    {
-        if (!wants_card_changed(each))
-            continue;
-        if (each->caller.door == DOOR_NATIVE ? have_whole : have_counts)
-            connection_send(each, each->caller.door == DOOR_NATIVE ? &whole : &counts);
-    }
+    if (each->caller.door == door && wants_card_changed(each))
+        connection_send(each, told);
+}
+
+void connections_card_changed(struct connections *set, const struct card_list *list)
+{
+    tell_cards(set, list, DOOR_WEB);
+    tell_cards(set, list, DOOR_NATIVE);
 }

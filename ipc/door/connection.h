@@ -55,6 +55,7 @@ struct connections {
     size_t count[2];                              /* by enum door_kind */
     LIST_HEAD(request_list, request) orphans;     /* cancelled soon: their caller has gone */
     struct request_list abandoned;                /* cancelled; the service still owes an answer */
+    struct bytes told[2];                         /* the last card.changed, by enum door_kind */
     struct loop_wakeup *cancels;
 };
 
@@ -96,7 +97,8 @@ void connection_receive(struct connection *connection, const char *text, size_t 
 void connection_close(struct connection *connection, enum close_code code);
 void connection_send(struct connection *connection, const struct bytes *message);
 
-/* card.changed, to everyone whom it concerns (PROTOCOL.md §2). */
+/* card.changed, to everyone whom it concerns (PROTOCOL.md §2), unless it says what the last one at
+ * that door said. */
 void connections_card_changed(struct connections *set, const struct card_list *list);
 
 /* ---- requests, for dispatch ---- */

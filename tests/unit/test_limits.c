@@ -157,6 +157,33 @@ static void an_answer_may_come_after_everything_has_gone(void **state)
     assert_int_equal(connections_init(&f->set, f->loop, &service, origins), 0);
 }
 
+/* A subscribed program and a page that waits, each told once of what it has not been told yet. */
+static void a_change_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+    static const struct reader_view readers[] = {{.name = "A", .state = "empty"},
+                                                 {.name = "A", .state = "unreadable"}};
+    const struct card_list none = {0}, empty = {1, readers, 0, NULL},
+                           unreadable = {1, readers + 1, 0, NULL};
+    struct connection *program = &f->connections[0], *waiting = &f->connections[1];
+    connection_open(program, &f->set, &transport, &(struct caller){.door = DOOR_NATIVE});
+    connection_open(waiting, &f->set, &transport, &page);
+    program->subscribed = true;
+    say(waiting, WAIT);
+    connections_card_changed(&f->set, &empty);
+    assert_int_equal(f->sent, 2);
+    connections_card_changed(&f->set, &empty);
+    assert_int_equal(f->sent, 2);
+    connections_card_changed(&f->set, &unreadable); /* the page's counts are the same */
+    assert_int_equal(f->sent, 3);
+    connections_card_changed(&f->set, &none);
+    connections_card_changed(&f->set, &none);
+    assert_int_equal(f->sent, 5);
+    answer_error(&f->kept, OUTCOME_CANCELLED);
+    connection_gone(program);
+    connection_gone(waiting);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -166,6 +193,7 @@ int main(void)
         T(room_is_made_at_one_door_only),
         T(no_room_where_all_are_at_work),
         T(an_answer_may_come_after_everything_has_gone),
+        T(a_change_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
