@@ -95,6 +95,28 @@ int command_status(struct lanyard *agent, const struct options *options)
     return STATUS_DONE;
 }
 
+/* Without the smartcard service there is nothing to list, which is not the same as nothing there.
+ */
+static enum lanyard_result ask_reader_service(struct lanyard *agent, struct lanyard_error *error)
+{
+    CLEANUP(text_release) char *json = NULL;
+    static const char down[] = "\"down\"";
+    enum lanyard_result result = lanyard_status(agent, &json, error);
+    if (result != LANYARD_OK)
+        return result;
+    size_t len = 0;
+    const char *state = outline_member(json, "readerService", &len);
+    if (!state || strncmp(state, down, sizeof down - 1) != 0)
+        return LANYARD_OK;
+    int outcome = OUTCOME_READER_SERVICE_DOWN;
+    *error = (struct lanyard_error){.result = LANYARD_REFUSED};
+    snprintf(error->reason, sizeof error->reason, "%s", outcome_reason(outcome));
+    snprintf(error->code, sizeof error->code, "LY-%d", outcome);
+    snprintf(error->sentence, sizeof error->sentence, "%s", outcome_sentence(outcome));
+    snprintf(error->advice, sizeof error->advice, "%s", outcome_advice(outcome));
+    return error->result;
+}
+
 /* One member of card.list. */
 static int show_list(struct lanyard *agent, const char *name, const char *none,
                      const struct options *options)
@@ -105,9 +127,12 @@ static int show_list(struct lanyard *agent, const char *name, const char *none,
         return report_error(&error, options);
     size_t len = 0;
     const char *value = outline_member(json, name, &len);
+    bool empty = !value || strncmp(value, "[]", 2) == 0;
+    if (empty && ask_reader_service(agent, &error) != LANYARD_OK)
+        return report_error(&error, options);
     if (options->json)
         printf("%.*s\n", value ? (int)len : 2, value ? value : "[]");
-    else if (!value || strncmp(value, "[]", 2) == 0)
+    else if (empty)
         fprintf(stderr, "%s\n", none);
     else
         outline_print(value, stdout);

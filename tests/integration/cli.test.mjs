@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 
 const bin = join(process.env.LANYARD_BUILD, 'bin');
@@ -14,6 +15,25 @@ const folder = mkdtempSync(join(tmpdir(), 'lanyard-cli-'));
 const socket = join(folder, 'agent');
 let agent;
 
+// An agent that serves at `at`, with the smartcard service at that socket.
+async function startAgent(at, service) {
+  const started = spawn(
+    join(bin, 'lanyardd'),
+    ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', at, '--ready-fd', '3'],
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      env: { ...process.env, XDG_RUNTIME_DIR: folder, PCSCLITE_CSOCK_NAME: service },
+    },
+  );
+  await once(started.stdio[3], 'data');
+  return started;
+}
+
+async function stop(started) {
+  started.kill('SIGTERM');
+  if (started.exitCode === null) await once(started, 'exit');
+}
+
 before(async () => {
   mkdirSync(join(folder, 'etc'), { mode: 0o755 });
   writeFileSync(
@@ -21,25 +41,35 @@ before(async () => {
     `[door]\nbroker-socket = ${folder}/none\n[provider test]\norigin = ${origin}\n`,
     { mode: 0o644 },
   );
-  agent = spawn(
-    join(bin, 'lanyardd'),
-    ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', socket, '--ready-fd', '3'],
-    {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-      env: { ...process.env, XDG_RUNTIME_DIR: folder, PCSCLITE_CSOCK_NAME: join(folder, 'pcscd') },
-    },
-  );
-  await once(agent.stdio[3], 'data');
+  agent = await startAgent(socket, join(folder, 'no-pcscd'));
+  while (JSON.parse(lanyard('status', '--json').stdout).readerService !== 'down') continue;
 });
 
 after(async () => {
-  agent.kill('SIGTERM');
-  await once(agent, 'exit');
+  await stop(agent);
   rmSync(folder, { recursive: true });
 });
 
-const lanyard = (...args) =>
-  spawnSync(join(bin, 'lanyard'), ['--socket', socket, ...args], { encoding: 'utf8' });
+const lanyardAt = (at, ...args) =>
+  spawnSync(join(bin, 'lanyard'), ['--socket', at, ...args], { encoding: 'utf8' });
+const lanyard = (...args) => lanyardAt(socket, ...args);
+
+// An agent whose smartcard service is there, but has not told of any reader yet.
+async function withSilentService(play) {
+  const at = join(folder, 'waiting');
+  const connections = [];
+  const service = createServer((connection) => connections.push(connection));
+  service.listen(join(folder, 'pcscd'));
+  await once(service, 'listening');
+  const waiting = await startAgent(at, join(folder, 'pcscd'));
+  try {
+    await play(at);
+  } finally {
+    service.close();
+    for (const connection of connections) connection.destroy();
+    await stop(waiting);
+  }
+}
 
 test('status is an outline, and the same as JSON', () => {
   const people = lanyard('status');
@@ -51,13 +81,27 @@ test('status is an outline, and the same as JSON', () => {
   assert.deepEqual(JSON.parse(json.stdout).origins, [origin]);
 });
 
-test('without readers and cards the lists are empty', () => {
+test('without readers and cards the lists are empty', async () => {
+  await withSilentService((at) => {
+    for (const what of ['readers', 'cards']) {
+      const people = lanyardAt(at, what);
+      assert.equal(people.status, 0);
+      assert.equal(people.stdout, '');
+      assert.notEqual(people.stderr, '');
+      assert.deepEqual(JSON.parse(lanyardAt(at, what, '--json').stdout), []);
+    }
+  });
+});
+
+test('without the smartcard service the lists say so', () => {
   for (const what of ['readers', 'cards']) {
     const people = lanyard(what);
-    assert.equal(people.status, 0);
+    assert.equal(people.status, 6);
     assert.equal(people.stdout, '');
-    assert.notEqual(people.stderr, '');
-    assert.deepEqual(JSON.parse(lanyard(what, '--json').stdout), []);
+    assert.match(people.stderr, /service is not running.*LY-1302/);
+    const json = lanyard(what, '--json');
+    assert.equal(json.status, 6);
+    assert.equal(JSON.parse(json.stdout).error.reason, 'reader-service-down');
   }
 });
 
@@ -77,16 +121,18 @@ test('an origin that is not listed is not allowed', () => {
 });
 
 test('an interrupt cancels the sign-in and events alike', async () => {
-  const signIn = spawn(join(bin, 'lanyard'), ['--socket', socket, 'sign-in', '--origin', origin]);
-  let said = '';
-  signIn.stderr.setEncoding('utf8');
-  for await (const piece of signIn.stderr) {
-    if (said === '') signIn.kill('SIGINT'); // what it says first, it says when it can be cancelled
-    said += piece;
-  }
-  if (signIn.exitCode === null) await once(signIn, 'exit');
-  assert.match(said, /LY-1001/);
-  assert.equal(signIn.exitCode, 4);
+  await withSilentService(async (at) => {
+    const signIn = spawn(join(bin, 'lanyard'), ['--socket', at, 'sign-in', '--origin', origin]);
+    let said = '';
+    signIn.stderr.setEncoding('utf8');
+    for await (const piece of signIn.stderr) {
+      if (said === '') signIn.kill('SIGINT'); // what it says first, it says when it can be cancelled
+      said += piece;
+    }
+    if (signIn.exitCode === null) await once(signIn, 'exit');
+    assert.match(said, /LY-1001/);
+    assert.equal(signIn.exitCode, 4);
+  });
 
   const events = spawn(join(bin, 'lanyard'), ['--socket', socket, 'events']);
   while (JSON.parse(lanyard('status', '--json').stdout).connections < 2) continue;
