@@ -82,7 +82,17 @@ static int take_algorithm(const char *name, struct options *options)
 struct line {
     struct options options;
     const char *command;
+    const char *of_sign_in; /* an option that only sign-in takes; NULL: none was given */
 };
+
+/* getopt takes any beginning of an option's name for it; what a script writes must not change its
+ * meaning with the next option there is. word: "--name" or "--name=value". */
+static bool is_whole(const char *word, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, len) == 0 &&
+           (word[2 + len] == '\0' || word[2 + len] == '=');
+}
 
 static int read_line(int argc, char **argv, struct line *line)
 {
@@ -101,8 +111,16 @@ static int read_line(int argc, char **argv, struct line *line)
     };
     struct options *options = &line->options;
     int status = STATUS_DONE;
+    int which = 0;
     for (int c;
-         status == STATUS_DONE && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
+         status == STATUS_DONE && (c = getopt_long(argc, argv, "", long_options, &which)) != -1;) {
+        const char *word = argv[optind - 1];
+        if (c != '?' && optarg == word) /* the value stands behind the option */
+            word = argv[optind - 2];
+        if (c != '?' && !is_whole(word, long_options[which].name))
+            return usage_error("\"%s\" is not an option", word);
+        if (strchr("ocfaqt", c))
+            line->of_sign_in = long_options[which].name;
         switch (c) {
         case 'j':
             options->json = true;
@@ -138,6 +156,7 @@ static int read_line(int argc, char **argv, struct line *line)
             fputs("See lanyard --help\n", stderr);
             status = STATUS_USAGE;
         }
+    }
     if (status != STATUS_DONE || line->command)
         return status;
     if (optind == argc)
@@ -161,6 +180,19 @@ static void interrupt(int signal_number)
         lanyard_cancel(connection);
 }
 
+/* Where an agent was looked for, in vain. */
+static void say_where(const char *path)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (path)
+        fprintf(stderr, "No agent answers at %s.\n", path);
+    else if (!runtime || runtime[0] != '/')
+        fputs("XDG_RUNTIME_DIR is not set: log in through the desktop, or give --socket.\n",
+              stderr);
+    else
+        fprintf(stderr, "No agent answers at %s/lanyard/agent.\n", runtime);
+}
+
 static int converse(size_t command, const struct options *options)
 {
     struct sigaction action = {.sa_handler = interrupt};
@@ -168,8 +200,12 @@ static int converse(size_t command, const struct options *options)
     sigaction(SIGTERM, &action, NULL);
     struct lanyard *agent = NULL;
     struct lanyard_error error;
-    if (lanyard_open(options->socket, &agent, &error) != LANYARD_OK)
-        return report_error(&error, options);
+    if (lanyard_open(options->socket, &agent, &error) != LANYARD_OK) {
+        int status = report_error(&error, options);
+        if (status == STATUS_UNREACHABLE)
+            say_where(options->socket);
+        return status;
+    }
     connection = agent;
     if (interrupted) /* while the handler had nothing to cancel yet */
         lanyard_cancel(agent);
@@ -191,8 +227,11 @@ int main(int argc, char **argv)
         return puts("lanyard " LANYARD_VERSION) < 0 ? STATUS_REFUSED : STATUS_DONE;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, line.command) == 0) {
-            if (commands[i].run == command_sign_in && !line.options.origin)
+            bool sign_in = commands[i].run == command_sign_in;
+            if (sign_in && !line.options.origin)
                 return usage_error("sign-in needs --origin");
+            if (!sign_in && line.of_sign_in)
+                return usage_error("%s does not take --%s", line.command, line.of_sign_in);
             status = converse(i, &line.options);
             return fflush(stdout) == 0 ? status : STATUS_REFUSED;
         }

@@ -145,7 +145,8 @@ test('the command line is checked before anybody is asked', () => {
   const wrong = [
     [], ['nonsense'], ['status', 'more'], ['sign-in'], ['--nonsense'], ['--timeout', '0', 'status'],
     ['--timeout', '3601', 'status'], ['--timeout', '1s', 'status'], ['--origin'],
-    ['-a', 'status'], [...Array(5)].flatMap(() => ['--algorithm', 'ES256']).concat('status'),
+    ['-a', 'status'], ['status', '--origin', origin], ['cards', '--silent'], ['--versio'],
+    ['--chal', '--json', 'sign-in', '--origin', origin], ['--sock=x', 'status'], [...Array(5)].flatMap(() => ['--algorithm', 'ES256']).concat('status'),
   ];
   for (const args of wrong) {
     const result = spawnSync(join(bin, 'lanyard'), args, { encoding: 'utf8' });
@@ -155,11 +156,19 @@ test('the command line is checked before anybody is asked', () => {
   }
 });
 
-test('without an agent it says so', () => {
-  const args = ['--socket', join(folder, 'nobody'), 'status'];
-  const result = spawnSync(join(bin, 'lanyard'), args, { encoding: 'utf8' });
-  assert.equal(result.status, 3);
-  assert.match(result.stderr, /LY-1406/);
+test('without an agent it says so, and where it has looked', () => {
+  const without = ({ XDG_RUNTIME_DIR, ...env }) => env;
+  const looks = [
+    [['--socket', join(folder, 'nobody'), 'status'], process.env, `${folder}/nobody`],
+    [['status'], { ...process.env, XDG_RUNTIME_DIR: folder }, `${folder}/lanyard/agent`],
+    [['status', '--json'], without(process.env), 'XDG_RUNTIME_DIR is not set'],
+  ];
+  for (const [args, env, where] of looks) {
+    const result = spawnSync(join(bin, 'lanyard'), args, { encoding: 'utf8', env });
+    assert.equal(result.status, 3);
+    assert.match(result.stdout + result.stderr, /LY-1406/);
+    assert.ok(result.stderr.includes(where), result.stderr);
+  }
 });
 
 // The agent with this configuration, which does not let it start.
