@@ -89,6 +89,9 @@ int config_read_file(const struct config *config, const char *path, struct bytes
 /* Where that key was given first, "FILE:LINE", borrowed; "default" when nowhere. */
 const char *config_place(const struct config *config, const char *key);
 
+/* Reports a pinentry that is not there or cannot be run: a sign-in would end for want of it. */
+void config_check_pinentry(const struct config *config, struct config_reporter report);
+
 /* The name of the provider that has this origin, borrowed; NULL when none has. */
 const char *config_provider_of(const struct config *config, const char *origin);
 

@@ -160,3 +160,15 @@ int config_read_file(const struct config *config, const char *path, struct bytes
         config_say(report, "%s: there is no such file", path);
     return fd < 0 ? fd : read_whole(fd, path, out, report);
 }
+
+void config_check_pinentry(const struct config *config, struct config_reporter report)
+{
+    struct stat is;
+    const char *wrong = stat(config->pinentry, &is) < 0      ? strerror(errno)
+                        : !S_ISREG(is.st_mode)               ? "is not a program"
+                        : access(config->pinentry, X_OK) < 0 ? strerror(errno)
+                                                             : NULL;
+    if (wrong)
+        config_say(report, "%s: program: %s: %s; no PIN can be asked for",
+                   config_place(config, "program"), config->pinentry, wrong);
+}

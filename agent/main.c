@@ -98,6 +98,12 @@ static void say(void *context, const char *problem)
     log_error("%s", problem);
 }
 
+static void warn(void *context, const char *problem)
+{
+    (void)context;
+    log_warning("%s", problem);
+}
+
 static void say_of_issuers(void *config, const char *problem)
 {
     log_error("%s: issuers: %s", config_place(config, "issuers"), problem);
@@ -176,6 +182,7 @@ int main(int argc, char **argv)
     if (config_load(arguments.config_dir, &config, (struct config_reporter){.fn = say}) < 0)
         return EXIT_CONFIG;
     log_init("lanyardd", config.log_level);
+    config_check_pinentry(&config, (struct config_reporter){.fn = warn});
     CLEANUP(issuers_free) struct issuers *issuers = NULL;
     if (load_issuers(&config, &issuers) < 0)
         return EXIT_CONFIG;

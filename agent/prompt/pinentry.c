@@ -16,6 +16,7 @@
 #include "ipc/base/outcome.h"
 
 #include <assuan.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,21 @@ struct pinentry {
     bool overflow;
 };
 
+/* The value of the first of these variables that has one; NULL: none has. */
+static const char *first_set(const char *const names[])
+{
+    for (; *names; names++) {
+        const char *value = getenv(*names);
+        if (value && value[0] != '\0')
+            return value;
+    }
+    return NULL;
+}
+
+/* Where a prompt can appear. Without any of them pinentry's own complaint names a false cause; a
+ * pinentry that needs none of them is let do its work. */
+static const char *const places[] = {"DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", NULL};
+
 /* The one mapping from Assuan's errors (GnuPG's codes) to outcomes. */
 static int outcome_from(gpg_error_t error)
 {
@@ -88,6 +104,9 @@ static int outcome_from(gpg_error_t error)
         return OUTCOME_TIMED_OUT;
     default:
         log_warning("pinentry: %s", gpg_strerror(error));
+        if (!first_set(places))
+            log_warning("no DISPLAY, WAYLAND_DISPLAY or GPG_TTY in the agent's environment: the "
+                        "PIN prompt has nowhere to appear");
         return OUTCOME_PROMPT_UNAVAILABLE;
     }
 }
@@ -126,16 +145,6 @@ static void offer_option(struct pinentry *p, const char *name, const char *value
         transact(p, line);
 }
 
-static const char *first_set(const char *const names[])
-{
-    for (; *names; names++) {
-        const char *value = getenv(*names);
-        if (value && value[0] != '\0')
-            return value;
-    }
-    return NULL;
-}
-
 static void describe_desktop(struct pinentry *p)
 {
     static const char *const ctype[] = {"LC_ALL", "LC_CTYPE", "LANG", NULL};
@@ -160,6 +169,10 @@ int pinentry_start(const char *program, struct pinentry **out)
     struct assuan_malloc_hooks memory = {piece_new, piece_resize, piece_free};
     CLEANUP(pinentry_stop) struct pinentry *p = calloc(1, sizeof *p);
     unsetenv("ASSUAN_DEBUG");
+    if (access(program, X_OK) < 0) { /* libassuan would say that a call has failed */
+        log_warning("pinentry: %s: %s", program, strerror(errno));
+        return OUTCOME_PROMPT_UNAVAILABLE;
+    }
     if (!p || assuan_new_ext(&p->assuan, GPG_ERR_SOURCE_DEFAULT, &memory, say_nothing, NULL) != 0)
         return OUTCOME_PROMPT_UNAVAILABLE;
     assuan_set_flag(p->assuan, ASSUAN_NO_LOGGING, 1);

@@ -415,6 +415,28 @@ static void files_named_by_the_configuration_obey_the_same_rules(void **state)
     assert_int_equal(config_read_file(&config, path, &text, collector), -EPERM);
 }
 
+static void a_pinentry_that_cannot_run_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *problem;
+    } rows[] = {
+        {"[prompt]\nprogram = /bin/sh", ""},
+        {"[prompt]\nprogram = /nonexistent",
+         "f:2: program: /nonexistent: No such file or directory; no PIN can be asked for\n"},
+        {"\n[prompt]\nprogram = /etc/passwd",
+         "f:3: program: /etc/passwd: Permission denied; no PIN can be asked for\n"},
+        {"[prompt]\nprogram = /tmp",
+         "f:2: program: /tmp: is not a program; no PIN can be asked for\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        assert_int_equal(load_text(&config, rows[i].text), 0);
+        config_check_pinentry(&config, collector);
+        assert_string_equal(problems, rows[i].problem);
+    }
+}
+
 /* ---- the table and its manual page ---- */
 
 static char *whole_file(const char *path)
@@ -486,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_users_files_are_refused, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(files_named_by_the_configuration_obey_the_same_rules,
                                         make_dir, remove_dir),
+        cmocka_unit_test(a_pinentry_that_cannot_run_is_told),
         cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
         cmocka_unit_test(the_shipped_file_reads_as_the_defaults),
     };

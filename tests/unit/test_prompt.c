@@ -238,13 +238,42 @@ static void every_ending_has_its_outcome(void **state)
     }
 }
 
+/* The prompt in front of that pinentry fails, and its log has that line's end. */
+static void assert_fails_saying(const char *pinentry, const char *line)
+{
+    char log[4096] = "";
+    FILE *file = tmpfile();
+    CLEANUP(close_fd) int kept = dup(STDERR_FILENO);
+    assert_true(file && kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    struct run run;
+    start(&run, pinentry);
+    dup2(kept, STDERR_FILENO);
+    put(&run, &pin_question);
+    assert_int_equal(take(&run).outcome, OUTCOME_PROMPT_UNAVAILABLE);
+    rewind(file);
+    log[fread(log, 1, sizeof log - 1, file)] = '\0';
+    fclose(file);
+    if (!strstr(log, line))
+        fail_msg("the log does not say: %s\nbut: %s", line, log);
+}
+
 static void a_missing_program_is_said(void **state)
 {
     (void)state;
-    struct run run;
-    start(&run, "/nonexistent/pinentry");
-    put(&run, &pin_question);
-    assert_int_equal(take(&run).outcome, OUTCOME_PROMPT_UNAVAILABLE);
+    assert_fails_saying("/nonexistent/pinentry",
+                        "pinentry: /nonexistent/pinentry: No such file or directory\n");
+    assert_fails_saying("/etc/passwd", "pinentry: /etc/passwd: Permission denied\n");
+}
+
+static void a_desktop_without_place_for_a_window_is_said(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        unsetenv(places[i]);
+    script("no-tty");
+    assert_fails_saying(FAKE, "no DISPLAY, WAYLAND_DISPLAY or GPG_TTY in the agent's environment: "
+                              "the PIN prompt has nowhere to appear\n");
 }
 
 static void a_text_is_shown_whole_or_not_at_all(void **state)
@@ -418,6 +447,7 @@ int main(void)
         cmocka_unit_test(pins_are_decoded),
         cmocka_unit_test(every_ending_has_its_outcome),
         cmocka_unit_test(a_missing_program_is_said),
+        cmocka_unit_test(a_desktop_without_place_for_a_window_is_said),
         cmocka_unit_test(a_text_is_shown_whole_or_not_at_all),
         cmocka_unit_test(a_confirmation_is_yes_or_cancelled),
         cmocka_unit_test(a_choice_walks_through_the_cards),
