@@ -70,6 +70,15 @@ test('bob has one role, which is chosen for him', () =>
     assert.equal((await signedIn(page)).role, 'Nurse Access Role');
   }));
 
+test('whoever is asked for somebody else\'s role goes back to the application', () =>
+  journey({ card: 'alice' }, async (page, sandbox) => {
+    await typePin(sandbox);
+    await page.click('#not-me');
+    await page.waitForURL(`${sandbox.url}/?problem=left`);
+    await page.click('#sign-in');
+    await says(page, 'Enter your PIN');
+  }));
+
 test('carol searches among eight roles', () =>
   journey({ card: 'carol' }, async (page, sandbox) => {
     await typePin(sandbox);
@@ -224,6 +233,19 @@ test('signing out in one window ends the session in the other', () =>
     await other.goto(sandbox.url);
     await signedIn(other);
     await page.click('text=Sign out');
-    await page.click('button[value=yes]');
     await other.waitForURL(/problem=ended/);
+    await page.click('button[value=yes]');
+    await page.waitForURL(`${sandbox.url}/signed-out*`);
+    assert.match(await page.textContent('main'), /You have signed out\./);
+  }));
+
+test('signing out ends the application\'s session, whatever the provider is told', () =>
+  journey({ card: 'bob' }, async (page, sandbox) => {
+    await typePin(sandbox);
+    await signedIn(page);
+    await page.click('text=Sign out');
+    await page.click('text=Stay signed in');
+    await page.waitForURL(`${sandbox.url}/signed-out*`);
+    await page.goto(sandbox.url);
+    await page.waitForSelector('#sign-in');
   }));

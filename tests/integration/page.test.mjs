@@ -44,7 +44,8 @@ async function failsWith(page, { sentence, advice, code }) {
   await page.waitForSelector('#failure:not([hidden])');
   assert.equal(await page.textContent('#sentence'), sentence);
   assert.equal(await page.textContent('#advice'), advice);
-  assert.equal(await page.textContent('#code'), code);
+  if (code) assert.equal(await page.textContent('#code'), code);
+  assert.equal(await page.isVisible('#code'), Boolean(code));
   assert.ok(await page.isVisible('#again'));
   assert.ok(await page.isHidden('#progress'));
   assert.equal(await page.evaluate(() => document.activeElement.id), 'failure');
@@ -57,7 +58,9 @@ const WAITS = [
   [{ for: 'choice' }, 'Say which card is yours'],
   [{ for: 'pin' }, 'Enter your PIN', 'Lanyard window'],
   [{ for: 'pin', triesLeft: 2 }, 'Enter your PIN', 'You have 2 tries left.'],
-  [{ for: 'pin', triesLeft: 1 }, 'Enter your PIN', 'a wrong PIN blocks the card'],
+  [{ for: 'pin', triesLeft: 1 }, 'Enter your PIN',
+    'This is the last try: confirm it in the Lanyard window, then type the PIN.'],
+  [{ for: 'pin-pad', triesLeft: 1 }, 'Enter your PIN on the reader', 'This is the last try'],
   [{ for: 'pin-pad' }, 'Enter your PIN on the reader'],
   [{ for: 'signature' }, 'Signing you in', 'Leave your smartcard in the reader.'],
 ];
@@ -76,6 +79,24 @@ test('the agent\'s own sentence, advice and code are shown', async () => {
   await failsWith(page, { sentence: 'This card is blocked.', advice: 'Ask somebody.', code: 'LY-1004' });
   await otherWaysAreThere(page);
 });
+
+for (const [reason, number] of [['pin-blocked', 1004], ['no-certificate', 1201], ['certificate-expired', 1202]]) {
+  test(`with a card that is no use (${reason}) the other ways come first`, async () => {
+    let times = 0;
+    const { page } = await open(agentThat((request, reply) => {
+      if (++times === 1) reply.error(reason, number, 'No.', 'Ask.');
+      else reply.notify('operation.waiting', { request: request.id, for: 'card' });
+    }));
+    await page.waitForSelector('#failure:not([hidden])');
+    assert.equal(await page.textContent('#again'), 'Try with another card');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Other ways to sign in');
+    await page.click('#again');
+    await saysWhileWaiting(page, 'Insert your smartcard');
+    assert.ok(await page.isVisible('#ways #other-ways'));
+    await otherWaysAreThere(page);
+  });
+}
 
 test('without an agent the page says that Lanyard cannot be reached', async () => {
   const { page } = await open(null);
@@ -129,7 +150,7 @@ test('Cancel tells the agent and says that it was cancelled', async () => {
   await failsWith(page, {
     sentence: 'The sign-in was cancelled.',
     advice: 'Start again when you are ready, or choose another way to sign in.',
-    code: 'LY-1001',
+    code: null, // nothing went wrong
   });
   const signIn = agent.received.find(({ method }) => method === 'card.signIn');
   const cancel = agent.received.find(({ method }) => method === 'operation.cancel');
@@ -174,5 +195,5 @@ test('going back to the application from the other ways ends there, signed out',
   await page.click('#other-ways');
   await page.click('text=Go back to the application');
   await page.waitForURL(`${app.origin}/?problem=left`);
-  assert.ok((await page.textContent('main')).includes('You were not signed in.'));
+  assert.match(await page.textContent('main'), /You were not signed in\. Start again when you are ready/);
 });

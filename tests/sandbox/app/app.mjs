@@ -102,19 +102,20 @@ function makeHandler({ provider, origin, registration, fetch }) {
     redirect(response, '/');
   }
 
-  // The provider ends the session here too, over the back channel; signedOut() is the net under that.
+  function end(id) {
+    sessions.delete(id);
+    for (const stream of listeners.get(id) ?? []) stream.write('event: ended\ndata:\n\n');
+  }
+
+  // Ours first: whatever becomes of the provider's question, nobody is signed in here any more.
   function signOut(request, response) {
     const session = sessions.get(cookieOf(request));
     if (!session?.idToken) return redirect(response, '/');
+    end(cookieOf(request));
     redirect(response, oidc.buildEndSessionUrl(provider, {
       id_token_hint: session.idToken,
       post_logout_redirect_uri: registration.signedOutUri,
     }).href);
-  }
-
-  function signedOut(request, response) {
-    sessions.delete(cookieOf(request));
-    redirect(response, '/?problem=ended');
   }
 
   // OpenID Connect Back-Channel Logout 1.0, section 2.6.
@@ -127,9 +128,7 @@ function makeHandler({ provider, origin, registration, fetch }) {
       return response.writeHead(400).end();
     }
     for (const [id, { claims }] of sessions) {
-      if (claims?.sid !== payload.sid) continue;
-      sessions.delete(id);
-      for (const stream of listeners.get(id) ?? []) stream.write('event: ended\ndata:\n\n');
+      if (claims?.sid === payload.sid) end(id);
     }
     response.writeHead(200, { 'Cache-Control': 'no-store' }).end();
   }
@@ -147,14 +146,14 @@ function makeHandler({ provider, origin, registration, fetch }) {
     const { pathname } = url;
     const ours = request.method === 'POST' && request.headers.origin === origin;
     if (await serveFile(response, pathname, FILES)) return;
-    if (pathname === '/') {
+    if (pathname === '/' || pathname === '/signed-out') {
       const session = sessions.get(cookieOf(request));
-      const page = homePage({ claims: session?.claims, problem: url.searchParams.get('problem') });
+      const problem = pathname === '/' ? url.searchParams.get('problem') : 'out';
+      const page = homePage({ claims: session?.claims, problem });
       sendHtml(response, page, { csp: CSP });
     } else if (pathname === '/sign-in') await start(response, url);
     else if (pathname === '/callback') await callback(request, response, url);
     else if (pathname === '/sign-out' && ours) signOut(request, response);
-    else if (pathname === '/signed-out') signedOut(request, response);
     else if (pathname === '/events') events(request, response);
     else if (pathname === '/backchannel-logout' && request.method === 'POST') {
       await backChannelLogout(request, response);

@@ -6,9 +6,11 @@
 import { html } from '../http.mjs';
 
 const PROBLEMS = {
-  left: 'You were not signed in.',
+  left: 'You were not signed in. Start again when you are ready; if your smartcard does not work, ' +
+    'ask your Registration Authority.',
   lost: 'That sign-in had already ended. Please start again.',
   ended: 'You have been signed out.',
+  out: 'You have signed out. Take your smartcard with you.',
 };
 
 export function homePage({ claims, problem }) {
@@ -59,8 +61,8 @@ function signedIn(claims) {
       <h1 id="who">${claims.display_name}</h1>
       <dl>${rows.map(([name, id, value]) => html`<dt>${name}</dt><dd id="${id}">${value}</dd>`)}</dl>
       <div class="actions">
-        <form method="post" action="/sign-out"><button class="button">Sign out</button></form>
-        <a href="/sign-in?again">Change role</a>
+        <form method="post" action="/sign-out" id="sign-out"><button class="button">Sign out</button></form>
+        <span><a href="/sign-in?again">Change role</a> (asks for your PIN again)</span>
       </div>
     </section>`;
 }

@@ -48,7 +48,7 @@ export function signInPage({ path, port, format }) {
       <section class="card failed" id="failure" tabindex="-1" aria-labelledby="sentence" hidden>
         <h2 id="sentence"></h2>
         <p id="advice"></p>
-        <button type="button" id="again">Try again</button>
+        <div class="actions"><button type="button" id="again">Try again</button></div>
         <p class="code">For your IT service desk: <span id="code"></span></p>
       </section>
       <noscript>
@@ -63,7 +63,7 @@ export function signInPage({ path, port, format }) {
 
 function otherWaysLink(path) {
   return html`
-    <nav class="ways" aria-label="Other ways to sign in">
+    <nav class="ways" id="ways" aria-label="Other ways to sign in">
       <a id="other-ways" href="${path}/other-ways">Other ways to sign in</a>
       <p>Without your card, or when it does not work</p>
     </nav>`;
@@ -97,7 +97,7 @@ export function rolePage({ path, person }) {
   return frame('Choose your role', html`
     <h1>Choose your role</h1>
     <p class="lead">${person.givenName} ${person.familyName}, which role do you work in now?
-      It holds until you sign out.</p>
+      It holds until you sign out; changing it in the application asks for your PIN again.</p>
     ${many && html`
       <label for="search">Search by role or organisation</label>
       <input id="search" type="search" autocomplete="off">
@@ -107,6 +107,9 @@ export function rolePage({ path, person }) {
         ${person.roles.map((role) => html`<li><button name="role" value="${role.id}">
           <strong>${role.name}</strong><span>${role.orgName} (${role.orgCode})</span></button></li>`)}
       </ul>
+    </form>
+    <form method="post" action="${path}/leave" class="actions">
+      <button class="plain" id="not-me">Not you? Go back without signing in</button>
     </form>`, { scripts: many ? ['/roles.js'] : [] });
 }
 

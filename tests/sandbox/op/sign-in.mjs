@@ -80,7 +80,8 @@ export function makeSignIn({ provider, origin, accounts, trust, agentPort, forma
     });
   }
 
-  function leave(request, response) {
+  function leave(request, response, uid) {
+    verified.delete(uid);
     return provider.interactionResult(request, response, {
       error: 'access_denied',
       error_description: 'The person did not sign in.',
@@ -106,7 +107,7 @@ export function makeSignIn({ provider, origin, accounts, trust, agentPort, forma
     else if (what === 'challenge') sendJson(response, { challenge: challenges.issue(uid) });
     else if (what === 'token') await acceptToken(request, response, uid, path);
     else if (what === 'role') await chooseRole(request, response, uid);
-    else if (what === 'leave') redirect(response, await leave(request, response));
+    else if (what === 'leave') redirect(response, await leave(request, response, uid));
     else sendJson(response, {}, 404);
     return true;
   };

@@ -20,6 +20,13 @@ const WAITING = {
   'pin-pad': ['Enter your PIN on the reader', 'Type it on the keys of the reader itself.'],
   signature: ['Signing you in', 'Leave your smartcard in the reader.'],
 };
+const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then type the PIN. ' +
+  'Another wrong PIN blocks the card.';
+
+// The card itself stands in the way: another one helps, or another way, and not the same again.
+const CARD_IS_NO_USE = ['pin-blocked', 'no-certificate', 'certificate-expired', 'certificate-revoked'];
+// Nothing went wrong, so nobody needs a code.
+const NO_FAULT = ['cancelled', 'timed-out'];
 
 const element = (id) => document.getElementById(id);
 const { path, port, format } = element('sign-in').dataset;
@@ -71,8 +78,8 @@ function inWords(error, signal) {
 
 function showWaiting({ for: what, triesLeft, reader }) {
   const [heading, text] = WAITING[what] ?? WAITING.signature;
-  const details = [text];
-  if (triesLeft === 1) details.push('This is the last try: a wrong PIN blocks the card.');
+  const details = [what === 'pin' && triesLeft === 1 ? LAST_TRY : text];
+  if (what === 'pin-pad' && triesLeft === 1) details.push('This is the last try: a wrong PIN blocks the card.');
   else if (triesLeft === 2) details.push('You have 2 tries left.');
   if (reader && what !== 'signature') details.push(`Reader: ${reader}.`);
   showProgress(heading, ...details);
@@ -81,6 +88,7 @@ function showWaiting({ for: what, triesLeft, reader }) {
 function showProgress(heading, ...paragraphs) {
   element('failure').hidden = true;
   element('progress').hidden = false;
+  preferOtherWays(false);
   const title = document.createElement('h2');
   title.className = 'busy';
   title.textContent = heading;
@@ -92,15 +100,28 @@ function showProgress(heading, ...paragraphs) {
   document.title = `${heading} - Care Identity sandbox`;
 }
 
-function showFailure({ sentence, advice, code }) {
+function showFailure({ sentence, advice, code, reason }) {
   element('progress').hidden = true;
   element('status').replaceChildren();
   element('sentence').textContent = sentence;
   element('advice').textContent = advice;
   element('code').textContent = code;
+  element('code').parentElement.hidden = NO_FAULT.includes(reason);
+  preferOtherWays(CARD_IS_NO_USE.includes(reason));
   element('failure').hidden = false;
   element('failure').focus();
   document.title = `${sentence} - Care Identity sandbox`;
+}
+
+// The link to the other ways stands below everything, or first among what can be done.
+function preferOtherWays(preferred) {
+  const [link, again, ways] = ['other-ways', 'again', 'ways'].map(element);
+  if (preferred) again.before(link);
+  else ways.prepend(link);
+  ways.hidden = preferred;
+  link.className = preferred ? 'button' : '';
+  again.className = preferred ? 'plain' : '';
+  again.textContent = preferred ? 'Try with another card' : 'Try again';
 }
 
 element('cancel').addEventListener('click', () => attempt.abort());
