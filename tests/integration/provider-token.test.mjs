@@ -117,11 +117,61 @@ test('refuses another type, so that no other signed object passes for a sign-in'
   await refuses('wrong-type', bob, { header: { typ: undefined } });
 });
 
+test('refuses a token that is for another site as well', () =>
+  refuses('wrong-origin', bob, { claims: { aud: [ORIGIN, 'https://elsewhere.test'] } }));
+
+test('refuses a token that does not end two minutes after its beginning', async () => {
+  const now = Math.floor(Date.now() / 1000);
+  for (const claims of [{ exp: 9_999_999_999 }, { exp: now + 60 }, { iat: now + 0.5, exp: now + 120.5 }]) {
+    await refuses('malformed', bob, { claims });
+  }
+});
+
+test('refuses claims of another type', async () => {
+  for (const jti of [{}, [], 5, null, '']) await refuses('malformed', bob, { claims: { jti } });
+  for (const iat of ['1', null, {}]) await refuses('malformed', bob, { claims: { iat } });
+  const { nonce, verify } = provider();
+  const token = await makeCardToken(bob, { origin: ORIGIN, nonce: [nonce] });
+  await assert.rejects(verify(token, { redeem: () => 'ok' }), refusal('unknown-challenge'));
+});
+
+test('refuses certificates with anything besides their DER in base64', async () => {
+  const { raw } = bob.certificate;
+  for (const entry of [
+    Buffer.concat([raw, Buffer.from('more')]).toString('base64'),
+    Buffer.from(bob.certificate.toString()).toString('base64'),
+    `!!${raw.toString('base64')}===`,
+    raw.toString('base64url'),
+    [raw.toString('base64')],
+    [...raw],
+    null,
+  ]) {
+    await refuses('malformed', bob, { header: { x5c: [entry] } });
+    await refuses('malformed', bob, { header: { x5c: [raw.toString('base64'), entry] } });
+    await refusesWebEid('malformed', bob, { unverifiedCertificate: entry });
+  }
+  for (const x5c of ['abc', { length: 1 }, null, undefined]) await refuses('malformed', bob, { header: { x5c } });
+});
+
 test('refuses a session key that is none', async () => {
   await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: sessionJwk('P-384') } } });
   await refuses('wrong-session-key', bob, { claims: { cnf: {} } });
   await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: { ...sessionJwk(), d: 'x' } } } });
+  await refuses('wrong-session-key', bob, { claims: { cnf: null } });
+  await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: null } } });
+  await refuses('wrong-session-key', bob, { claims: { cnf: { jwk: sessionJwk(), jkt: 'another' } } });
   await refuses('malformed', bob, { claims: { cnf: undefined } });
+});
+
+test('refuses a session key that is no point of the curve, or is not written as one', async () => {
+  const { x, y, ...kind } = sessionJwk();
+  for (const jwk of [
+    { ...kind, x: 'A'.repeat(43), y: 'B'.repeat(43) },
+    { ...kind, x: [x], y },
+    { ...kind, x: `${x}=`, y },
+    { ...kind, x: `AAAA${x}`, y },
+    { ...kind, x, y: undefined },
+  ]) await refuses('wrong-session-key', bob, { claims: { cnf: { jwk } } });
 });
 
 for (const [name, reason] of [
@@ -159,6 +209,14 @@ test('refuses what is no token at all', async () => {
     await assert.rejects(verify(nonsense), refusal('malformed'));
   }
   await refuses('malformed', bob, { x5c: [] });
+});
+
+test('refuses a Web eID token with a challenge that is no text', () => {
+  for (const nonce of [undefined, 5, ['a'], {}]) {
+    const token = makeWebEidToken(bob, { origin: ORIGIN, nonce: 'a' });
+    assert.throws(() => verifyWebEidToken(token, { origin: ORIGIN, nonce, redeem: () => 'ok', trust }),
+      refusal('unknown-challenge'));
+  }
 });
 
 function webEid(card, { nonce, redeem }, change = {}, believed = trust) {
@@ -238,6 +296,10 @@ test('refuses Web eID tokens of another site, format, algorithm, person or chall
     ['wrong-type', bob, { format: undefined }],
     ['wrong-algorithm', bob, { algorithm: 'RS256' }],
     ['wrong-algorithm', bob, { algorithm: 'toString' }],
+    ['wrong-algorithm', bob, { algorithm: { toString: 1 } }],
+    ['wrong-type', bob, { format: { toString: 1 } }],
+    ['malformed', bob, { signature: undefined }],
+    ['malformed', bob, { signature: `!!${makeWebEidToken(bob, { origin: ORIGIN, nonce: 'x' }).signature}` }],
     ['bad-signature', bob, { unverifiedCertificate: again.certificate.raw.toString('base64') }],
     ['malformed', bob, { unverifiedCertificate: 'AAAA' }],
     ['certificate-revoked', erin, {}],

@@ -4,7 +4,7 @@
 // accepts and refuses, which need tokens that no honest agent would make.
 
 import {
-  createHash, createPrivateKey, generateKeyPairSync, randomUUID, sign, X509Certificate,
+  createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate,
 } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function sessionJwk(namedCurve = 'P-256') {
 export function makeCardToken(card, { origin, nonce, alg, key, x5c, header, claims, at = new Date() }) {
   const seconds = Math.floor(at.getTime() / 1000);
   return new SignJWT({
-    aud: origin, nonce, iat: seconds, exp: seconds + 120, jti: randomUUID(),
+    aud: origin, nonce, iat: seconds, exp: seconds + 120, jti: randomBytes(16).toString('base64url'),
     cnf: { jwk: sessionJwk() }, ...claims,
   }).setProtectedHeader({
     typ: 'lanyard-card+jwt',

@@ -31,6 +31,6 @@ export async function trustOf(people, { anchors = [], lists = [] } = {}) {
   return makeTrust({
     anchors: [await read('root.cert.pem'), ...anchors],
     intermediates: [await read('sub.cert.pem')],
-    lists: [await read('sub.crl.der'), ...lists],
+    lists: [await read('sub.crl.der'), await read('root.crl.der'), ...lists],
   });
 }

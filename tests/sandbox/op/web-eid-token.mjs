@@ -11,12 +11,13 @@
 // are candidates and no more; the latter are returned for whoever will have something signed, and
 // whether they were revoked is to be asked then.
 
-import { constants, createHash, verify, X509Certificate } from 'node:crypto';
-import { checkCertificate, checkNonce, TokenRefused, uidOf } from './card-token.mjs';
+import { constants, createHash, verify } from 'node:crypto';
+import { checkNonce, uidOf } from './card-token.mjs';
+import { checkCertificate, isIssuedBy, readCertificate, TokenRefused } from './chain.mjs';
 import { maySignDocuments } from './x509.mjs';
 
 const FORMATS = ['web-eid:1.0', 'web-eid:1.1'];
-const ALGORITHMS = {
+const ALGORITHMS = new Map(Object.entries({
   ES256: { hash: 'sha256', curve: 'prime256v1', options: { dsaEncoding: 'ieee-p1363' } },
   ES384: { hash: 'sha384', curve: 'secp384r1', options: { dsaEncoding: 'ieee-p1363' } },
   RS256: { hash: 'sha256', rsa: true, options: { padding: constants.RSA_PKCS1_PADDING } },
@@ -25,7 +26,7 @@ const ALGORITHMS = {
       padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
     },
   },
-};
+}));
 
 const SIGNING_ALGORITHM = {
   cryptoAlgorithm: ['ECC', 'RSA'],
@@ -34,23 +35,22 @@ const SIGNING_ALGORITHM = {
 };
 
 export function verifyWebEidToken(token, { origin, nonce, redeem, trust, now = new Date() }) {
-  if (!FORMATS.includes(token?.format)) throw new TokenRefused('wrong-type', String(token?.format));
+  if (!FORMATS.includes(token?.format)) throw new TokenRefused('wrong-type', JSON.stringify(token?.format));
   const { others, signing } = readCompany(token);
   const holder = readCertificate(token.unverifiedCertificate);
-  const algorithm = Object.hasOwn(ALGORITHMS, token.algorithm) && ALGORITHMS[token.algorithm];
+  const algorithm = ALGORITHMS.get(token.algorithm);
   if (!algorithm || !suits(algorithm, holder.publicKey)) {
-    throw new TokenRefused('wrong-algorithm', String(token.algorithm));
+    throw new TokenRefused('wrong-algorithm', JSON.stringify(token.algorithm));
   }
   checkNonce(nonce, redeem);
   const digest = (text) => createHash(algorithm.hash).update(text, 'ascii').digest();
   const signed = Buffer.concat([digest(origin), digest(nonce)]);
   const key = { key: holder.publicKey, ...algorithm.options };
-  if (!verify(algorithm.hash, signed, key, Buffer.from(String(token.signature), 'base64'))) {
+  if (!verify(algorithm.hash, signed, key, readSignature(token.signature))) {
     throw new TokenRefused('bad-signature'); // of another site or challenge, or simply wrong
   }
-  checkCertificate(holder, { others, trust, now });
-  const candidates = [...trust.anchors, ...trust.intermediates, ...others];
-  for (const each of signing) checkSigning(each, holder, { candidates, now });
+  const [, issuer] = checkCertificate(holder, { others, trust, now });
+  for (const each of signing) checkSigning(each, holder, { issuer, now });
   return { uid: uidOf(holder), certificate: holder, signing };
 }
 
@@ -73,20 +73,17 @@ function readCompany({ format, unverifiedIntermediateCertificates: others, unver
 }
 
 // The same person's, from the same authority, and for signing documents.
-function checkSigning({ certificate }, holder, { candidates, now }) {
-  const sameIssuer = candidates.some((each) => each.ca && [holder, certificate].every((issued) =>
-    issued.checkIssued(each) && issued.verify(each.publicKey)));
+function checkSigning({ certificate }, holder, { issuer, now }) {
+  const sameIssuer = issuer && isIssuedBy(certificate, issuer);
   const valid = now >= new Date(certificate.validFrom) && now <= new Date(certificate.validTo);
   const good = sameIssuer && valid && certificate.subject === holder.subject && maySignDocuments(certificate);
   if (!good) throw new TokenRefused('wrong-signing-certificate');
 }
 
-function readCertificate(base64) {
-  try {
-    return new X509Certificate(Buffer.from(base64, 'base64'));
-  } catch (error) {
-    throw new TokenRefused('malformed', error.message);
-  }
+function readSignature(base64) {
+  const signature = typeof base64 === 'string' && Buffer.from(base64, 'base64');
+  if (!signature || signature.toString('base64') !== base64) throw new TokenRefused('malformed', 'signature');
+  return signature;
 }
 
 function suits({ rsa, curve }, key) {
