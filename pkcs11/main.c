@@ -9,6 +9,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
+#include "pkcs11/hold.h"
 #include "pkcs11/module.h"
 #include "pkcs11/serve.h"
 
@@ -36,8 +37,7 @@ static int silence_stdout(void)
     if (old < 0)
         return old;
     close_fd(&old);
-    /* OpenSC at its debug levels prints each APDU, VERIFY included. */
-    return unsetenv("OPENSC_DEBUG");
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     if (harden_process() < 0 || harden_die_with_parent(parent) < 0)
         return EXIT_FAILURE;
     CLEANUP(close_fd) int fd = harden_move_fd(STDIN_FILENO);
-    if (fd < 0 || silence_stdout() < 0)
+    if (fd < 0 || silence_stdout() < 0 || hold_configure_opensc() < 0)
         return EXIT_FAILURE;
     struct module module;
     module_load(&module, argv[1]);

@@ -6,6 +6,8 @@
  */
 #include "pkcs11/session.h"
 
+#include "pkcs11/hold.h"
+
 #include <string.h>
 
 int session_open(struct session *s, struct module *m, CK_SLOT_ID slot)
@@ -31,6 +33,7 @@ void session_close(struct session *s)
     if (s->login_tried)
         session_logout(s);
     MODULE_CALL(s->module, C_CloseSession, s->handle);
+    hold_end();
     s->module->code = code;
     s->open = s->login_tried = false;
 }

@@ -4,10 +4,11 @@
  *
  *     token there, PIN of a possible length   else nothing is sent to the card
  *     the certificate is the one agreed to    else another card has taken its place
- *     log out, then log in                    so a login that works is proof of this PIN
+ *     log out, then log in                    so a login that works is proof of this PIN; from
+ *                                             here on nobody else reaches the card (hold.h)
  *     the key; C_SignInit; its own login      where CKA_ALWAYS_AUTHENTICATE asks for it
  *     C_Sign, and the length is right         the signature itself is verified by the agent
- *     log out, close, ask the card            it must not remain verified (pin_tries.h)
+ *     log out, close, reset, ask the card     it must not remain verified (pin_tries.h)
  *
  * Modules remember a card's certificates, so of a quick exchange the certificate tells nothing.
  * Therefore the reader is asked too (insertion.h), at the beginning and before each PIN: it goes
@@ -26,6 +27,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 #include "pkcs11/certificate.h"
+#include "pkcs11/hold.h"
 #include "pkcs11/insertion.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/pin_tries.h"
@@ -98,6 +100,7 @@ static int send_pin(const struct signing *g, struct session *s, CK_USER_TYPE use
         return r;
     /* PKCS#11 takes the PIN as not const; NULL is the PIN pad (2.40 §5.6, C_Login). */
     CK_UTF8CHAR *pin = request->pin_len > 0 ? (CK_UTF8CHAR *)(uintptr_t)request->pin : NULL;
+    hold_begin();
     s->login_tried = true;
     return MODULE_CALL(s->module, C_Login, s->handle, user, pin, request->pin_len);
 }

@@ -11,8 +11,10 @@
 #include "test_pkcs11_rig.h"
 #include "test_pkcs11_sandbox.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -387,6 +389,8 @@ static void card_that_another_program_holds_is_reported_so(void **state)
     if (!module)
         skip();
     struct other_program other;
+    /* An answer first: OpenSC connects to what is in when it is initialised, and keeps it. */
+    assert_null(look(reader));
     sandbox_do(&sandbox, "insert reader-1 alice");
     other_holds(&other);
     const struct card_token *token;
@@ -452,6 +456,76 @@ static void card_is_logged_out_for_everybody(void **state)
     assert_int_equal(status_of_pin(), 0x63c3);
 }
 
+/* Another program that signs with the card whenever it can: it needs no PIN while somebody else's
+ * is verified. */
+struct thief {
+    bool patient; /* waits for a transaction of its own; else it tries all the time */
+    atomic_bool stop;
+    atomic_uint tries, refused, stolen;
+};
+
+static void try_to_sign(struct thief *thief, SCARDHANDLE card)
+{
+    /* GENERAL AUTHENTICATE, P-256, key 9A: a digest of zeros. */
+    static const BYTE sign[5 + 38 + 1] = {0x00, 0x87, 0x11, 0x9a, 38, 0x7c,
+                                          36,   0x82, 0x00, 0x81, 32};
+    BYTE response[258];
+    DWORD len = sizeof response, protocol;
+    LONG rv = thief->patient ? SCardBeginTransaction(card) : SCARD_S_SUCCESS;
+    bool begun = thief->patient && rv == SCARD_S_SUCCESS;
+    if (rv == SCARD_S_SUCCESS)
+        rv = SCardTransmit(card, SCARD_PCI_T1, sign, sizeof sign, NULL, response, &len);
+    if (begun)
+        SCardEndTransaction(card, SCARD_LEAVE_CARD);
+    thief->tries++;
+    if (rv == SCARD_W_RESET_CARD)
+        SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol);
+    else if (rv == SCARD_S_SUCCESS && len > 2 && response[len - 2] == 0x90)
+        thief->stolen++;
+    else if (rv == SCARD_S_SUCCESS && len == 2 && response[0] == 0x69 && response[1] == 0x82)
+        thief->refused++;
+}
+
+static void *steal(void *context)
+{
+    struct thief *thief = context;
+    struct other_program other;
+    while (!other_connects(&other, SCARD_SHARE_SHARED))
+        usleep(1000);
+    while (!thief->stop)
+        try_to_sign(thief, other.card);
+    other_leaves(&other);
+    return NULL;
+}
+
+static void nobody_else_signs_meanwhile(void **state)
+{
+    (void)state;
+    for (int patient = 0; patient <= 1; patient++) {
+        const struct card_token *token = insert("reader-1", "bob", reader);
+        struct wish wishes[] = {wish_for(token, AUTHENTICATION, CARD_ES256, right_pin),
+                                wish_for(token, SIGNATURE, CARD_ES256, right_pin)};
+        struct thief thief = {.patient = patient};
+        /* Many, for pcsc-lite has each look for the card's release ten times a second only. */
+        pthread_t threads[8];
+        for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, steal, &thief), 0);
+        while (thief.refused == 0)
+            usleep(1000);
+        for (int i = 0; i < 10; i++)
+            expect_signature(&wishes[i % 2]);
+        unsigned refused = thief.refused;
+        while (thief.refused == refused && thief.stolen == 0)
+            usleep(1000);
+        thief.stop = true;
+        for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
+            pthread_join(threads[i], NULL);
+        print_message("%u tries, %u refused\n", thief.tries, thief.refused);
+        assert_int_equal(thief.stolen, 0);
+        take_out("reader-1", reader);
+    }
+}
+
 static void pin_is_gone_from_memory(void **state)
 {
     (void)state;
@@ -491,6 +565,7 @@ int main(void)
         TEST(card_that_another_program_holds_is_reported_so),
         TEST(card_that_another_program_holds_is_busy),
         TEST(card_is_logged_out_for_everybody),
+        TEST(nobody_else_signs_meanwhile),
         TEST(pin_is_gone_from_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
