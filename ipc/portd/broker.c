@@ -8,6 +8,13 @@
  * The first agent of a user stays; a second is told so. An agent that has died is noticed by the
  * end of its link, but its successor may be quicker: so before a second one is refused, the first
  * is looked at again.
+ *
+ * Two things are shared by all users: this process's descriptors, and the sockets in flight to
+ * agents that have not read them, which the kernel counts against the same limit, whoever lets them
+ * lie. So there are only as many agents, and to each only as many sockets in flight, as fit into
+ * that limit together. Closing a link does not bring back what is in flight on it. A link with
+ * something unread is therefore kept when its agent is let go, and its user has no other until that
+ * is read or gone.
  */
 #include "ipc/portd/broker.h"
 
@@ -19,12 +26,22 @@
 #include "ipc/portd/peer_uid.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { ACCEPT_PAUSE_MS = 1000 }; /* no descriptors left: they come back as others end */
+enum {
+    ACCEPT_PAUSE_MS = 1000,     /* no descriptors left: they come back as others end */
+    DESCRIPTORS_RESERVED = 256, /* for the web side (farewells, newcomers) and our own */
+    IN_FLIGHT_MAX = 8,          /* to one agent: more than a browser opens at once */
+    IN_FLIGHT_MIN = 2,          /* where the limit is low there are rather fewer agents */
+    STUCK_MS = 5000,            /* an agent reads within milliseconds, a busy one within a second */
+};
 
 static const char unavailable[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                   "Content-Length: 0\r\n"
@@ -36,6 +53,8 @@ struct agent {
     uid_t uid;
     int fd;
     struct loop_watch *watch;
+    bool gone;           /* not registered any more, but something is unread */
+    uint64_t full_since; /* nothing could be passed since; 0: the last socket was */
 };
 
 /* A listening socket. */
@@ -43,6 +62,7 @@ struct entrance {
     struct broker *broker;
     int fd;
     struct loop_watch *watch;
+    struct loop_timer *resume; /* accepting, after a pause */
 };
 
 struct broker {
@@ -51,22 +71,63 @@ struct broker {
     int netlink;
     struct entrance web[BROKER_WEB_MAX], agents;
     size_t web_count;
-    struct loop_timer *resume; /* accepting, after a pause */
     struct farewells *farewells;
-    size_t agent_count;
+    size_t agent_count, agents_max;
+    int in_flight_max; /* to one agent, in bytes as the kernel counts them */
     LIST_HEAD(, agent) registered;
 };
 
 /* ---- agents ---- */
 
-static void forget(struct agent *agent)
+static void release(struct agent *agent)
 {
-    log_info("the agent of user %u has gone", (unsigned)agent->uid);
     LIST_REMOVE(agent, link);
     agent->broker->agent_count--;
     loop_watch_free(&agent->watch);
     close_fd(&agent->fd);
     free(agent);
+}
+
+/* What the agent has not read yet, as the kernel counts it: messages with all that belongs to them.
+ */
+static int unread(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
+}
+
+/* The other end is closed, or has only shut its write side and may keep what is in flight. */
+static void gone_ready(void *context, uint32_t events)
+{
+    struct agent *agent = context;
+    (void)events;
+    if (unread(agent->fd) == 0)
+        release(agent);
+    else
+        loop_watch_free(&agent->watch); /* looked at when its user comes again */
+}
+
+/* Ends the registration. */
+static void forget(struct agent *agent)
+{
+    log_info("the agent of user %u has gone", (unsigned)agent->uid);
+    loop_watch_free(&agent->watch);
+    if (unread(agent->fd) == 0) {
+        release(agent);
+        return;
+    }
+    agent->gone = true;
+    shutdown(agent->fd, SHUT_WR);
+    agent->watch = loop_watch_new(agent->broker->loop, agent->fd, 0, gone_ready, agent);
+}
+
+static void release_all_read(struct broker *broker)
+{
+    for (struct agent *next, *each = LIST_FIRST(&broker->registered); each; each = next) {
+        next = LIST_NEXT(each, link);
+        if (each->gone && unread(each->fd) == 0)
+            release(each);
+    }
 }
 
 /* An agent never sends: whatever is readable ends its registration. */
@@ -109,15 +170,14 @@ static void register_agent(struct broker *broker, int fd)
     if (harden_peer(fd, &uid, &pid) < 0)
         return;
     struct agent *first = find_agent(broker, uid);
-    if (first && !alive(first)) {
+    if (first && !first->gone && !alive(first))
         forget(first);
-        first = NULL;
-    }
-    if (first) {
+    release_all_read(broker);
+    if (find_agent(broker, uid)) {
         answer(fd, LINK_TAKEN, 0);
         return;
     }
-    if (broker->agent_count >= BROKER_AGENTS_MAX) {
+    if (broker->agent_count >= broker->agents_max) {
         log_warning("no place for the agent of user %u", (unsigned)uid);
         return;
     }
@@ -141,6 +201,33 @@ static void register_agent(struct broker *broker, int fd)
 
 /* ---- pages ---- */
 
+/* True if nothing could be passed for so long that nobody will read it. */
+static bool stuck(struct agent *agent)
+{
+    uint64_t now = loop_now();
+    if (agent->full_since == 0)
+        agent->full_since = now;
+    return now - agent->full_since >= STUCK_MS;
+}
+
+/* True if it is on its way. A shortage of the system's is not the agent's end. */
+static bool pass_to(struct agent *agent, int fd)
+{
+    if (agent->gone)
+        return false;
+    if (unread(agent->fd) >= agent->broker->in_flight_max) {
+        if (stuck(agent))
+            forget(agent);
+        return false;
+    }
+    int r = link_send_socket(agent->fd, fd);
+    if (r == 0)
+        agent->full_since = 0;
+    else if (r != -EAGAIN && r != -ETOOMANYREFS && r != -ENOBUFS && r != -ENOMEM)
+        forget(agent);
+    return r == 0;
+}
+
 /* Takes fd. */
 static void pass_on(struct broker *broker, int fd)
 {
@@ -150,41 +237,29 @@ static void pass_on(struct broker *broker, int fd)
         return;
     }
     struct agent *agent = find_agent(broker, uid);
-    int r = agent ? link_send_socket(agent->fd, fd) : -ENOENT;
-    if (r == 0) {
+    if (agent && pass_to(agent, fd))
         close_fd(&fd);
-        return;
-    }
-    if (agent && r != -EAGAIN)
-        forget(agent);
-    farewell(broker->farewells, fd, unavailable);
+    else
+        farewell(broker->farewells, fd, unavailable);
 }
 
 /* ---- the entrances ---- */
 
-static void pause_accepting(struct broker *broker)
-{
-    log_warning("accepting pauses: %s", strerror(errno));
-    for (size_t i = 0; i < broker->web_count; i++)
-        loop_watch_set(broker->web[i].watch, 0);
-    loop_watch_set(broker->agents.watch, 0);
-    loop_timer_set(broker->resume, ACCEPT_PAUSE_MS);
-}
-
 static void resume_accepting(void *context)
 {
-    struct broker *broker = context;
-    for (size_t i = 0; i < broker->web_count; i++)
-        loop_watch_set(broker->web[i].watch, LOOP_READABLE);
-    loop_watch_set(broker->agents.watch, LOOP_READABLE);
+    const struct entrance *entrance = context;
+    loop_watch_set(entrance->watch, LOOP_READABLE);
 }
 
 /* The next connection, or -1: there is none, or no descriptor for it. */
 static int accept_one(const struct entrance *entrance)
 {
     int fd = accept4(entrance->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-        pause_accepting(entrance->broker);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        log_warning("accepting pauses: %s", strerror(errno));
+        loop_watch_set(entrance->watch, 0);
+        loop_timer_set(entrance->resume, ACCEPT_PAUSE_MS);
+    }
     return fd;
 }
 
@@ -212,7 +287,56 @@ static bool open_entrance(struct broker *broker, struct entrance *entrance, int 
     entrance->broker = broker;
     entrance->fd = fd;
     entrance->watch = loop_watch_new(broker->loop, fd, LOOP_READABLE, fn, entrance);
-    return entrance->watch != NULL;
+    entrance->resume = loop_timer_new(broker->loop, resume_accepting, entrance);
+    return entrance->watch && entrance->resume;
+}
+
+static void close_entrance(struct entrance *entrance)
+{
+    loop_watch_free(&entrance->watch);
+    loop_timer_free(&entrance->resume);
+}
+
+/* ---- shares ---- */
+
+/* As many descriptors as this process may have, all of which it takes. */
+static rlim_t descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) < 0 ? limit.rlim_cur : raised.rlim_cur;
+}
+
+/* How the kernel counts one message in flight: tried out on a pair. -errno (logged). */
+static int message_size(void)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return log_fault(errno, "socketpair");
+    int r = link_send_socket(pair[0], pair[1]);
+    int size = r < 0 ? r : unread(pair[0]);
+    close_fd(&pair[0]);
+    close_fd(&pair[1]);
+    return size > 0 ? size : log_fault(size < 0 ? -size : ENOTSUP, "SIOCOUTQ");
+}
+
+/* agents_max times in_flight_max is within the limit, and leaves the reserve. */
+static int divide(struct broker *broker)
+{
+    rlim_t limit = descriptor_limit();
+    size_t rest = limit > 2 * DESCRIPTORS_RESERVED ? limit - DESCRIPTORS_RESERVED : limit / 2;
+    size_t agents = rest / IN_FLIGHT_MIN;
+    broker->agents_max = agents < BROKER_AGENTS_MAX ? agents : BROKER_AGENTS_MAX;
+    if (broker->agents_max == 0)
+        return log_fault(EMFILE, "RLIMIT_NOFILE");
+    size_t each = rest / broker->agents_max;
+    int size = message_size();
+    if (size < 0)
+        return size;
+    broker->in_flight_max = size * (int)(each < IN_FLIGHT_MAX ? each : IN_FLIGHT_MAX);
+    return 0;
 }
 
 struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
@@ -227,8 +351,7 @@ struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, u
     LIST_INIT(&broker->registered);
     broker->netlink = peer_uid_open();
     broker->farewells = farewells_new(loop);
-    broker->resume = loop_timer_new(loop, resume_accepting, broker);
-    if (broker->netlink < 0 || !broker->farewells || !broker->resume)
+    if (broker->netlink < 0 || !broker->farewells || divide(broker) < 0)
         return NULL;
     for (size_t i = 0; i < web_count; i++)
         if (!open_entrance(broker, &broker->web[i], web[i], web_ready))
@@ -243,11 +366,10 @@ void broker_free(struct broker **broker)
         return;
     struct agent *agent;
     while ((agent = LIST_FIRST(&b->registered)))
-        forget(agent);
+        release(agent);
     for (size_t i = 0; i < b->web_count; i++)
-        loop_watch_free(&b->web[i].watch);
-    loop_watch_free(&b->agents.watch);
-    loop_timer_free(&b->resume);
+        close_entrance(&b->web[i]);
+    close_entrance(&b->agents);
     farewells_free(&b->farewells);
     close_fd(&b->netlink);
     free(b);

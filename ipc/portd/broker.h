@@ -12,14 +12,16 @@
 
 enum {
     BROKER_WEB_MAX = 2, /* 127.0.0.1 and [::1] */
-    BROKER_AGENTS_MAX =
-        1024, /* users logged in at once on the largest terminal servers: hundreds */
+    /* Users logged in at once on the largest terminal servers: hundreds. Fewer where the process
+     * may have fewer than 2,304 descriptors. */
+    BROKER_AGENTS_MAX = 1024,
 };
 
 struct broker;
 
 /* web: web_count listening TCP sockets on one port; agents: a listening SOCK_SEQPACKET socket; all
- * non-blocking and borrowed for the broker's life. Returns owned; NULL on fault (logged). */
+ * non-blocking and borrowed for the broker's life. Raises the process's soft limit of descriptors
+ * to the hard one. Returns owned; NULL on fault (logged). */
 struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
                           int agents);
 void broker_free(struct broker **broker);

@@ -20,14 +20,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { WAIT_MS = 20000, SECOND_USER = 65534, CROWD = 200 };
+enum {
+    WAIT_MS = 20000,
+    SECOND_USER = 65534,
+    BROKER_USER = 60001,
+    FIRST_OF_MANY = 60100,
+    CROWD = 200,
+    FEW_DESCRIPTORS = 320, /* for a broker: 160 in flight, so 80 agents with two each */
+    STUCK_MS = 5000        /* of broker.c */
+};
 
 struct program {
     pid_t pid;
@@ -51,7 +61,8 @@ static void become(uid_t uid)
         _exit(126);
 }
 
-static struct program start(uid_t uid, const char *const *argv)
+/* descriptors: as many at most; 0: as many as this process may have. */
+static struct program start_limited(uid_t uid, rlim_t descriptors, const char *const *argv)
 {
     int in[2], out[2], err[2];
     assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
@@ -60,6 +71,9 @@ static struct program start(uid_t uid, const char *const *argv)
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         dup2(err[1], STDERR_FILENO);
+        const struct rlimit limit = {descriptors / 2, descriptors}; /* half of it at first */
+        if (descriptors > 0 && setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            _exit(126);
         become(uid);
         execv(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
@@ -68,6 +82,11 @@ static struct program start(uid_t uid, const char *const *argv)
     close(out[1]);
     close(err[1]);
     return (struct program){.pid = pid, .in = in[1], .out = out[0], .err = err[0]};
+}
+
+static struct program start(uid_t uid, const char *const *argv)
+{
+    return start_limited(uid, 0, argv);
 }
 
 /* Reads from fd until the words have come. */
@@ -106,7 +125,8 @@ static int end(struct program *program)
     return wait_for(program);
 }
 
-static struct program start_broker(struct fixture *f, uint16_t port)
+static struct program start_broker_as(struct fixture *f, uid_t uid, rlim_t descriptors,
+                                      uint16_t port)
 {
     char listen_on[32], line[64];
     snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)port);
@@ -118,10 +138,15 @@ static struct program start_broker(struct fixture *f, uint16_t port)
                           "--ready-fd",
                           "1",
                           NULL};
-    struct program broker = start(geteuid(), argv);
+    struct program broker = start_limited(uid, descriptors, argv);
     read_until(broker.out, "\n", line, sizeof line);
     f->port = (uint16_t)atoi(line);
     return broker;
+}
+
+static struct program start_broker(struct fixture *f, uint16_t port)
+{
+    return start_broker_as(f, geteuid(), 0, port);
 }
 
 /* An agent of that user, registered. name makes its folder and the origin it lets in. */
@@ -576,6 +601,145 @@ static void a_second_of_a_kind_is_named(void **state)
     expect_failure(agent, "the folder", folder);
 }
 
+/* ---- users who use up what all share ---- */
+
+static void skip_unless_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    print_message("skipped: only root can be several users\n");
+    skip();
+}
+
+/* Only a broker without privileges is held to the limit of descriptors in flight. */
+static void restart_with_few_descriptors(struct fixture *f)
+{
+    end(&f->broker);
+    snprintf(f->socket, sizeof f->socket, "%s/few", f->folder);
+    assert_int_equal(chown(f->folder, BROKER_USER, BROKER_USER), 0);
+    f->broker = start_broker_as(f, BROKER_USER, FEW_DESCRIPTORS, 0);
+}
+
+/* A link of that user's that reads nothing but the answer: 0, 1, or -1 without one. */
+static int register_as(const struct fixture *f, uid_t uid, int *result)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, f->socket, strlen(f->socket) + 1);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_int_equal(seteuid(uid), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(seteuid(0), 0);
+    uint8_t answer[4];
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+    *result = recv(fd, answer, sizeof answer, 0) == sizeof answer ? answer[1] : -1;
+    return fd;
+}
+
+static int dial_as(const struct fixture *f, uid_t uid)
+{
+    assert_int_equal(seteuid(uid), 0);
+    int fd = dial(f);
+    assert_int_equal(seteuid(0), 0);
+    return fd;
+}
+
+/* A page of that user's reaches the link. */
+static void expect_passed(const struct fixture *f, uid_t uid, int link)
+{
+    char byte = 0;
+    CLEANUP(close_fd) int page = dial_as(f, uid);
+    struct pollfd ready = {.fd = link, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+    assert_int_equal(recv(link, &byte, 1, 0), 1); /* closes what came with it */
+    assert_int_equal(byte, 1);
+}
+
+static void expect_unavailable(const struct fixture *f, uid_t uid)
+{
+    char text[256];
+    CLEANUP(close_fd) int page = dial_as(f, uid);
+    read_until(page, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 503 ", 13);
+}
+
+static void agents_that_do_not_read_disturb_nobody(void **state)
+{
+    struct fixture *f = *state;
+    enum { HOARDERS = 6, PAGES = 60 };
+    int result, links[HOARDERS], pages[HOARDERS][PAGES];
+    skip_unless_root();
+    restart_with_few_descriptors(f);
+    CLEANUP(close_fd) int victim = register_as(f, FIRST_OF_MANY, &result);
+    assert_int_equal(result, 0);
+    for (uid_t i = 0; i < HOARDERS; i++) {
+        links[i] = register_as(f, FIRST_OF_MANY + 1 + i, &result);
+        assert_int_equal(result, 0);
+        for (int j = 0; j < PAGES; j++)
+            pages[i][j] = dial_as(f, FIRST_OF_MANY + 1 + i);
+        expect_passed(f, FIRST_OF_MANY, victim);
+    }
+
+    /* No way round it: what a link has left in flight counts until it is read or gone. */
+    assert_int_equal(send(links[0], "", 1, MSG_NOSIGNAL), 1);
+    CLEANUP(close_fd) int again = register_as(f, FIRST_OF_MANY + 1, &result);
+    assert_int_equal(result, 1);
+    expect_unavailable(f, FIRST_OF_MANY + 1);
+    close(links[0]);
+    CLEANUP(close_fd) int at_last = register_as(f, FIRST_OF_MANY + 1, &result);
+    assert_int_equal(result, 0);
+    expect_passed(f, FIRST_OF_MANY + 1, at_last);
+
+    /* A queue that stays full is the end of a registration: when the next page comes. */
+    expect_unavailable(f, FIRST_OF_MANY + 2);
+    poll(NULL, 0, STUCK_MS + 100);
+    expect_unavailable(f, FIRST_OF_MANY + 2);
+    char byte;
+    ssize_t got;
+    while ((got = recv(links[1], &byte, 1, 0)) > 0)
+        ;
+    assert_int_equal(got, 0);
+    CLEANUP(close_fd) int awake = register_as(f, FIRST_OF_MANY + 2, &result);
+    assert_int_equal(result, 0);
+    expect_passed(f, FIRST_OF_MANY + 2, awake);
+
+    expect_passed(f, FIRST_OF_MANY, victim);
+    for (int i = 0; i < HOARDERS; i++) {
+        for (int j = 0; j < PAGES; j++)
+            close(pages[i][j]);
+        if (i > 0)
+            close(links[i]);
+    }
+}
+
+static void agents_without_end_leave_room_for_pages(void **state)
+{
+    struct fixture *f = *state;
+    int links[FEW_DESCRIPTORS], registered = 0;
+    skip_unless_root();
+    restart_with_few_descriptors(f);
+    for (uid_t i = 0; i < FEW_DESCRIPTORS; i++) {
+        int result;
+        links[i] = register_as(f, FIRST_OF_MANY + i, &result);
+        registered += result == 0;
+    }
+    assert_int_equal(registered, FEW_DESCRIPTORS / 4);
+    expect_passed(f, FIRST_OF_MANY, links[0]);
+    expect_unavailable(f, FIRST_OF_MANY + FEW_DESCRIPTORS - 1);
+    close(links[0]);
+    CLEANUP(close_fd) int next = -1;
+    int result = -1;
+    for (int waited = 0; result != 0 && waited < WAIT_MS; waited += 10) {
+        close_fd(&next);
+        next = register_as(f, SECOND_USER, &result);
+        poll(NULL, 0, 10);
+    }
+    assert_int_equal(result, 0);
+    expect_passed(f, SECOND_USER, next);
+    for (int i = 1; i < FEW_DESCRIPTORS; i++)
+        close(links[i]);
+}
+
 static void a_taken_port_names_its_holder(void **state)
 {
     struct fixture *f = *state;
@@ -665,6 +829,8 @@ int main(void)
         T(an_agent_that_died_makes_room),
         T(a_second_agent_is_told),
         T(each_user_reaches_their_own),
+        T(agents_that_do_not_read_disturb_nobody),
+        T(agents_without_end_leave_room_for_pages),
         T(an_agent_without_a_broker_says_so_once),
         T(a_second_of_a_kind_is_named),
         T(a_taken_port_names_its_holder),
