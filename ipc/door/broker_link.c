@@ -7,6 +7,9 @@
  * on it and a socket of systemd's answers before its service does. After the last of these tries
  * the link waits for the next change, without a timer.
  *
+ * Pages tell their requests to whoever passes their sockets on, so not everybody may be the broker:
+ * root may, the agent's own user may (a sandbox), and who else root has given the socket's folder.
+ *
  * What the broker sends is taken apart like anything from outside: a message of another form ends
  * the link, and descriptors that are not connected TCP sockets are closed.
  */
@@ -14,6 +17,7 @@
 
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/portd/link_message.h"
 #include "ipc/portd/socket_file.h"
@@ -25,6 +29,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Milliseconds until each further try. Together 17 s: longer than systemd takes to start a service
@@ -134,6 +139,39 @@ static void link_ready(void *context, uint32_t events)
 
 /* ---- finding the broker ---- */
 
+/* True if only root and that user can have put the socket there: its folder belongs to one of them,
+ * every one above it to root, and nobody else may write in any. */
+static bool placed_by(const struct broker_link *link, uid_t uid)
+{
+    char path[sizeof link->address.sun_path];
+    memcpy(path, link->address.sun_path, sizeof path);
+    if (path[0] != '/')
+        return false;
+    for (char *folder = dirname(path);; folder = dirname(folder), uid = 0) {
+        struct stat status;
+        if (stat(folder, &status) < 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+            (status.st_uid != 0 && status.st_uid != uid))
+            return false;
+        if (strcmp(folder, "/") == 0)
+            return true;
+    }
+}
+
+/* The kernel says who listened on the socket: for one of systemd's, root. */
+static bool trusted(const struct broker_link *link)
+{
+    uid_t uid;
+    pid_t pid;
+    if (harden_peer(link->fd, &uid, &pid) < 0)
+        return false;
+    if (uid == 0 || uid == geteuid() || placed_by(link, uid))
+        return true;
+    if (link->tries == 0)
+        log_error("user %u answers at %s, whose folder is not theirs alone: not the broker",
+                  (unsigned)uid, link->address.sun_path);
+    return false;
+}
+
 static void try_connect(void *context)
 {
     struct broker_link *link = context;
@@ -141,7 +179,8 @@ static void try_connect(void *context)
         return;
     link->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (link->fd >= 0 &&
-        connect(link->fd, (const struct sockaddr *)&link->address, sizeof link->address) == 0)
+        connect(link->fd, (const struct sockaddr *)&link->address, sizeof link->address) == 0 &&
+        trusted(link))
         link->watch = loop_watch_new(link->loop, link->fd, LOOP_READABLE, link_ready, link);
     if (!link->watch) {
         close_fd(&link->fd);

@@ -740,6 +740,49 @@ static void agents_without_end_leave_room_for_pages(void **state)
         close(links[i]);
 }
 
+/* ---- who may be the broker ---- */
+
+static void another_user_is_no_broker(void **state)
+{
+    struct fixture *f = *state;
+    char text[512], path[160];
+    skip_unless_root();
+    end(&f->broker);
+    snprintf(f->socket, sizeof f->socket, "%s/theirs", f->folder);
+    assert_int_equal(chown(f->folder, BROKER_USER, BROKER_USER), 0);
+    f->broker = start_broker_as(f, BROKER_USER, 0, 0);
+    snprintf(path, sizeof path, "%s/mine", f->folder);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/mine/agent", f->folder);
+    const char *argv[] = {LANYARD_BUILD "/tests/integration/door_server", path, f->socket, NULL};
+    struct program agent = start(0, argv);
+    read_until(agent.err, "not the broker", text, sizeof text);
+    expect_unavailable(f, 0);
+    end(&agent);
+}
+
+static void a_user_whom_root_has_given_the_place_is(void **state)
+{
+    struct fixture *f = *state;
+    char place[] = "/run/test_portd.XXXXXX";
+    skip_unless_root();
+    if (!mkdtemp(place)) {
+        print_message("skipped: /run is not writable\n");
+        skip();
+    }
+    end(&f->broker);
+    snprintf(f->socket, sizeof f->socket, "%s/portd", place);
+    assert_int_equal(chown(place, BROKER_USER, BROKER_USER) | chmod(place, 0755), 0);
+    f->broker = start_broker_as(f, BROKER_USER, 0, 0);
+    struct program agent = start_agent(f, SECOND_USER, "theirs");
+    end(&agent);
+    end(&f->broker);
+    char lock[112];
+    snprintf(lock, sizeof lock, "%s.lock", f->socket);
+    unlink(lock);
+    rmdir(place);
+}
+
 static void a_taken_port_names_its_holder(void **state)
 {
     struct fixture *f = *state;
@@ -831,6 +874,8 @@ int main(void)
         T(each_user_reaches_their_own),
         T(agents_that_do_not_read_disturb_nobody),
         T(agents_without_end_leave_room_for_pages),
+        T(another_user_is_no_broker),
+        T(a_user_whom_root_has_given_the_place_is),
         T(an_agent_without_a_broker_says_so_once),
         T(a_second_of_a_kind_is_named),
         T(a_taken_port_names_its_holder),
