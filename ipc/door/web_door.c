@@ -63,7 +63,7 @@ struct web_door {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct farewells *farewells;
-    struct page *arriving; /* under web_door_adopt, which runs the upgrade */
+    struct page *arriving; /* under web_door_adopt, which runs the upgrade; NULL once freed */
     size_t pages;          /* that the library holds */
 };
 
@@ -167,6 +167,8 @@ static void read_piece(struct page *page, const void *piece, size_t len)
 static void page_free(struct page *page)
 {
     connection_gone(&page->connection);
+    if (page->door->arriving == page)
+        page->door->arriving = NULL;
     page->door->pages--;
     while (!STAILQ_EMPTY(&page->out))
         drop_first(page);
@@ -315,14 +317,15 @@ void web_door_adopt(struct web_door *door, int fd, const struct handshake *hands
 
     int library;
     page->relay = web_relay_new(door->set->loop, fd, &library, rule_broken, page);
+    door->arriving = page;
     if (page->relay) {
         steal_fd(&owned);
-        /* The library owns its end from here, whatever happens. The upgrade runs within. */
-        door->arriving = page;
+        /* The library owns its end from here, whatever happens. The upgrade runs within, and the
+         * page may have come and gone when it returns. */
         lws_adopt_socket_vhost_readbuf(door->vhost, library, (const char *)head.data, head.len);
-        door->arriving = NULL;
     }
-    if (!page->open)
+    page = STEAL(door->arriving);
+    if (page && !page->open)
         page_free(page);
 }
 
