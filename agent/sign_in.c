@@ -336,7 +336,7 @@ static void ask_for_pin(struct sign_in *s)
     struct prompt_question question;
     if (tries == 1 && !s->last_try_confirmed) {
         s->stage = CONFIRMING;
-        wording_last_try(&wording, &question);
+        wording_last_try(&wording, s->wrong, &question);
         if (ask(s, &question, on_last_try))
             tell(s, WAITING_PIN, card);
         return;

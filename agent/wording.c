@@ -57,7 +57,7 @@ static void add_program(const struct wording *w, struct prompt_question *questio
 static void begin(const struct wording *w, enum prompt_kind kind, struct prompt_question *question)
 {
     *question = (struct prompt_question){.kind = (uint8_t)kind, .timeout_seconds = w->timeout};
-    put(question->title, sizeof question->title, "Sign in with your smartcard");
+    put(question->title, sizeof question->title, "Lanyard: sign in with your smartcard");
     put(question->no, sizeof question->no, "Cancel");
 }
 
@@ -116,10 +116,12 @@ void wording_pin_pad(const struct wording *w, int wrong, struct prompt_question 
     add_card(w, question);
 }
 
-void wording_last_try(const struct wording *w, struct prompt_question *question)
+void wording_last_try(const struct wording *w, int wrong, struct prompt_question *question)
 {
     begin(w, PROMPT_CONFIRM, question);
     put(question->yes, sizeof question->yes, "Use the last try");
+    if (wrong != OUTCOME_OK)
+        add(question, "%s ", outcome_sentence(wrong));
     add(question, "This is the last try. If the PIN is wrong once more, the card is blocked and "
                   "only your Registration Authority can unblock it.\n\n");
     add_site(w, question);

@@ -22,7 +22,7 @@ struct wording {
  * before; 0 at first. */
 void wording_pin(const struct wording *w, int wrong, struct prompt_question *question);
 void wording_pin_pad(const struct wording *w, int wrong, struct prompt_question *question);
-void wording_last_try(const struct wording *w, struct prompt_question *question);
+void wording_last_try(const struct wording *w, int wrong, struct prompt_question *question);
 /* w->card and w->holder are not used; one choice for each of count cards, at most
  * PROMPT_CHOICES_MAX. */
 void wording_choice(const struct wording *w, const struct card *const *cards,

@@ -98,7 +98,8 @@ test('the last try needs an explicit yes, and then blocks the card', async () =>
     (await pinentry.next()).answer('999992');
     let warning = await pinentry.next();
     assert.equal(warning.kind, 'confirm');
-    assert.match(warning.texts.description, /last try/);
+    assert.match(warning.texts.title, /^Lanyard: /);
+    assert.match(warning.texts.description, /^That PIN is wrong\. This is the last try\./);
     warning.cancel();
     await refusedWith('cancelled', answer);
     assert.match(await ctl('tries', 'alice'), /\b1\b/);
@@ -106,6 +107,7 @@ test('the last try needs an explicit yes, and then blocks the card', async () =>
     answer = signIn();
     warning = await pinentry.next();
     assert.equal(warning.kind, 'confirm');
+    assert.match(warning.texts.description, /^This is the last try\./);
     warning.confirm();
     (await pinentry.next()).answer('999993');
     await refusedWith('pin-blocked', answer);
@@ -258,6 +260,7 @@ test("two people's cards: the person says whose; one person's two: nobody is ask
   await inSandbox({ card: 'alice', readers: ['reader-0', 'reader-1'] },
     async ({ agent, pinentry, ctl, signIn }) => {
       await agent.request('agent.subscribe');
+      await cardsIn(agent, (cards) => cards.length === 1);
       await ctl('insert', 'reader-1', 'bob');
       await cardsIn(agent, (cards) => cards.length === 2);
       const told = agent.waiting('choice');
