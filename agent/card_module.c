@@ -136,6 +136,19 @@ static void on_deadline(void *context)
     fail(context, "it did not answer in time");
 }
 
+/* What the module said is of interest; a missing one is the administrator's to put right. */
+static void log_problem(const struct card_module *m, const struct card_reply *reply)
+{
+    int outcome = (int)reply->result;
+    enum log_level level =
+        outcome == OUTCOME_CARD_MODULE_MISSING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+    if (outcome != OUTCOME_OK && reply->module_code != 0)
+        log_write(level, "card module %s: %s (CK_RV 0x%llx)", m->path, outcome_reason(outcome),
+                  (unsigned long long)reply->module_code);
+    else if (outcome != OUTCOME_OK)
+        log_write(level, "card module %s: %s", m->path, outcome_reason(outcome));
+}
+
 /* True if the frame answered the first question. */
 static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
 {
@@ -153,9 +166,7 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
         m->problem = (int)reply.result;
         m->detail = m->problem == OUTCOME_OK ? NULL : outcome_sentence(m->problem);
     }
-    if (reply.result != OUTCOME_OK)
-        log_info("card module %s: %s (CK_RV 0x%llx)", m->path, outcome_reason((int)reply.result),
-                 (unsigned long long)reply.module_code);
+    log_problem(m, &reply);
     answer_first(m, (int)reply.result, &reply);
     return true;
 }

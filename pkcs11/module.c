@@ -41,8 +41,13 @@ static int open_library(struct module *m, const char *path)
     if (path[0] != '/')
         return fail(m, OUTCOME_CARD_MODULE_MISSING, path, "not an absolute path");
     m->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!m->library)
-        return fail(m, OUTCOME_CARD_MODULE_MISSING, path, dlerror());
+    if (!m->library) {
+        const char *why = dlerror(); /* which mostly begins with the path */
+        size_t len = strlen(path);
+        if (strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0)
+            why += len + 2;
+        return fail(m, OUTCOME_CARD_MODULE_MISSING, path, why);
+    }
     return OUTCOME_OK;
 }
 

@@ -194,6 +194,25 @@ test('a file of issuers that cannot be used is a wrong configuration, named by i
   assert.match(empty.stderr, /lanyard\.conf:2: issuers: .*empty\.pem/);
 });
 
+test('a card module that is missing is a warning, named once', async () => {
+  const etc = join(folder, 'no-module');
+  mkdirSync(etc, { mode: 0o755 });
+  writeFileSync(join(etc, 'lanyard.conf'), '[cards]\nmodule = /nonexistent/module.so\n', { mode: 0o644 });
+  const started = spawn(
+    join(bin, 'lanyardd'),
+    ['--config', etc, '--helpers', bin, '--socket', join(folder, 'no-module.socket')],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let log = '';
+  started.stderr.setEncoding('utf8');
+  for await (const piece of started.stderr) {
+    log += piece;
+    if (/lanyardd: card module .*\n/.test(log)) started.kill('SIGTERM');
+  }
+  assert.match(log, /^<4>lanyardd: card module \/nonexistent\/module\.so: card-module-missing$/m);
+  assert.match(log, /^<3>lanyard-card: \/nonexistent\/module\.so: cannot open/m);
+});
+
 test('help has every command and option of the manual page, in the same words', () => {
   const help = lanyard('help').stdout;
   assert.equal(help, lanyard('--help').stdout);
