@@ -8,6 +8,7 @@
  */
 #include "agent/agent.h"
 
+#include "agent/audit.h"
 #include "agent/card_views.h"
 #include "agent/cards.h"
 #include "agent/helper.h"
@@ -83,6 +84,19 @@ static void serve_cancel(void *context, struct request *request)
     sign_ins_cancel(agent->sign_ins, request);
 }
 
+static void serve_refused(void *context, const struct caller *caller, const char *origin,
+                          int result)
+{
+    (void)caller;
+    const struct agent *agent = context;
+    audit_write(&(struct audit_entry){
+        .event = AUDIT_REFUSED,
+        .result = result,
+        .origin = origin,
+        .provider = config_provider_of(agent->config, origin),
+    });
+}
+
 static void on_cards_changed(void *context)
 {
     struct agent *agent = context;
@@ -127,6 +141,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .card_list = serve_card_list,
         .status = serve_status,
         .cancel = serve_cancel,
+        .refused = serve_refused,
     };
     agent->doors = doors_open(loop, &doors, &agent->service);
     return agent->doors ? STEAL(agent) : NULL;

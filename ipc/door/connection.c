@@ -57,6 +57,16 @@ static void cancel_orphans(void *context)
     }
 }
 
+/* Says how many refusals were kept from the service. */
+static void end_refusals_period(void *context)
+{
+    struct connections *set = context;
+    if (set->refusals > REFUSALS_TOLD_MAX)
+        log_warning("%u more refusals within a minute have no audit entry",
+                    set->refusals - REFUSALS_TOLD_MAX);
+    set->refusals = 0;
+}
+
 int connections_init(struct connections *set, struct loop *loop, const struct service *service,
                      const char *const *origins)
 {
@@ -66,7 +76,8 @@ int connections_init(struct connections *set, struct loop *loop, const struct se
     LIST_INIT(&set->orphans);
     LIST_INIT(&set->abandoned);
     set->cancels = loop_wakeup_new(loop, cancel_orphans, set);
-    return set->cancels ? 0 : -ENOMEM;
+    set->refusals_period = loop_timer_new(loop, end_refusals_period, set);
+    return set->cancels && set->refusals_period ? 0 : -ENOMEM;
 }
 
 void connections_deinit(struct connections *set)
@@ -74,6 +85,8 @@ void connections_deinit(struct connections *set)
     if (set->service)
         cancel_orphans(set);
     loop_wakeup_free(&set->cancels);
+    end_refusals_period(set);
+    loop_timer_free(&set->refusals_period);
     bytes_deinit(&set->told[DOOR_WEB]);
     bytes_deinit(&set->told[DOOR_NATIVE]);
     /* What is left answers into the void: out of a list whose head is about to go. */
@@ -105,6 +118,15 @@ bool connections_origin_listed(const struct connections *set, const char *origin
         if (strlen(*each) == len && memcmp(*each, origin, len) == 0)
             return true;
     return false;
+}
+
+void connections_refused(struct connections *set, const struct caller *caller, const char *origin,
+                         int result)
+{
+    if (set->refusals == 0)
+        loop_timer_set(set->refusals_period, REFUSALS_PERIOD_MS);
+    if (set->refusals++ < REFUSALS_TOLD_MAX)
+        set->service->refused(set->service->context, caller, origin, result);
 }
 
 /* ---- one connection ---- */

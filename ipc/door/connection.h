@@ -23,6 +23,8 @@ enum {
     MESSAGES_AT_ONCE = 80,
     CONNECTION_OUT_MAX = 256 * 1024, /* four of the longest answers wait for a slow reader; then it
                                         is closed */
+    REFUSALS_TOLD_MAX = 10, /* in one period; a page can make thousands, and each is an entry */
+    REFUSALS_PERIOD_MS = 60 * 1000,
 };
 
 /* Why a connection ends: WebSocket close codes (RFC 6455 §7.4.1); the native door just closes. */
@@ -57,6 +59,8 @@ struct connections {
     struct request_list abandoned;                /* cancelled; the service still owes an answer */
     struct bytes told[2];                         /* the last card.changed, by enum door_kind */
     struct loop_wakeup *cancels;
+    struct loop_timer *refusals_period; /* set by the first refusal */
+    unsigned refusals;                  /* since then */
 };
 
 struct connection {
@@ -84,6 +88,10 @@ void connections_deinit(struct connections *set);
 bool connections_make_room(struct connections *set, enum door_kind door);
 /* True if the origin is in the administrator's list. */
 bool connections_origin_listed(const struct connections *set, const char *origin, size_t len);
+
+/* Tells the service of a refusal, of the first REFUSALS_TOLD_MAX in a period. */
+void connections_refused(struct connections *set, const struct caller *caller, const char *origin,
+                         int result);
 
 /* caller is copied. */
 void connection_open(struct connection *connection, struct connections *set,

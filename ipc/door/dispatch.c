@@ -51,6 +51,8 @@ void dispatch_sign_in(struct connection *connection, const struct rpc_request *r
         memcpy(params.origin, connection->caller.origin, sizeof params.origin);
     if (!connections_origin_listed(connection->set, params.origin, strlen(params.origin))) {
         refuse(connection, &request->id, OUTCOME_NOT_ALLOWED);
+        connections_refused(connection->set, &connection->caller, params.origin,
+                            OUTCOME_NOT_ALLOWED);
         return;
     }
     struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);

@@ -155,6 +155,11 @@ struct service {
     /* The caller gave up (operation.cancel) or went away: the service must still answer it,
      * soon, with OUTCOME_CANCELLED. Never called from within an answer_ function. */
     void (*cancel)(void *context, struct request *request);
+    /* For the audit trail: a page's handshake or a native sign-in was turned away with that
+     * outcome. origin: as it was offered, printable ASCII, cut to ORIGIN_TEXT_MAX; "" when there
+     * was none. At most ten a minute; the log says how many more there were. The caller has its
+     * refusal by now. */
+    void (*refused)(void *context, const struct caller *caller, const char *origin, int result);
 };
 
 /* ---- the doors ---- */

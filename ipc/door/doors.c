@@ -10,6 +10,7 @@
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
 #include "ipc/door/broker_link.h"
 #include "ipc/door/connection.h"
 #include "ipc/door/native_door.h"
@@ -56,12 +57,19 @@ static void handshake_accepted(void *context, int fd, const struct handshake *ha
     web_door_adopt(doors->web, fd, handshake);
 }
 
+static void handshake_refused(void *context, const char *origin)
+{
+    struct doors *doors = context;
+    connections_refused(&doors->connections, &(struct caller){.door = DOOR_WEB}, origin,
+                        OUTCOME_NOT_ALLOWED);
+}
+
 static int open_web(struct doors *doors, struct loop *loop, const struct doors_config *config)
 {
     const struct broker_events events = {doors, broker_changed, socket_arrived};
     doors->broker_path = config->broker_path;
     doors->web = web_door_new(&doors->connections);
-    doors->gate = web_gate_new(loop, config->origins, handshake_accepted, doors);
+    doors->gate = web_gate_new(loop, config->origins, handshake_accepted, handshake_refused, doors);
     if (doors->web && doors->gate)
         doors->broker = broker_link_new(loop, config->broker_path, &events);
     return doors->broker ? 0 : -ENOMEM;

@@ -236,6 +236,25 @@ enum handshake_verdict handshake_judge(const char *bytes, size_t len, uint16_t p
     return HANDSHAKE_ACCEPTED;
 }
 
+/* The first Origin among the lines; one that has not come to its end is none. */
+void handshake_origin(const char *bytes, size_t len, char origin[ORIGIN_TEXT_MAX + 1])
+{
+    static const char name[] = "Origin:";
+    struct span head = {bytes, len}, line;
+    origin[0] = '\0';
+    while (len > 0 && next_line(&head, &line)) {
+        if (line.len < sizeof name - 1 || strncasecmp(line.text, name, sizeof name - 1) != 0)
+            continue;
+        struct span value =
+            trim((struct span){line.text + sizeof name - 1, line.len - (sizeof name - 1)});
+        size_t shown = value.len < ORIGIN_TEXT_MAX ? value.len : ORIGIN_TEXT_MAX;
+        for (size_t i = 0; i < shown; i++)
+            origin[i] = value.text[i] < ' ' || value.text[i] > '~' ? '?' : value.text[i];
+        origin[shown] = '\0';
+        return;
+    }
+}
+
 int handshake_rewrite(const struct handshake *handshake, struct bytes *out)
 {
     char head[512];

@@ -31,6 +31,10 @@ enum handshake_verdict {
 enum handshake_verdict handshake_judge(const char *bytes, size_t len, uint16_t port,
                                        const char *const *origins, struct handshake *out);
 
+/* The origin that a refused head offers, whole or not, for the audit trail: what is not printable
+ * ASCII is '?', what is longer is cut. "" when there is none. */
+void handshake_origin(const char *bytes, size_t len, char origin[ORIGIN_TEXT_MAX + 1]);
+
 /* The head again, in our own words and with nothing else in it: what the WebSocket library gets to
  * read instead of the page's. 0 or -ENOMEM. */
 int handshake_rewrite(const struct handshake *handshake, struct bytes *out);

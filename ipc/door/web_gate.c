@@ -34,6 +34,7 @@ struct web_gate {
     struct loop *loop;
     const char *const *origins;
     gate_fn *fn;
+    gate_refused_fn *refused;
     void *context;
     struct loop_timer *deadline;
     struct farewells *farewells;
@@ -74,6 +75,18 @@ static void refuse(struct visitor *visitor)
     farewell(farewells, release(visitor), handshake_refusal);
 }
 
+/* A browser also opens connections on which it never says a word; those were no attempts. */
+static void refuse_and_tell(struct visitor *visitor)
+{
+    struct web_gate *gate = visitor->gate;
+    char origin[ORIGIN_TEXT_MAX + 1];
+    bool tried = visitor->len > 0;
+    handshake_origin(visitor->head, visitor->len, origin);
+    refuse(visitor);
+    if (tried)
+        gate->refused(gate->context, origin);
+}
+
 static void visitor_ready(void *context, uint32_t events)
 {
     struct visitor *visitor = context;
@@ -96,7 +109,7 @@ static void visitor_ready(void *context, uint32_t events)
         gate->fn(gate->context, release(visitor), &handshake);
         break;
     case HANDSHAKE_REFUSED:
-        refuse(visitor);
+        refuse_and_tell(visitor);
         break;
     case HANDSHAKE_INCOMPLETE:
         break;
@@ -109,19 +122,20 @@ static void deadline_passed(void *context)
     uint64_t now = loop_now();
     struct visitor *oldest;
     while ((oldest = TAILQ_FIRST(&gate->visitors)) && oldest->deadline <= now)
-        refuse(oldest);
+        refuse_and_tell(oldest);
     set_deadline(gate);
 }
 
 struct web_gate *web_gate_new(struct loop *loop, const char *const *origins, gate_fn *fn,
-                              void *context)
+                              gate_refused_fn *refused, void *context)
 {
     CLEANUP(web_gate_free) struct web_gate *gate = calloc(1, sizeof *gate);
     if (!gate) {
         log_fault(ENOMEM, "web gate");
         return NULL;
     }
-    *gate = (struct web_gate){.loop = loop, .origins = origins, .fn = fn, .context = context};
+    *gate = (struct web_gate){
+        .loop = loop, .origins = origins, .fn = fn, .refused = refused, .context = context};
     TAILQ_INIT(&gate->visitors);
     gate->deadline = loop_timer_new(loop, deadline_passed, gate);
     gate->farewells = farewells_new(loop);
@@ -144,7 +158,7 @@ void web_gate_free(struct web_gate **gate)
 void web_gate_admit(struct web_gate *gate, int fd, uint16_t port)
 {
     if (gate->count >= GATE_VISITORS_MAX)
-        refuse(TAILQ_FIRST(&gate->visitors));
+        refuse_and_tell(TAILQ_FIRST(&gate->visitors));
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (visitor)
         visitor->watch = loop_watch_new(gate->loop, fd, LOOP_READABLE, visitor_ready, visitor);

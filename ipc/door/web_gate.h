@@ -18,11 +18,15 @@ enum {
 /* Takes fd, whose handshake was accepted. Called from the loop; may not close the gate. */
 typedef void gate_fn(void *context, int fd, const struct handshake *handshake);
 
+/* Somebody was refused who had begun a handshake. origin: as handshake_origin has it. Called from
+ * the loop, when the refusal is on its way; may not close the gate. */
+typedef void gate_refused_fn(void *context, const char *origin);
+
 struct web_gate;
 
 /* Returns owned; NULL on fault (logged). origins is borrowed for the gate's life. */
 struct web_gate *web_gate_new(struct loop *loop, const char *const *origins, gate_fn *fn,
-                              void *context);
+                              gate_refused_fn *refused, void *context);
 void web_gate_free(struct web_gate **gate);
 
 /* Takes fd, a connected TCP socket. port: the one it was accepted on. */

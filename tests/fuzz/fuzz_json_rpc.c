@@ -51,6 +51,14 @@ static void cancel(void *context, struct request *request)
     answer_error(&request, OUTCOME_CANCELLED);
 }
 
+static void refused(void *context, const struct caller *caller, const char *origin, int result)
+{
+    (void)context;
+    (void)caller;
+    (void)origin;
+    (void)result;
+}
+
 /* What is sent must be a frame's worth of text. */
 static void take(struct connection *connection, const struct bytes *message)
 {
@@ -68,7 +76,7 @@ static void end(struct connection *connection, enum close_code code)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct service service = {NULL, sign_in, card_list, status, cancel};
+    static const struct service service = {NULL, sign_in, card_list, status, cancel, refused};
     static const struct transport transport = {take, end};
     static const char *const origins[] = {"https://op.example", NULL};
     if (size == 0)

@@ -85,6 +85,13 @@ static void cancel(void *context, struct request *request)
     answer_error(&request, OUTCOME_CANCELLED);
 }
 
+static void note_refusal(void *context, const struct caller *caller, const char *origin, int result)
+{
+    (void)context;
+    log_info("refused %s \"%s\" %s", caller->door == DOOR_WEB ? "page" : "program", origin,
+             outcome_reason(result));
+}
+
 static void stop(void *context)
 {
     loop_stop(context);
@@ -115,7 +122,7 @@ int main(int argc, char **argv)
         !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop))
         return EXIT_FAILURE;
 
-    const struct service service = {NULL, sign_in, give_list, give_status, cancel};
+    const struct service service = {NULL, sign_in, give_list, give_status, cancel, note_refusal};
     const struct doors_config config = {
         .native_path = argv[1], .broker_path = argv[2], .origins = (const char *const *)argv + 3};
     doors = doors_open(loop, &config, &service);

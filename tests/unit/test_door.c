@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,7 +68,18 @@ static void cancel(void *context, struct request *request)
     answer_error(&request, OUTCOME_CANCELLED);
 }
 
-static const struct service service = {NULL, sign_in, card_list, status, cancel};
+static atomic_uint refusals;
+static char refused_origin[ORIGIN_TEXT_MAX + 1];
+
+static void refused(void *context, const struct caller *caller, const char *origin, int result)
+{
+    (void)context;
+    if (caller->door == DOOR_NATIVE && caller->pid == getpid() && result == OUTCOME_NOT_ALLOWED)
+        strcpy(refused_origin, origin);
+    refusals++;
+}
+
+static const struct service service = {NULL, sign_in, card_list, status, cancel, refused};
 static const char *const origins[] = {"https://op.example", NULL};
 
 /* ---- the doors in a thread ---- */
@@ -201,6 +213,19 @@ static void a_sign_in_waits_and_answers(void **state)
     expect(fd, "\"token\":\"a.b.c\"");
     call(fd, 2, "card.signIn", "\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://no.example\"");
     expect(fd, "\"not-allowed\"");
+}
+
+static void a_refusal_is_for_the_audit_trail(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(close_fd) int fd = dial(f->path);
+    refusals = 0;
+    call(fd, 1, "card.signIn", "\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://no.example\"");
+    expect(fd, "\"not-allowed\"");
+    call(fd, 2, "card.list", ""); /* when that is answered, the service was told */
+    expect(fd, "readers");
+    assert_int_equal(refusals, 1);
+    assert_string_equal(refused_origin, "https://no.example");
 }
 
 #define WAIT                                                                                       \
@@ -378,6 +403,7 @@ int main(void)
         T(the_socket_is_its_users_alone),
         T(methods_are_answered),
         T(a_sign_in_waits_and_answers),
+        T(a_refusal_is_for_the_audit_trail),
         T(a_request_is_cancelled_once),
         T(requests_under_way_are_bounded),
         T(leaving_cancels),

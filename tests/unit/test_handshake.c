@@ -221,6 +221,32 @@ static void refuses_without_end_and_without_origins(void **state)
     assert_int_equal(handshake_judge(head, len, PORT, origins, &out), HANDSHAKE_REFUSED);
 }
 
+static void a_refused_head_names_its_origin(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *origin;
+    } rows[] = {
+        {"", ""},
+        {"GET", ""},
+        {"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n", ""},
+        {"GET / HTTP/1.1\r\nORIGIN:https://no.example \r\n", "https://no.example"},
+        {"GET / HTTP/1.1\r\norigin: null\r\nOrigin: https://b.example\r\n\r\n", "null"},
+        {"GET / HTTP/1.1\r\nOrigin: a\nb\x1b\x7f\xff\r\n\r\n", "a?b???"},
+        {"GET / HTTP/1.1\r\nOrigin: https://cut.exam", ""},
+        {"GET / HTTP/1.1\r\nOrigin:\r\n", ""},
+    };
+    char origin[ORIGIN_TEXT_MAX + 1], head[1024] = "x\r\nOrigin: ";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        handshake_origin(rows[i].head, strlen(rows[i].head), origin);
+        assert_string_equal(origin, rows[i].origin);
+    }
+    memset(head + strlen(head), 'a', ORIGIN_TEXT_MAX + 9);
+    strcat(head, "\r\n");
+    handshake_origin(head, strlen(head), origin);
+    assert_int_equal(strlen(origin), ORIGIN_TEXT_MAX);
+}
+
 static void the_rewritten_head_says_only_what_we_say(void **state)
 {
     (void)state;
@@ -243,6 +269,7 @@ int main(void)
         cmocka_unit_test(tells_origin_and_key),
         cmocka_unit_test(waits_for_the_last_byte),
         cmocka_unit_test(refuses_without_end_and_without_origins),
+        cmocka_unit_test(a_refused_head_names_its_origin),
         cmocka_unit_test(the_rewritten_head_says_only_what_we_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ struct fixture {
     struct connection connections[CONNECTIONS_MAX + 1];
     struct request *kept; /* the last sign-in, not answered */
     unsigned cancels;
+    unsigned refusals;
     unsigned sent;
     enum close_code closed;
     const struct connection *closed_one;
@@ -43,6 +44,14 @@ static void note_cancel(void *context, struct request *request)
     ((struct fixture *)context)->cancels++;
 }
 
+static void note_refusal(void *context, const struct caller *caller, const char *origin, int result)
+{
+    (void)caller;
+    assert_string_equal(origin, "https://no.example");
+    assert_int_equal(result, OUTCOME_NOT_ALLOWED);
+    ((struct fixture *)context)->refusals++;
+}
+
 static void note_send(struct connection *connection, const struct bytes *message)
 {
     (void)connection;
@@ -56,7 +65,7 @@ static void note_close(struct connection *connection, enum close_code code)
     fixture->closed_one = connection;
 }
 
-static struct service service = {.sign_in = keep, .cancel = note_cancel};
+static struct service service = {.sign_in = keep, .cancel = note_cancel, .refused = note_refusal};
 static const struct transport transport = {note_send, note_close};
 static const struct caller page = {.door = DOOR_WEB, .origin = "https://op.example"};
 static const char *const origins[] = {"https://op.example", NULL};
@@ -157,6 +166,22 @@ static void an_answer_may_come_after_everything_has_gone(void **state)
     assert_int_equal(connections_init(&f->set, f->loop, &service, origins), 0);
 }
 
+/* The service is told of a few; the answers are the same for all. */
+static void refusals_are_told_ten_a_minute(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *c = &f->connections[0];
+    connection_open(c, &f->set, &transport, &(struct caller){.door = DOOR_NATIVE});
+    for (unsigned i = 0; i < 2 * REFUSALS_TOLD_MAX; i++)
+        say(c, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"card.signIn\",\"params\":{"
+               "\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\","
+               "\"origin\":\"https://no.example\"}}");
+    assert_int_equal(f->refusals, REFUSALS_TOLD_MAX);
+    assert_int_equal(f->set.refusals, 2 * REFUSALS_TOLD_MAX);
+    assert_int_equal(f->sent, 2 * REFUSALS_TOLD_MAX);
+    connection_gone(c);
+}
+
 /* A subscribed program and a page that waits, each told once of what it has not been told yet. */
 static void a_change_is_told_once(void **state)
 {
@@ -193,6 +218,7 @@ int main(void)
         T(room_is_made_at_one_door_only),
         T(no_room_where_all_are_at_work),
         T(an_answer_may_come_after_everything_has_gone),
+        T(refusals_are_told_ten_a_minute),
         T(a_change_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,7 @@ static void every_refusal_has_the_same_bytes(void **state)
     send_head(f, path, "one", "/v2");
     read_all(origin, text, sizeof text);
     assert_string_equal(text, refusal);
+    read_until(agent.err, "refused page \"https://evil.example\" not-allowed", text, sizeof text);
     read_all(path, text, sizeof text);
     assert_string_equal(text, refusal);
     read_all(slow, text, sizeof text); /* after the deadline */
