@@ -435,6 +435,22 @@ int cards_absence(const struct cards *cards)
     return absence;
 }
 
+void cards_gone(struct cards *cards, uint64_t id)
+{
+    for (size_t i = 0; i < cards->entry_count; i++) {
+        if (cards->entries[i]->card.id != id)
+            continue;
+        struct card_module *module = cards->entries[i]->card.module;
+        drop(cards, i);
+        look(cards);
+        card_module_renew(module);
+        for (size_t k = 0; k < cards->module_count; k++)
+            if (cards->modules[k].module == module)
+                ask(&cards->modules[k]);
+        return;
+    }
+}
+
 size_t cards_module_count(const struct cards *cards)
 {
     return cards->module_count;

@@ -186,6 +186,8 @@ static void on_signed(void *context, int result, struct card_reply *reply)
         loop_timer_set(s->patience, SETTLE_MS);
         return;
     }
+    if (result == OUTCOME_CARD_REMOVED || result == OUTCOME_CARD_CHANGED)
+        cards_gone(s->home->cards, s->card);
     if (result != OUTCOME_OK) {
         finish(s, result);
         return;
