@@ -271,11 +271,15 @@ EXPORT enum lanyard_result lanyard_sign_in(struct lanyard *agent,
                                            struct lanyard_error *error)
 {
     *token = NULL;
-    if (!request->challenge || !request->origin || request->timeout_ms < 0)
-        return error_of(error, LANYARD_INVALID);
+    const char *wrong = !request->challenge       ? "challenge: the provider's nonce is needed"
+                        : !request->origin        ? "origin: the provider's origin is needed"
+                        : request->timeout_ms < 0 ? "timeout_ms: 0 or more is needed"
+                                                  : NULL;
+    if (wrong)
+        return error_invalid(error, wrong);
     json_t *params = sign_in_params(request);
     if (!params)
-        return error_of(error, LANYARD_INVALID);
+        return error_invalid(error, "params: text that is not UTF-8");
     struct call call = {.sign_in = request};
     int timeout = request->timeout_ms ? request->timeout_ms : PERSON_WITHIN_MS;
     enum lanyard_result result = ask(agent, &call, "card.signIn", params, timeout, error);

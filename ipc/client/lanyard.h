@@ -43,7 +43,7 @@ struct lanyard_error {
     enum lanyard_result result;
     char reason[48];    /* stable, to compare: "pin-blocked" */
     char code[16];      /* stable, to quote: "LY-1004" */
-    char sentence[256]; /* for the person */
+    char sentence[256]; /* for the person; for the developer when the reason is invalid-request */
     char advice[256];   /* what the person can do next */
 };
 

@@ -153,3 +153,11 @@ enum lanyard_result error_of(struct lanyard_error *error, enum lanyard_result re
     copy_text(error->advice, sizeof error->advice, outcome_advice(outcome));
     return result;
 }
+
+enum lanyard_result error_invalid(struct lanyard_error *error, const char *words)
+{
+    error_of(error, LANYARD_INVALID);
+    if (error)
+        copy_text(error->sentence, sizeof error->sentence, words);
+    return LANYARD_INVALID;
+}

@@ -39,3 +39,5 @@ int message_decode(const void *text, size_t len, struct message *message);
  * outcomes (ipc/base/outcome.h), and returns its result. */
 enum lanyard_result error_from_agent(struct lanyard_error *error, const json_t *object);
 enum lanyard_result error_of(struct lanyard_error *error, enum lanyard_result result);
+/* LANYARD_INVALID with words of its own (static) as the sentence. */
+enum lanyard_result error_invalid(struct lanyard_error *error, const char *words);

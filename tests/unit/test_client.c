@@ -149,22 +149,40 @@ static void refusals_carry_words(void **state)
         struct lanyard_sign_in request;
         enum lanyard_result result;
         const char *reason;
+        const char *says; /* how the sentence begins */
     } rows[] = {
-        {{.challenge = CHALLENGE, .origin = "https://no.example"}, LANYARD_REFUSED, "not-allowed"},
+        {{.challenge = CHALLENGE, .origin = "https://no.example"},
+         LANYARD_REFUSED,
+         "not-allowed",
+         "This site"},
         {{.challenge = CHALLENGE, .origin = "https://op.example", .interaction = "silent"},
          LANYARD_REFUSED,
-         "interaction-required"},
+         "interaction-required",
+         "This needs"},
         {{.challenge = "short", .origin = "https://op.example"},
          LANYARD_REFUSED,
-         "invalid-request"},
-        {{.challenge = CHALLENGE}, LANYARD_INVALID, "invalid-request"},
-        {{.challenge = "\xff", .origin = "https://op.example"}, LANYARD_INVALID, "invalid-request"},
+         "invalid-request",
+         "challenge: base64url"},
+        {{.challenge = CHALLENGE, .origin = "op.example"},
+         LANYARD_REFUSED,
+         "invalid-request",
+         "origin: the provider's origin"},
+        {{.challenge = CHALLENGE},
+         LANYARD_INVALID,
+         "invalid-request",
+         "origin: the provider's origin"},
+        {{.origin = "https://op.example"}, LANYARD_INVALID, "invalid-request", "challenge: "},
+        {{.challenge = "\xff", .origin = "https://op.example"},
+         LANYARD_INVALID,
+         "invalid-request",
+         "params: "},
         {{.challenge = CHALLENGE,
           .origin = "https://op.example",
           .interaction = "force",
           .timeout_ms = 50},
          LANYARD_TIMED_OUT,
-         "timed-out"},
+         "timed-out",
+         "Nobody"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lanyard_error error;
@@ -173,7 +191,8 @@ static void refusals_carry_words(void **state)
                          rows[i].result);
         assert_int_equal(error.result, rows[i].result);
         assert_string_equal(error.reason, rows[i].reason);
-        assert_true(strlen(error.sentence) > 0 && strlen(error.advice) > 0);
+        assert_ptr_equal(strstr(error.sentence, rows[i].says), error.sentence);
+        assert_true(strlen(error.advice) > 0);
         assert_null(token);
     }
 }
