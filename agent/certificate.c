@@ -85,19 +85,24 @@ const char *certificate_use_name(enum certificate_use use)
 /* ---- texts ---- */
 
 /* How many bytes at s (well-formed UTF-8, not at its end) are one character that must not reach a
- * screen: a control character, or one that changes the direction of the text around it (U+200E,
- * U+200F, U+202A to U+202E, U+2066 to U+2069). 0: none. */
+ * screen: a control character, one that changes the direction of the text around it (U+061C,
+ * U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), or one that shows nothing (U+200B to U+200D,
+ * U+2028, U+2029, U+2060 to U+2064, U+FEFF). 0: none. */
 static size_t unfit(const unsigned char *s)
 {
     if (s[0] < 0x20 || s[0] == 0x7f)
         return 1;
     if (s[0] == 0xc2 && s[1] < 0xa0)
         return 2;
+    if (s[0] == 0xd8 && s[1] == 0x9c)
+        return 2;
+    if (s[0] == 0xef && s[1] == 0xbb && s[2] == 0xbf)
+        return 3;
     if (s[0] != 0xe2)
         return 0;
-    bool marks = s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae));
-    bool isolates = s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
-    return marks || isolates ? 3 : 0;
+    bool marks = s[1] == 0x80 && ((s[2] >= 0x8b && s[2] <= 0x8f) || (s[2] >= 0xa8 && s[2] <= 0xae));
+    bool joiners = s[1] == 0x81 && s[2] >= 0xa0 && s[2] <= 0xa9;
+    return marks || joiners ? 3 : 0;
 }
 
 /* An owned copy that is fit to be shown; NULL: no UTF-8, a NUL inside, or no memory. */
