@@ -67,14 +67,28 @@ static void add_site(const struct wording *w, struct prompt_question *question)
     add_program(w, question);
 }
 
+enum { NAME_BYTES_MAX = 200 }; /* so that the rest of the question still fits beside it */
+
+/* How many of the first max bytes of a UTF-8 text are whole characters. */
+static size_t whole_characters(const char *text, size_t max)
+{
+    size_t len = strnlen(text, max + 1);
+    if (len <= max)
+        return len;
+    for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+        len--;
+    return len;
+}
+
 /* "Dr Alice Adams (555000000101)"; many NHS certificates name their holder by the number alone. */
 static void add_holder(const struct certificate *holder, char *text, size_t size)
 {
     size_t used = strlen(text);
+    int shown = (int)whole_characters(holder->name, NAME_BYTES_MAX);
     if (holder->uid[0] == '\0' || strcmp(holder->uid, holder->name) == 0)
-        snprintf(text + used, size - used, "%.200s", holder->name);
+        snprintf(text + used, size - used, "%.*s", shown, holder->name);
     else
-        snprintf(text + used, size - used, "%.200s (%s)", holder->name, holder->uid);
+        snprintf(text + used, size - used, "%.*s (%s)", shown, holder->name, holder->uid);
 }
 
 static void add_card(const struct wording *w, struct prompt_question *question)

@@ -9,10 +9,10 @@
  * even that ends now and then, as a net. Idle, that is one wake-up in ten minutes. (pcsc-lite's own
  * INFINITE wakes once a minute.)
  *
- * The count of insertions and removals in a reader's state tells of an exchange that was over before
- * we looked again. A count of 0 is the exception: pcsc-lite takes it for "not counted", so such an
- * exchange of a card that lay there when pcscd started shows only at the next event or net. No hand
- * is that quick; and lanyard-card compares the count itself before it sends a PIN.
+ * The count of insertions and removals in a reader's state tells of an exchange that was over
+ * before we looked again. A count of 0 is the exception: pcsc-lite takes it for "not counted", so
+ * such an exchange of a card that lay there when pcscd started shows only at the next event or net.
+ * No hand is that quick; and lanyard-card compares the count itself before it sends a PIN.
  *
  * The service away. Its socket is created anew when it starts, so an inotify watch on the folder
  * tells; a moment may pass before it also listens, so after each attempt the next one comes sooner
