@@ -207,7 +207,7 @@ static bool start(struct card_module *m)
     m->answered = false;
     m->outdated = false;
     m->started_at = loop_now();
-    m->process = helper_spawn(m->helpers, "lanyard-card", m->path, on_readable, m);
+    m->process = helper_spawn(m->helpers, HELPER_CARD, m->path, on_readable, m);
     return m->process != NULL;
 }
 

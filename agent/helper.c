@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A helper is started by posix_spawn with one end of a socket pair as its descriptor 0; all else
- * of ours is close-on-exec. Standard error stays shared, so that its log lines reach the journal.
+ * A helper is started by posix_spawn with one end of a socket pair as its descriptor 0. Standard
+ * error stays shared, so that its log lines reach the journal; all else is closed, what we were
+ * started with included.
+ *
+ * The card's helper gets few of our variables. Modules and the libraries under them obey many that
+ * are dangerous where a PIN is (a log of every command, another library to load), every vendor has
+ * more, and a list of the bad ones would never be complete; so the list is of the harmless.
  *
  * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
  * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
@@ -60,6 +65,32 @@ static void reap(void *context)
     }
 }
 
+/* What a card module may need to find: its texts, the person's files, pcscd (an abnormal socket),
+ * SoftHSM's token. */
+static bool passes(const char *variable)
+{
+    static const char *const names[] = {
+        "HOME=", "LANG=",           "LC_", "PATH=", "PCSCLITE_CSOCK_NAME=", "SOFTHSM2_CONF=",
+        "TZ=",   "XDG_RUNTIME_DIR="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Borrows the strings; NULL without memory. */
+static char **card_environment(void)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **variables = calloc(count + 1, sizeof *variables);
+    for (size_t i = 0; variables && i < count; i++)
+        if (passes(environ[i]))
+            variables[kept++] = environ[i];
+    return variables;
+}
+
 struct helpers *helpers_new(struct loop *loop, const char *folder)
 {
     struct helpers *helpers = calloc(1, sizeof *helpers);
@@ -95,7 +126,7 @@ static void on_socket(void *context, uint32_t events)
 }
 
 /* Descriptor 0 is the socket, 1 is nowhere, 2 is ours; signals are as in a fresh program. */
-static int spawn(const char *path, char *const arguments[], int socket, pid_t *pid)
+static int spawn(char *const arguments[], char *const variables[], int socket, pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -113,24 +144,28 @@ static int spawn(const char *path, char *const arguments[], int socket, pid_t *p
     if (r == 0)
         r = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    if (r == 0)
         r = posix_spawnattr_setsigmask(&attributes, &none);
     if (r == 0)
         r = posix_spawnattr_setsigdefault(&attributes, &ours);
     if (r == 0)
         r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (r == 0)
-        r = posix_spawn(pid, path, &files, &attributes, arguments, environ);
+        r = posix_spawn(pid, arguments[0], &files, &attributes, arguments, variables);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return -r;
 }
 
-struct helper *helper_spawn(struct helpers *helpers, const char *program, const char *argument,
-                            helper_fn *readable, void *context)
+struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+                            const char *argument, helper_fn *readable, void *context)
 {
+    static const char *const names[] = {
+        [HELPER_CARD] = "lanyard-card", [HELPER_PROMPT] = "lanyard-prompt"};
     CLEANUP(helper_free) struct helper *h = calloc(1, sizeof *h);
     if (!h) {
-        log_fault(ENOMEM, program);
+        log_fault(ENOMEM, names[program]);
         return NULL;
     }
     h->home = helpers;
@@ -141,7 +176,7 @@ struct helper *helper_spawn(struct helpers *helpers, const char *program, const 
     helpers->first = h;
 
     char path[PATH_MAX], parent[16];
-    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, program) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, names[program]) >= (int)sizeof path) {
         log_fault(ENAMETOOLONG, helpers->folder);
         return NULL;
     }
@@ -155,7 +190,10 @@ struct helper *helper_spawn(struct helpers *helpers, const char *program, const 
     h->fd = pair[0];
     CLEANUP(close_fd) int theirs = pair[1];
     char *arguments[] = {path, strdup(argument), parent, NULL};
-    int r = arguments[1] ? spawn(path, arguments, theirs, &h->pid) : -ENOMEM;
+    char **few = program == HELPER_CARD ? card_environment() : NULL;
+    char **variables = program == HELPER_CARD ? few : environ;
+    int r = arguments[1] && variables ? spawn(arguments, variables, theirs, &h->pid) : -ENOMEM;
+    free(few);
     free(arguments[1]);
     if (r < 0) {
         log_error("cannot start %s: %s", path, strerror(-r));

@@ -29,10 +29,16 @@ struct helper;
  * callback may free the helper. */
 typedef void helper_fn(void *context, struct helper *helper);
 
-/* Starts folder/program with two arguments: this one, and the agent's pid, so that the helper can
- * see that it is orphaned. Returns owned; NULL on fault (logged). */
-struct helper *helper_spawn(struct helpers *helpers, const char *program, const char *argument,
-                            helper_fn *readable, void *context);
+enum helper_program {
+    HELPER_CARD,   /* lanyard-card, with a few variables of the environment (helper.c) */
+    HELPER_PROMPT, /* lanyard-prompt, with the desktop's environment */
+};
+
+/* Starts the program with two arguments: this one, and the agent's pid, so that the helper can see
+ * that it is orphaned. It has the descriptors 0, 1 and 2 and no others. Returns owned; NULL on
+ * fault (logged). */
+struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+                            const char *argument, helper_fn *readable, void *context);
 /* Kills the process if it still runs. Takes NULL. */
 void helper_free(struct helper **helper);
 

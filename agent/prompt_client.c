@@ -96,7 +96,7 @@ struct prompt *prompt_ask(struct loop *loop, struct helpers *helpers, const char
     p->choice_count = question->kind == PROMPT_CHOICE ? question->choice_count : 0;
     p->incoming = secret_new(FRAME_HEADER_BYTES + PROMPT_ANSWER_BYTES_MAX);
     p->deadline = loop_timer_new(loop, on_deadline, p);
-    p->process = helper_spawn(helpers, "lanyard-prompt", pinentry, on_readable, p);
+    p->process = helper_spawn(helpers, HELPER_PROMPT, pinentry, on_readable, p);
     if (!p->incoming || !p->deadline || !p->process)
         return NULL;
     r = helper_send(p->process, body.data, body.len);

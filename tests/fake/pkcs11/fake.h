@@ -4,7 +4,8 @@
  * "123456" and three tries, one P-256 key that is hidden until login, and its certificate.
  *
  * Each module of this folder links it and has a fake_spoil of its own. Tests say what they want
- * through the environment of the process that loads the module:
+ * through the environment of the process that loads the module, or, because the agent gives a
+ * module none of these variables, by lines NAME=VALUE in a file beside it, MODULE.so.env:
  *
  *     FAKE_PKCS11            what to do wrong (see each module)
  *     FAKE_PKCS11_JOURNAL    a file to which each C_Login, C_Logout, C_Sign and C_CloseSession
