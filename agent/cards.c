@@ -390,17 +390,28 @@ bool cards_reading(const struct cards *cards)
     return false;
 }
 
+/* Asks unless that was done lately. True if the last answer is a recent one. */
+static bool fresh(struct module *m)
+{
+    if (!m->asked && loop_now() - m->answered_at > FRESH_MS)
+        ask(m);
+    return !m->asked;
+}
+
 bool cards_fresh(struct cards *cards, const struct card *card)
 {
-    for (size_t i = 0; i < cards->module_count; i++) {
-        struct module *m = &cards->modules[i];
-        if (m->module != card->module)
-            continue;
-        if (!m->asked && loop_now() - m->answered_at > FRESH_MS)
-            ask(m);
-        return !m->asked;
-    }
+    for (size_t i = 0; i < cards->module_count; i++)
+        if (cards->modules[i].module == card->module)
+            return fresh(&cards->modules[i]);
     return true;
+}
+
+bool cards_known(struct cards *cards)
+{
+    bool known = true;
+    for (size_t i = 0; i < cards->module_count; i++)
+        known = fresh(&cards->modules[i]) && known;
+    return known;
 }
 
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left)
@@ -441,12 +452,12 @@ void cards_gone(struct cards *cards, uint64_t id)
         if (cards->entries[i]->card.id != id)
             continue;
         struct card_module *module = cards->entries[i]->card.module;
-        drop(cards, i);
-        look(cards);
         card_module_renew(module);
         for (size_t k = 0; k < cards->module_count; k++)
             if (cards->modules[k].module == module)
-                ask(&cards->modules[k]);
+                cards->modules[k].answered_at = 0;
+        drop(cards, i);
+        look(cards);
         return;
     }
 }

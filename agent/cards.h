@@ -55,8 +55,12 @@ void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tri
  * (a reader holds one that no module knows), NO_CARD, NO_READER. */
 int cards_absence(const struct cards *cards);
 
-/* A module says that this card is gone or another one, before PC/SC has: it is forgotten, and the
- * module is asked anew by a fresh process. */
+/* False if what is in may have been missed: then the modules are being asked again, and `changed`
+ * comes. */
+bool cards_known(struct cards *cards);
+
+/* A module says that this card is gone or another one, before PC/SC has: it is forgotten, and a fresh
+ * process of the module will say what is in when it is asked next. */
 void cards_gone(struct cards *cards, uint64_t id);
 
 size_t cards_module_count(const struct cards *cards);

@@ -456,6 +456,8 @@ static bool decide(struct sign_in *s)
     }
     if (cards_count(home->cards) == 0)
         problem = cards_absence(home->cards);
+    if (problem == OUTCOME_CARD_UNREADABLE && !cards_known(home->cards))
+        return false;
     if (problem == OUTCOME_NO_READER || problem == OUTCOME_NO_CARD) {
         wait_for(s, problem == OUTCOME_NO_READER ? WAITING_READER : WAITING_CARD);
         return false;
