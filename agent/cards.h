@@ -59,8 +59,8 @@ int cards_absence(const struct cards *cards);
  * comes. */
 bool cards_known(struct cards *cards);
 
-/* A module says that this card is gone or another one, before PC/SC has: it is forgotten, and a fresh
- * process of the module will say what is in when it is asked next. */
+/* A module says that this card is gone or another one, before PC/SC has: it is forgotten, and a
+ * fresh process of the module will say what is in when it is asked next. */
 void cards_gone(struct cards *cards, uint64_t id);
 
 size_t cards_module_count(const struct cards *cards);
