@@ -33,9 +33,11 @@ int socket_address(const char *path, struct sockaddr_un *address)
 /* Names the folder in which path would be. */
 static int folder_missing(const char *path)
 {
-    char copy[sizeof(struct sockaddr_un)];
-    snprintf(copy, sizeof copy, "%s", path);
-    log_error("the folder %s does not exist", dirname(copy));
+    struct sockaddr_un copy; /* paths of sockets are that short */
+    int r = socket_address(path, &copy);
+    if (r < 0)
+        return r;
+    log_error("the folder %s does not exist", dirname(copy.sun_path));
     return -ENOENT;
 }
 
