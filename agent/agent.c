@@ -93,7 +93,7 @@ static void serve_refused(void *context, const struct caller *caller, const char
         .event = AUDIT_REFUSED,
         .result = result,
         .origin = origin,
-        .provider = config_provider_of(agent->config, origin),
+        .provider = config_provider_name_of(agent->config, origin),
     });
 }
 

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "agent/certificate.h"
-#include "agent/session_key.h"
+#include "agent/session/session_key.h"
 #include "ipc/base/bytes.h"
 #include "ipc/card_message.h"
 #include "ipc/door/door.h"

@@ -85,13 +85,6 @@ static const struct {
 
 enum { LEVELS = sizeof levels / sizeof *levels };
 
-struct config_provider {
-    char *name;
-    struct config_list origins;
-    char *place; /* of its first section, "FILE:LINE" */
-    bool faulty; /* a line of it was refused, perhaps its origin */
-};
-
 const struct config_key *config_key_at(size_t i)
 {
     return i < KEYS ? &keys[i].is : NULL;
@@ -197,12 +190,18 @@ static int add_provider(struct config *config, const char *name, char *place)
     return 0;
 }
 
-const char *config_provider_of(const struct config *config, const char *origin)
+const struct config_provider *config_provider_of(const struct config *config, const char *origin)
 {
     for (size_t i = 0; i < config->provider_count; i++)
         if (list_has(&config->providers[i].origins, origin))
-            return config->providers[i].name;
+            return &config->providers[i];
     return NULL;
+}
+
+const char *config_provider_name_of(const struct config *config, const char *origin)
+{
+    const struct config_provider *provider = config_provider_of(config, origin);
+    return provider ? provider->name : NULL;
 }
 
 const char *config_place(const struct config *config, const char *key)
@@ -348,7 +347,7 @@ static int add_origin(struct source *source, struct config *config, const char *
                 value);
         return 0;
     }
-    const char *other = config_provider_of(config, value);
+    const char *other = config_provider_name_of(config, value);
     if (other && strcmp(other, source->provider->name) != 0) {
         problem(source, "origin %s belongs to provider %s already", value, other);
         return 0;

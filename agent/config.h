@@ -41,6 +41,17 @@ struct config_list {
     const char **at;
 };
 
+/* One [provider NAME]: who may ask for a sign-in, and where its sessions are kept. */
+struct config_provider {
+    char *name;
+    struct config_list origins;
+    char *session_endpoint; /* URL, checked (ipc/PROTOCOL.md §6); "": it has none */
+    char *authorities;      /* absolute path of a PEM file for its TLS; "": the system's */
+    char *proxy;            /* URL; "": what the environment says */
+    char *place;            /* private: of its first section, "FILE:LINE" */
+    bool faulty;            /* private: a line of it was refused, perhaps its origin */
+};
+
 /* Owned; config_init makes one. After config_load every text is set, if only to "". */
 struct config {
     enum log_level log_level;
@@ -52,7 +63,15 @@ struct config {
     char *pinentry;                     /* absolute path */
     struct config_list origins;         /* of every provider, in the order of the files */
     size_t provider_count;
-    struct config_provider *providers; /* private to config.c: see config_provider_of */
+    struct config_provider *providers; /* in the order of the files */
+    unsigned session_modes;            /* set of 1 << enum session_mode; never empty */
+    unsigned session_grace;            /* seconds */
+    unsigned session_limit;            /* seconds; at most ten hours */
+    unsigned session_idle;             /* seconds; 0: none */
+    unsigned session_reauthenticate;   /* seconds; 0: none */
+    bool session_at_insertion;         /* a card that is inserted starts a sign-in by itself */
+    bool desktop_lock;                 /* when the card leaves */
+    char *desktop_lock_command;        /* program and arguments, split at spaces; "": none */
     char *places[CONFIG_KEYS];         /* private: see config_place */
     uid_t owner;                       /* private: who besides root may own the files */
 };
@@ -92,8 +111,12 @@ const char *config_place(const struct config *config, const char *key);
 /* Reports a pinentry that is not there or cannot be run: a sign-in would end for want of it. */
 void config_check_pinentry(const struct config *config, struct config_reporter report);
 
-/* The name of the provider that has this origin, borrowed; NULL when none has. */
-const char *config_provider_of(const struct config *config, const char *origin);
+/* Borrowed; NULL when there is none. An origin belongs to one provider at most. The default is the
+ * first that has a session endpoint. */
+const struct config_provider *config_provider_of(const struct config *config, const char *origin);
+const char *config_provider_name_of(const struct config *config, const char *origin);
+const struct config_provider *config_provider_named(const struct config *config, const char *name);
+const struct config_provider *config_provider_default(const struct config *config);
 
 /* Writes what is in force, in the configuration's own syntax, each key under its meaning; reading
  * that again gives the same configuration. */

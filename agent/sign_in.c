@@ -89,7 +89,7 @@ static void audit(const struct sign_in *s, int result)
         .result = result,
         .uid = s->uid,
         .origin = s->params.origin,
-        .provider = config_provider_of(s->home->config, s->params.origin),
+        .provider = config_provider_name_of(s->home->config, s->params.origin),
         .reader = s->reader,
         .algorithm = s->algorithm ? card_algorithm_name(s->algorithm) : NULL,
     });
@@ -543,7 +543,7 @@ static void refuse(const struct sign_ins *sign_ins, struct request **request,
         .event = AUDIT_REFUSED,
         .result = result,
         .origin = params->origin,
-        .provider = config_provider_of(sign_ins->config, params->origin),
+        .provider = config_provider_name_of(sign_ins->config, params->origin),
     });
     answer_error(request, result);
 }

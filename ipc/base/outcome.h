@@ -50,6 +50,8 @@
     ROW(KEY_UNSUITABLE, 1205, "key-unsuitable",                                                    \
         "The key on this smartcard cannot make a signature that this site accepts.",               \
         "Ask your IT service desk: card and site have no signature algorithm in common.")          \
+    ROW(CERTIFICATE_REVOKED, 1206, "certificate-revoked", "This smartcard has been withdrawn.",    \
+        "Ask your Registration Authority about it. Until then, sign in another way.")              \
     /* the reader */                                                                               \
     ROW(NO_READER, 1301, "no-reader", "No smartcard reader is connected.",                         \
         "Connect a smartcard reader and start again.")                                             \
@@ -88,6 +90,31 @@
         "Your browser does not let this site reach Lanyard.",                                      \
         "Open the site settings beside the address, allow access to this device, and start "       \
         "again.")                                                                                  \
+    /* the provider */                                                                             \
+    ROW(PROVIDER_UNREACHABLE, 1601, "provider-unreachable",                                        \
+        "The sign-in service cannot be reached.",                                                  \
+        "Check this computer's network connection and start again.")                               \
+    ROW(PROVIDER_REFUSED, 1602, "provider-refused",                                                \
+        "The sign-in service refused this smartcard. Nobody was signed in.",                       \
+        "Start again. If it persists, tell your IT service desk.")                                 \
+    ROW(PROVIDER_BUSY, 1603, "provider-busy", "The sign-in service is busy.",                      \
+        "Wait a minute and start again.")                                                          \
+    ROW(PROVIDER_UNTRUSTED, 1604, "provider-untrusted",                                            \
+        "The connection to the sign-in service is not safe, so nothing was sent.",                 \
+        "Tell your IT service desk: the server's certificate could not be checked.")               \
+    ROW(CLOCK_WRONG, 1605, "clock-wrong", "This computer's clock is wrong.",                       \
+        "Correct the date and time, or ask your IT service desk, and start again.")                \
+    ROW(PERSON_UNKNOWN, 1606, "person-unknown",                                                    \
+        "This smartcard belongs to nobody who is known to the sign-in service.",                   \
+        "Ask your Registration Authority to check your account.")                                  \
+    /* the session */                                                                              \
+    ROW(NO_SESSION, 1701, "no-session", "Nobody is signed in.", "Sign in and start again.")        \
+    ROW(SESSION_EXISTS, 1702, "session-exists", "Somebody is signed in already.",                  \
+        "Sign out first, then start again.")                                                       \
+    ROW(SIGN_IN_EXPIRED, 1703, "sign-in-expired", "That sign-in took too long.",                   \
+        "Start again when you are ready.")                                                         \
+    ROW(ROLE_UNKNOWN, 1704, "role-unknown", "That is none of your roles.",                         \
+        "Choose one of the roles that are listed.")                                                \
     ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
         "Start again. If it persists, send your IT service desk the code.")
 

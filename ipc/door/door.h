@@ -22,6 +22,11 @@ enum {
     CHALLENGE_TEXT_MAX = 342,   /* base64url of 256 bytes */
     WEB_EID_CHALLENGE_MIN = 44, /* characters; base64 of 32 bytes with its padding */
     WEB_EID_CHALLENGE_MAX = 128,
+    SESSION_ID_MAX = 128,
+    ROLE_ID_MAX = 64,
+    ROLE_TEXT_MAX = 256,
+    ROLES_MAX = 256,
+    MAX_AGE_SECONDS_MAX = 86400,
 };
 
 /* ---- callers and requests ---- */
@@ -50,6 +55,23 @@ struct sign_in_params {
     unsigned algorithm_count;
     uint8_t algorithms[4]; /* enum card_algorithm (ipc/card_message.h), best first; never empty */
     char origin[ORIGIN_TEXT_MAX + 1]; /* the caller's, or what a native caller named: in the list */
+};
+
+struct session_prove_params {
+    char challenge[CHALLENGE_TEXT_MAX + 1]; /* base64url, checked */
+    enum interaction interaction;
+    long max_age;                     /* seconds, at most MAX_AGE_SECONDS_MAX; -1: any */
+    char origin[ORIGIN_TEXT_MAX + 1]; /* the caller's, or what a native caller named: in the list */
+};
+
+struct session_begin_params {
+    char sid[SESSION_ID_MAX + 1];     /* "": the agent opens the session itself */
+    char origin[ORIGIN_TEXT_MAX + 1]; /* as above; "" of a native caller: the default provider's */
+    bool caller_chooses_role;
+};
+
+struct session_role_params {
+    char role[ROLE_ID_MAX + 1]; /* "": to be asked for */
 };
 
 /* ---- what the service says ---- */
@@ -86,6 +108,8 @@ enum waiting_for {
     WAITING_PIN,
     WAITING_PIN_PAD,
     WAITING_SIGNATURE,
+    WAITING_PROVIDER,
+    WAITING_ROLE,
 };
 
 struct reader_view {
@@ -134,11 +158,39 @@ struct agent_status {
     size_t reader_count, card_count, operation_count;
 };
 
+struct role_view {
+    const char *id, *name, *organisation;
+    const char *code; /* NULL: none */
+};
+
+/* PROTOCOL.md 2.11. While `live` is false only state, cause and pending_ends count. */
+struct session_view {
+    const char *state;
+    const char *cause; /* NULL: none */
+    bool live;
+    const char *provider, *sid, *uid;
+    const char *name;             /* NULL: not said */
+    const struct role_view *role; /* NULL: none chosen */
+    size_t role_count;
+    const struct role_view *roles;
+    const char *acr; /* NULL: not said */
+    size_t amr_count;
+    const char *const *amr;
+    long long auth_time;  /* seconds since the epoch */
+    long long expires_in; /* seconds */
+    long long idle_in;    /* seconds; -1: no limit */
+    bool card, reachable;
+    size_t pending_ends;
+};
+
 /* Each answers, and releases *request; it is NULL afterwards. If the caller has gone meanwhile the
  * answer is dropped. answer_error takes outcomes and faults alike (outcome_of). */
 void answer_sign_in(struct request **request, const struct sign_in_result *result);
 void answer_card_list(struct request **request, const struct card_list *list);
 void answer_status(struct request **request, const struct agent_status *status);
+void answer_proof(struct request **request, const char *jws);
+void answer_session(struct request **request, const struct session_view *view);
+void answer_done(struct request **request); /* {} */
 void answer_error(struct request **request, int result);
 
 /* operation.waiting to the request's caller. reader NULL and tries_left -1: not said. */
@@ -150,6 +202,14 @@ void request_waiting(struct request *request, enum waiting_for what, const char 
 struct service {
     void *context;
     void (*sign_in)(void *context, struct request *request, const struct sign_in_params *params);
+    void (*session_prove)(void *context, struct request *request,
+                          const struct session_prove_params *params);
+    void (*session_begin)(void *context, struct request *request,
+                          const struct session_begin_params *params);
+    void (*session_status)(void *context, struct request *request);
+    void (*session_role)(void *context, struct request *request,
+                         const struct session_role_params *params);
+    void (*session_end)(void *context, struct request *request);
     void (*card_list)(void *context, struct request *request);
     void (*status)(void *context, struct request *request);
     /* The caller gave up (operation.cancel) or went away: the service must still answer it,
@@ -184,8 +244,13 @@ void doors_close(struct doors **doors);
 int doors_run(struct doors *doors);
 
 /* card.changed to subscribed native connections (the whole list), and the two counts to pages with
- * a card.signIn under way. */
+ * a card.signIn, session.prove or session.begin under way. */
 void doors_card_changed(struct doors *doors, const struct card_list *list);
+
+/* session.changed to subscribed native connections and to every page of these origins
+ * (NULL-terminated). Written to their sockets before it returns, as far as those take it. */
+void doors_session_changed(struct doors *doors, const struct session_view *view,
+                           const char *const *origins);
 
 /* ---- methods ---- */
 

@@ -76,7 +76,11 @@ static void end(struct connection *connection, enum close_code code)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct service service = {NULL, sign_in, card_list, status, cancel, refused};
+    static const struct service service = {.sign_in = sign_in,
+                                           .card_list = card_list,
+                                           .status = status,
+                                           .cancel = cancel,
+                                           .refused = refused};
     static const struct transport transport = {take, end};
     static const char *const origins[] = {"https://op.example", NULL};
     if (size == 0)

@@ -122,7 +122,12 @@ int main(int argc, char **argv)
         !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop))
         return EXIT_FAILURE;
 
-    const struct service service = {NULL, sign_in, give_list, give_status, cancel, note_refusal};
+    const struct service service = {.context = NULL,
+                                    .sign_in = sign_in,
+                                    .card_list = give_list,
+                                    .status = give_status,
+                                    .cancel = cancel,
+                                    .refused = note_refusal};
     const struct doors_config config = {
         .native_path = argv[1], .broker_path = argv[2], .origins = (const char *const *)argv + 3};
     doors = doors_open(loop, &config, &service);

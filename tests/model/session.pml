@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The session in every order of events: agent/session.h's states, and around them a person with two
+ * The session in every order of events: agent/session/session.h's states, and around them a person with two
  * cards and one reader, a prompt, a desktop that sleeps, a server behind a network that fails, a
  * disk, and somebody who kills the agent. tests/model/run says how it is checked.
  *

@@ -66,7 +66,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(config.ignored_readers.count, 0);
     assert_null(config.ignored_readers.at[0]);
     assert_null(config.origins.at[0]);
-    assert_null(config_provider_of(&config, "https://a.example"));
+    assert_null(config_provider_name_of(&config, "https://a.example"));
 }
 
 static const char everything[] = "\xef\xbb\xbf# a comment\n"
@@ -105,9 +105,9 @@ static void assert_everything(const struct config *config)
     assert_int_equal(config->origins.count, 3);
     assert_string_equal(config->origins.at[2], "http://127.0.0.1:8080");
     assert_null(config->origins.at[3]);
-    assert_string_equal(config_provider_of(config, "https://two.example:8443"), "cis2");
-    assert_string_equal(config_provider_of(config, "http://127.0.0.1:8080"), "local-1");
-    assert_null(config_provider_of(config, "https://two.example"));
+    assert_string_equal(config_provider_name_of(config, "https://two.example:8443"), "cis2");
+    assert_string_equal(config_provider_name_of(config, "http://127.0.0.1:8080"), "local-1");
+    assert_null(config_provider_name_of(config, "https://two.example"));
 }
 
 static void every_key_is_read(void **state)
@@ -154,8 +154,8 @@ static void providers_may_be_spread_over_files(void **state)
     assert_int_equal(config_read(&config, "1", one, strlen(one), collector), 0);
     assert_int_equal(config_read(&config, "2", two, strlen(two), collector), 0);
     assert_int_equal(config_complete(&config, collector), 0);
-    assert_string_equal(config_provider_of(&config, "https://one.example"), "a");
-    assert_string_equal(config_provider_of(&config, "https://two.example"), "a");
+    assert_string_equal(config_provider_name_of(&config, "https://one.example"), "a");
+    assert_string_equal(config_provider_name_of(&config, "https://two.example"), "a");
 }
 
 /* ---- refusals ---- */

@@ -79,7 +79,11 @@ static void refused(void *context, const struct caller *caller, const char *orig
     refusals++;
 }
 
-static const struct service service = {NULL, sign_in, card_list, status, cancel, refused};
+static const struct service service = {.sign_in = sign_in,
+                                       .card_list = card_list,
+                                       .status = status,
+                                       .cancel = cancel,
+                                       .refused = refused};
 static const char *const origins[] = {"https://op.example", NULL};
 
 /* ---- the doors in a thread ---- */

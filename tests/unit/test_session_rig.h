@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "agent/session.h"
+#include "agent/session/session.h"
 
 #include <stdbool.h>
 #include <stdint.h>

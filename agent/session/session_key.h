@@ -4,9 +4,12 @@
  * (cnf.jwk, RFC 7800); its private half signs the session's proofs and never leaves this file.
  *
  * The private scalar lives in OpenSSL's secure heap: locked, left out of core files, wiped when
- * freed. Any thread, one at a time; nothing blocks.
+ * freed. It leaves the heap for sealed memory only (agent/session/seal.h). Any thread, one at a
+ * time; nothing blocks.
  */
 #pragma once
+
+#include "ipc/base/secret.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +17,7 @@
 enum {
     SESSION_KEY_COORDINATE_TEXT = 43, /* base64url of 32 bytes */
     SESSION_KEY_SIGNATURE_BYTES = 64, /* r and s (RFC 7518 §3.4) */
+    SESSION_KEY_SCALAR_BYTES = 32,
 };
 
 struct session_key;
@@ -30,3 +34,8 @@ const char *session_key_y(const struct session_key *key);
 /* ES256 over data. 0, or a fault (logged). */
 int session_key_sign(const struct session_key *key, const void *data, size_t len,
                      uint8_t signature[SESSION_KEY_SIGNATURE_BYTES]);
+
+/* The private scalar, big-endian, into *out, which has room for it (appended); and the pair anew
+ * from one. For sealed memory only. 0 or a fault; owned, NULL on fault (logged). */
+int session_key_export(const struct session_key *key, struct secret *out);
+struct session_key *session_key_import(const uint8_t scalar[SESSION_KEY_SCALAR_BYTES]);

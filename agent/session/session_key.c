@@ -8,7 +8,7 @@
  *
  * The public point is written down at once; afterwards it is only text.
  */
-#include "agent/session_key.h"
+#include "agent/session/session_key.h"
 
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"

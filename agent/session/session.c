@@ -13,7 +13,7 @@
  * Limits are looked at before the event, so the order in which a timer and a request arrive does
  * not matter.
  */
-#include "agent/session.h"
+#include "agent/session/session.h"
 
 #include "ipc/base/outcome.h"
 

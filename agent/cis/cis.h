@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A provider's session endpoint, from the agent's side (ipc/PROTOCOL.md §6): each request as a
+ * call, with its DPoP proof, the server's nonce, one more try where the server asked for the nonce,
+ * and the pause that it asked for with Retry-After (during which calls end with PROVIDER_BUSY at
+ * once and nothing is sent).
+ *
+ * Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "agent/cis/cis_session.h"
+#include "agent/cis/http.h"
+#include "agent/config.h"
+#include "agent/session/session_key.h"
+
+struct cis;
+
+/* http and config are borrowed for its life. NULL on fault (logged). */
+struct cis *cis_new(struct loop *loop, struct http *http, const struct config *config);
+/* Every call must have been freed. */
+void cis_free(struct cis **cis);
+
+/*
+ * result: OUTCOME_OK, or
+ *   NO_SESSION             the server does not know the session (404)
+ *   PROVIDER_BUSY          429, 503, or a pause that it asked for is still on
+ *   PROVIDER_UNTRUSTED     TLS
+ *   CLOCK_WRONG            the server refused, and its Date is more than two minutes from ours
+ *   CERTIFICATE_REVOKED, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, ISSUER_UNKNOWN,
+ *   PERSON_UNKNOWN, TIMED_OUT (stale-challenge), PROVIDER_REFUSED        it refused (401, 403)
+ *   PROVIDER_UNREACHABLE   anything else, a nonsensical answer included
+ * session: of open, look, role and authenticate with OUTCOME_OK; taken by the callback (owned).
+ * challenge: of challenge with OUTCOME_OK; borrowed; base64url, checked.
+ */
+struct cis_answer {
+    int result;
+    struct cis_session *session;
+    const char *challenge;
+    unsigned retry_after; /* seconds; 0: not said */
+};
+/* Called once from the loop, never from within the call that starts it. */
+typedef void cis_fn(void *context, struct cis_answer *answer);
+
+/* One request under way. Free it, also from within fn. */
+struct cis_call;
+void cis_call_free(struct cis_call **call);
+
+/* Each returns owned; NULL on fault (logged). provider: has a session endpoint; borrowed for the
+ * call's life, as is the key. Texts are borrowed for the call. */
+struct cis_call *cis_challenge(struct cis *cis, const struct config_provider *provider, cis_fn *fn,
+                               void *context);
+struct cis_call *cis_open(struct cis *cis, const struct config_provider *provider,
+                          const struct session_key *key, const char *token, cis_fn *fn,
+                          void *context);
+struct cis_call *cis_look(struct cis *cis, const struct config_provider *provider,
+                          const struct session_key *key, const char *sid, cis_fn *fn,
+                          void *context);
+struct cis_call *cis_role(struct cis *cis, const struct config_provider *provider,
+                          const struct session_key *key, const char *sid, const char *role,
+                          cis_fn *fn, void *context);
+struct cis_call *cis_authenticate(struct cis *cis, const struct config_provider *provider,
+                                  const struct session_key *key, const char *sid, const char *token,
+                                  cis_fn *fn, void *context);
+/* Needs no key: the statement speaks for itself. OUTCOME_OK when the server knows of the end. */
+struct cis_call *cis_end(struct cis *cis, const struct config_provider *provider,
+                         const char *statement, cis_fn *fn, void *context);
