@@ -25,6 +25,7 @@ enum {
     PIN_PAD_DEADLINE_MS = 180000, /* readers stop waiting for a key by themselves, long before */
     RESTART_FIRST_MS = 100,
     RESTART_MOST_MS = 30000,
+    MISSED_MAX = 8,     /* no hand exchanges cards as quickly as that many processes start */
     SETTLED_MS = 30000, /* a process that lived that long starts again at once if it fails */
 };
 
@@ -56,6 +57,7 @@ struct card_module {
     uint64_t started_at; /* loop_now */
     bool answered;       /* this process has answered once */
     bool outdated;       /* a new process is to take over */
+    unsigned missed;     /* lists in a row that said so */
     int problem; /* how it failed last, as an outcome and in words; cleared by a good list */
     const char *detail;
 };
@@ -157,12 +159,19 @@ static bool take_reply(struct card_module *m, const uint8_t *body, size_t len)
     if (card_reply_decode(body, len, &reply) < 0 || !q || !q->sent || reply.number != q->number ||
         reply.type != q->type)
         return false;
+    bool list = reply.type == CARD_REQUEST_LIST;
+    bool missed = list && reply.result == OUTCOME_CARD_CHANGED;
+    m->missed = missed ? m->missed + 1 : 0;
+    if (m->missed > MISSED_MAX)
+        return false;
     frame_reader_pop(&m->incoming);
     loop_timer_stop(m->deadline);
     if (loop_now() - m->started_at > SETTLED_MS)
         m->restart_pause_ms = RESTART_FIRST_MS;
     m->answered = true;
-    if (reply.type == CARD_REQUEST_LIST) {
+    if (missed) {
+        card_module_renew(m);
+    } else if (list) {
         m->problem = (int)reply.result;
         m->detail = m->problem == OUTCOME_OK ? NULL : outcome_sentence(m->problem);
     }

@@ -34,8 +34,9 @@ const char *card_module_detail(const struct card_module *module);
  * CARD_MODULE_MISSING. */
 int card_module_problem(const struct card_module *module);
 
-/* Asks for the cards that are in. The callback comes later, never from within this call. 0;
- * -EAGAIN when too much is asked already; -ENOMEM. */
+/* Asks for the cards that are in. The callback comes later, never from within this call; with
+ * CARD_CHANGED it is to be asked again, of a new process that takes over then. 0; -EAGAIN when too
+ * much is asked already; -ENOMEM. */
 int card_module_list(struct card_module *module, card_module_fn *fn, void *context);
 /* Asks for a signature. The request (its PIN included) is encoded at once and wiped when sent. */
 int card_module_sign(struct card_module *module, const struct card_sign_request *sign,

@@ -253,8 +253,9 @@ static void on_list(void *context, int result, struct card_reply *reply)
     struct cards *cards = m->home;
     m->asked = false;
     m->answered_at = loop_now();
-    bool stale = m->ask_again || m->generation != cards->generation;
-    if (result != OUTCOME_OK)
+    bool missed = result == OUTCOME_CARD_CHANGED;
+    bool stale = missed || m->ask_again || m->generation != cards->generation;
+    if (result != OUTCOME_OK && !missed)
         replace_entries(m, NULL); /* a module that failed vouches for nothing */
     else if (!stale)
         replace_entries(m, reply);
@@ -287,11 +288,8 @@ static void on_watch_says(void *context)
         const struct entry *e = cards->entries[i];
         bool ambiguous;
         const struct reader_info *reader = reader_of(cards, e->card.token.reader, &ambiguous);
-        if (!e->in_reader || (reader && holds_card(reader) && reader->changes == e->changes))
-            continue;
-        if (reader && holds_card(reader)) /* the module may not have seen that it was out */
-            card_module_renew(e->card.module);
-        drop(cards, i);
+        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes))
+            drop(cards, i);
     }
     for (size_t i = 0; i < cards->module_count; i++)
         ask(&cards->modules[i]);

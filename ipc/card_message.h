@@ -101,7 +101,9 @@ struct card_request {
 struct card_reply {
     uint8_t type; /* the request's */
     uint32_t number;
-    uint32_t result;      /* enum outcome: OK; LIST: CARD_MODULE_FAILED, CARD_MODULE_MISSING; SIGN:
+    uint32_t result;      /* enum outcome: OK; LIST: CARD_MODULE_FAILED, CARD_MODULE_MISSING,
+                             CARD_CHANGED (ask a new helper: this one's module has missed that a
+                             card was exchanged); SIGN:
                              PIN_WRONG, PIN_BLOCKED, PIN_FORMAT, CANCELLED and TIMED_OUT (PIN pad),
                              CARD_REMOVED, CARD_CHANGED, CARD_UNREADABLE, CARD_BUSY, NO_CERTIFICATE,
                              KEY_UNSUITABLE, CARD_MODULE_FAILED */

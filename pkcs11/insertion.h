@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct insertion {
@@ -22,8 +23,26 @@ struct insertion insertion_look(const char *reader);
 
 /* What has become of the card that was in at the earlier look: OUTCOME_OK (it is still there, or
  * one of the two is not known), CARD_REMOVED (nothing is in), CARD_CHANGED (there is a card, and
- * this one was out meanwhile). */
+ * it came later). */
 int insertion_since(const struct insertion *before, const struct insertion *now);
+
+enum { INSERTION_READERS_MAX = 16, INSERTION_READER_BYTES = 128 }; /* what pcsc-lite manages */
+
+/* A look at every reader at once. */
+struct insertions {
+    size_t count; /* 0 also when pcscd does not answer */
+    struct {
+        char reader[INSERTION_READER_BYTES];
+        struct insertion insertion;
+    } at[INSERTION_READERS_MAX];
+};
+
+void insertions_look(struct insertions *all);
+/* That in this reader (a slot's description); not known when there is none of that name. */
+struct insertion insertions_in(const struct insertions *all, const char *reader);
+/* True if whoever looked into the readers soon after the first look, and not since, may take a card
+ * that is in at the second for one that is not. */
+bool insertions_missed(const struct insertions *before, const struct insertions *now);
 
 /* True if another program holds the card in this reader for itself alone. */
 bool insertion_held(const char *reader);

@@ -87,8 +87,10 @@ static void initialise(struct module *m, const char *path)
 void module_load(struct module *m, const char *path)
 {
     memset(m, 0, sizeof *m);
-    if (open_library(m, path) == OUTCOME_OK && get_functions(m, path) == OUTCOME_OK)
-        initialise(m, path);
+    if (open_library(m, path) != OUTCOME_OK || get_functions(m, path) != OUTCOME_OK)
+        return;
+    insertions_look(&m->looked); /* OpenSC connects to what is in when it is initialised */
+    initialise(m, path);
 }
 
 void module_unload(struct module *m)

@@ -10,19 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    DESCRIPTION_BYTES = 64,
-    READER_LIST_BYTES = 16 * MAX_READERNAME + 1, /* pcsc-lite manages 16 */
-};
+enum { DESCRIPTION_BYTES = 64 };
+
+bool pcsc_reader_cut(const char *name, const char *description)
+{
+    size_t len = strlen(description);
+    return len + 1 >= DESCRIPTION_BYTES && strncmp(name, description, len) == 0;
+}
 
 static const char *find_reader(const char *list, const char *wanted)
 {
     const char *found = NULL;
-    size_t len = strlen(wanted);
     for (const char *name = list; *name; name += strlen(name) + 1) {
         if (strcmp(name, wanted) == 0)
             return name;
-        if (len + 1 >= DESCRIPTION_BYTES && strncmp(name, wanted, len) == 0) {
+        if (pcsc_reader_cut(name, wanted)) {
             if (found)
                 return NULL;
             found = name;
@@ -36,7 +38,7 @@ bool pcsc_reader_open(struct pcsc_reader *reader, const char *description)
     if (description[0] == '\0' ||
         SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &reader->context) != SCARD_S_SUCCESS)
         return false;
-    char list[READER_LIST_BYTES] = "";
+    char list[PCSC_READER_LIST_BYTES] = "";
     DWORD size = sizeof list;
     const char *name = NULL;
     if (SCardListReaders(reader->context, NULL, list, &size) == SCARD_S_SUCCESS)

@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <winscard.h>
 
+enum { PCSC_READER_LIST_BYTES = 16 * MAX_READERNAME + 1 }; /* pcsc-lite manages 16 */
+
+/* True if the description may be this name, cut to the length of the field. */
+bool pcsc_reader_cut(const char *name, const char *description);
+
 struct pcsc_reader {
     SCARDCONTEXT context;
     char name[MAX_READERNAME];

@@ -4,6 +4,12 @@
  * C_GetSlotList without a buffer is the call upon which modules look for new readers (PKCS#11 2.40
  * §5.5). Between that call and the next a card may leave; a token that is not there any more when
  * it could not be read is left out, and one that is still there is reported as unreadable.
+ *
+ * A module that was not asked between a card's removal and the next one's insertion, even of the
+ * same card, may not know. OpenSC answers from what it remembers, and the first login fails on a
+ * connection that ended with the earlier insertion. So the readers are looked at first, by pcscd's
+ * count, and where the module can have missed something it is not asked any more: this process has
+ * to be replaced.
  */
 #include "pkcs11/slots.h"
 
@@ -174,13 +180,13 @@ static bool token_blank(struct module *m, CK_SLOT_ID slot)
            !(about.flags & CKF_TOKEN_INITIALIZED);
 }
 
-/* Noted before the certificates are read: of a card exchanged meanwhile they may be either's, and
- * the count is then another when it comes to signing. */
+/* As it was before the module looked: of a card exchanged meanwhile the certificates may be
+ * either's, and the count is then another when it comes to signing. */
 static void note_listed(struct module *m, const struct card_token *token)
 {
     if (m->listed_count < CARD_TOKENS_MAX)
         m->listed[m->listed_count++] =
-            (struct listed_card){token->slot, insertion_look(token->reader)};
+            (struct listed_card){token->slot, insertions_in(&m->looked, token->reader)};
 }
 
 struct insertion slots_listed(const struct module *m, CK_SLOT_ID slot)
@@ -250,6 +256,13 @@ int slots_list(struct module *m, struct card_reply *reply)
 {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = 0;
+    struct insertions before = m->looked;
+    insertions_look(&m->looked);
+    if (insertions_missed(&before, &m->looked)) {
+        m->looked = before; /* as what was listed: whoever asks again hears the same */
+        reply->result = OUTCOME_CARD_CHANGED;
+        return 0;
+    }
     m->listed_count = 0;
     if (all_slots(m, slots, &count) != 0) {
         reply->result = OUTCOME_CARD_MODULE_FAILED;

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { connectNative } from '../sandbox/native.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 
@@ -51,9 +52,17 @@ export async function apdus(ctl, reader = 'reader-0') {
   return { verify: Number(verify), sign: Number(sign) };
 }
 
-// Until the agent's list of cards is like that; `agent` has subscribed to changes.
+// Until the agent's list of cards (and of readers) is like that; `agent` has subscribed to changes.
 export async function cardsIn(agent, like) {
-  while (!like((await agent.request('card.list')).cards)) {
+  for (;;) {
+    const { cards, readers } = await agent.request('card.list');
+    if (like(cards, readers)) return;
     await agent.notification(({ method }) => method === 'card.changed');
   }
+}
+
+// The process of that name which this process has started.
+export function childOf(pid, name) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return Number(children.find((child) => readFileSync(`/proc/${child}/comm`, 'utf8').trim() === name));
 }

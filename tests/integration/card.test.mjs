@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectNative } from '../sandbox/native.mjs';
-import { apdus, cardsIn, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
+import { apdus, cardsIn, childOf, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
 
 const ALICE = '555000000101';
 const BOB = '555000000102';
@@ -221,6 +221,24 @@ for (const step of ['read', 'verify', 'sign']) {
     });
   });
 }
+
+test('pulled and put back before the card\'s software has looked: the next sign-in works', async () => {
+  await inSandbox({ card: null }, async ({ sandbox, agent, pinentry, ctl, signIn }) => {
+    await agent.request('agent.subscribe');
+    await ctl('insert', 'reader-0', 'alice');
+    await cardsIn(agent, (cards) => cards.length === 1);
+    const helper = childOf(sandbox.agent.pid, 'lanyard-card');
+    process.kill(helper, 'SIGSTOP'); // a busy computer
+    await ctl('remove', 'reader-0');
+    await cardsIn(agent, (cards) => cards.length === 0);
+    await ctl('insert', 'reader-0', 'alice');
+    await cardsIn(agent, (cards, [{ state }]) => state === 'card');
+    process.kill(helper, 'SIGCONT');
+    await cardsIn(agent, (cards) => cards.length === 1);
+    pinentry.always((dialogue) => dialogue.answer(PIN));
+    assert.equal(await tokenUid((await signIn()).token), ALICE);
+  });
+});
 
 for (const step of ['verify', 'sign']) {
   test(`exchanged for another card when it is asked to ${step}`, async () => {

@@ -22,10 +22,10 @@
 
 /* ---- the helper ---- */
 
-static int send_list(uint32_t number)
+static int send_list(uint32_t number, uint32_t result)
 {
     CLEANUP(bytes_deinit) struct bytes out = {0};
-    struct card_reply reply = {.type = CARD_REQUEST_LIST, .number = number};
+    struct card_reply reply = {.type = CARD_REQUEST_LIST, .number = number, .result = result};
     int r = card_reply_encode(&reply, &out);
     return r < 0 ? r : frame_send(STDIN_FILENO, out.data, out.len, FRAME_MAX_HELPER);
 }
@@ -43,10 +43,14 @@ static int play_helper(const char *wish)
         if (strcmp(wish, "flood") == 0)
             while (write(STDIN_FILENO, "\0\0\0\1x", 5) == 5)
                 continue;
-        if (send_list(strcmp(wish, "other-number") == 0 ? request.number + 1 : request.number) < 0)
+        bool missed = strcmp(wish, "missed") == 0 && request.number != 3;
+        if (strcmp(wish, "misses") == 0)
+            missed = true;
+        if (send_list(strcmp(wish, "other-number") == 0 ? request.number + 1 : request.number,
+                      missed ? OUTCOME_CARD_CHANGED : OUTCOME_OK) < 0)
             return EXIT_FAILURE;
         if (strcmp(wish, "twice") == 0)
-            send_list(request.number);
+            send_list(request.number, OUTCOME_OK);
     }
     return EXIT_SUCCESS;
 }
@@ -162,6 +166,33 @@ static void an_answer_nobody_asked_for_ends_the_helper(void **state)
     end(&b);
 }
 
+/* Whoever missed an exchange is replaced, which is no failure, unless it goes on. */
+static void a_module_that_missed_something_is_replaced(void **state)
+{
+    (void)state;
+    struct bench b = {0};
+    start(&b, "missed");
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(card_module_list(b.module, answered, &b), 0);
+        loop_run(b.loop);
+        assert_int_equal(b.answers, i);
+        assert_int_equal(b.last_result, i < 3 ? OUTCOME_CARD_CHANGED : OUTCOME_OK);
+        assert_int_equal(card_module_problem(b.module), OUTCOME_OK);
+    }
+    assert_int_equal(b.restarts, 0);
+    end(&b);
+
+    b = (struct bench){0};
+    start(&b, "misses");
+    do {
+        assert_int_equal(card_module_list(b.module, answered, &b), 0);
+        loop_run(b.loop);
+    } while (b.last_result == OUTCOME_CARD_CHANGED);
+    assert_int_equal(b.last_result, OUTCOME_CARD_MODULE_FAILED);
+    assert_string_equal(card_module_state(b.module), "failed");
+    end(&b);
+}
+
 static void whoever_is_told_of_a_failure_may_forget_the_next(void **state)
 {
     (void)state;
@@ -201,6 +232,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_list_is_answered),
         cmocka_unit_test(whoever_lies_has_failed_and_starts_again),
         cmocka_unit_test(an_answer_nobody_asked_for_ends_the_helper),
+        cmocka_unit_test(a_module_that_missed_something_is_replaced),
         cmocka_unit_test(whoever_is_told_of_a_failure_may_forget_the_next),
         cmocka_unit_test(what_is_asked_of_no_process_fails_later),
     };
