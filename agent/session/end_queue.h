@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ends that servers have yet to hear of: for each ended session its end statement
- * (ipc/PROTOCOL.md §3.4) in a file of its own, delivered in the order in which they ended, with
- * back-off, also after a reboot. A file holds the provider's name, the sid and the statement: no
- * key, no token, no name, nothing that opens anything.
+ * The ends that servers have yet to hear of, and those they may have to: for each session its end
+ * statement (ipc/PROTOCOL.md §3.4) in a file of its own. The file is written when the session opens
+ * (armed), so that a session whose agent is killed, or whose computer loses power, still ends at
+ * the server: whatever is armed and nobody's when the next agent starts becomes due. Ending is then
+ * a rename and waits for no disk. What is due is delivered in the order in which it became so, with
+ * back-off, also after a reboot.
  *
- * The folder belongs to this user, mode 0700; files are written under another name, synced and
- * renamed; files that are not ours in every detail are left alone and said in the log. One
- * provider's silence does not hold up another's. Loop thread only; writing blocks as the disk does.
+ * A file holds the provider's name, the sid and the statement: no key, no token, no name, nothing
+ * that opens anything. The folder belongs to this user, mode 0700, and is held by one agent at a
+ * time (flock; another agent keeps its own ends in memory); files are written under another name,
+ * synced and renamed; files that are not ours in every detail are left alone and said in the log.
+ * One provider's silence does not hold up another's. Loop thread only; arming blocks as the disk
+ * does, becoming due as a rename does.
  */
 #pragma once
 
@@ -26,11 +31,18 @@ struct end_queue *end_queue_new(struct loop *loop, struct cis *cis, const struct
                                 const char *folder, loop_fn *changed, void *context);
 void end_queue_free(struct end_queue **queue);
 
-/* Returns when it is on disk; delivery starts from the loop. 0 or a fault (logged): it is then in
- * memory only. */
-int end_queue_add(struct end_queue *queue, const char *provider, const char *sid,
+/* What earlier agents left armed becomes due, but for the session alive (a sid), which this agent
+ * has taken over; NULL: none. To be called once, before anything else. */
+void end_queue_release(struct end_queue *queue, const char *alive);
+
+/* Returns when it is on disk. 0 or a fault (logged): it is then in memory only. */
+int end_queue_arm(struct end_queue *queue, const char *provider, const char *sid,
                   const char *statement);
-/* Those that are not delivered yet. */
+/* The session is over: delivery starts from the loop. A sid that is not armed is ignored. */
+void end_queue_due(struct end_queue *queue, const char *sid);
+/* The session is over and its server knows. */
+void end_queue_disarm(struct end_queue *queue, const char *sid);
+/* Those that are due and not delivered yet. */
 size_t end_queue_count(const struct end_queue *queue);
 /* The network may be back, or the computer woke up: try now. */
 void end_queue_hurry(struct end_queue *queue);
