@@ -34,6 +34,8 @@
 
 extern char **environ;
 
+enum { HELPER_SEND_BYTES = 208 * 1024 }; /* the kernel's own default, lest somebody lowered it */
+
 struct helpers {
     struct loop *loop;
     const char *folder;
@@ -161,8 +163,9 @@ static int spawn(char *const arguments[], char *const variables[], int socket, p
 struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context)
 {
-    static const char *const names[] = {
-        [HELPER_CARD] = "lanyard-card", [HELPER_PROMPT] = "lanyard-prompt"};
+    static const char *const names[] = {[HELPER_CARD] = "lanyard-card",
+                                        [HELPER_PROMPT] = "lanyard-prompt",
+                                        [HELPER_CHOOSER] = "lanyard-chooser"};
     CLEANUP(helper_free) struct helper *h = calloc(1, sizeof *h);
     if (!h) {
         log_fault(ENOMEM, names[program]);
@@ -188,6 +191,8 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
         return NULL;
     }
     h->fd = pair[0];
+    const int room = HELPER_SEND_BYTES;
+    setsockopt(h->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     CLEANUP(close_fd) int theirs = pair[1];
     char *arguments[] = {path, strdup(argument), parent, NULL};
     char **few = program == HELPER_CARD ? card_environment() : NULL;
@@ -221,8 +226,9 @@ void helper_free(struct helper **helper)
     *helper = NULL;
 }
 
-/* A helper has at most one request unanswered and the largest is a few kilobytes, so its socket has
- * room unless it stopped reading: then it counts as gone. */
+/* A helper has at most one request unanswered, and the largest (a list of 256 roles) is smaller
+ * than what its socket takes at once, so there is room unless it stopped reading: then it counts as
+ * gone. */
 int helper_send(struct helper *helper, const void *body, size_t len)
 {
     uint8_t header[FRAME_HEADER_BYTES];

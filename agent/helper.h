@@ -30,8 +30,9 @@ struct helper;
 typedef void helper_fn(void *context, struct helper *helper);
 
 enum helper_program {
-    HELPER_CARD,   /* lanyard-card, with a few variables of the environment (helper.c) */
-    HELPER_PROMPT, /* lanyard-prompt, with the desktop's environment */
+    HELPER_CARD,    /* lanyard-card, with a few variables of the environment (helper.c) */
+    HELPER_PROMPT,  /* lanyard-prompt, with the desktop's environment */
+    HELPER_CHOOSER, /* lanyard-chooser, with the desktop's environment */
 };
 
 /* Starts the program with two arguments: this one, and the agent's pid, so that the helper can see
