@@ -28,11 +28,14 @@ enum {
     CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
     CONFIG_FILES_MAX = 64,              /* in conf.d */
     CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
-    CONFIG_KEYS = 8,                    /* rows of the table */
+    CONFIG_KEYS = 19,                   /* rows of the table */
     CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
     CONFIG_VALUES_MAX = 1024,           /* of one repeatable key, in one section */
     CONFIG_PIN_TIMEOUT_MIN = 10,        /* seconds: the shortest in which a PIN can be typed */
     CONFIG_PIN_TIMEOUT_MAX = 600,       /* the longest that a reader should be kept from others */
+    CONFIG_GRACE_MAX = 3600,            /* seconds without the card: an hour */
+    CONFIG_SESSION_MIN = 60,            /* seconds; below, nobody gets anything done */
+    CONFIG_SESSION_MAX = 36000,         /* seconds: ten hours, the longest that CIS grants */
 };
 
 /* Owned texts; at is NULL-terminated once the configuration is complete, NULL before. */
@@ -45,9 +48,10 @@ struct config_list {
 struct config_provider {
     char *name;
     struct config_list origins;
-    char *session_endpoint; /* URL, checked (ipc/PROTOCOL.md §6); "": it has none */
+    char *session_endpoint; /* URL, checked (ipc/PROTOCOL.md §6): no user, query, fragment or slash
+                               at its end; shorter than CONFIG_LINE_MAX; "": it has none */
     char *authorities;      /* absolute path of a PEM file for its TLS; "": the system's */
-    char *proxy;            /* URL; "": what the environment says */
+    char *proxy;            /* http, https or socks5h://host:port; "": what the environment says */
     char *place;            /* private: of its first section, "FILE:LINE" */
     bool faulty;            /* private: a line of it was refused, perhaps its origin */
 };
@@ -65,8 +69,8 @@ struct config {
     size_t provider_count;
     struct config_provider *providers; /* in the order of the files */
     unsigned session_modes;            /* set of 1 << enum session_mode; never empty */
-    unsigned session_grace;            /* seconds */
-    unsigned session_limit;            /* seconds; at most ten hours */
+    unsigned session_grace;            /* seconds; 0: none */
+    unsigned session_limit;            /* seconds; at most CONFIG_SESSION_MAX */
     unsigned session_idle;             /* seconds; 0: none */
     unsigned session_reauthenticate;   /* seconds; 0: none */
     bool session_at_insertion;         /* a card that is inserted starts a sign-in by itself */
@@ -97,7 +101,8 @@ void config_deinit(struct config *config);
 /* Loads into *config (initialised by this call). dir NULL: CONFIG_DEFAULT_DIR, whose files must be
  * root's, and whose absence means the defaults. Otherwise the folder must exist, and files of the
  * running user are accepted too (sandbox, tests): lanyardd takes such a folder from its own command
- * line only. On failure *config is empty. */
+ * line only. The providers' files of authorities must be there and obey the same rules. On failure
+ * *config is empty. */
 int config_load(const char *dir, struct config *config, struct config_reporter report);
 
 /* Reads a file that the configuration names (issuers) under the same rules of ownership, at most

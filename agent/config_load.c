@@ -128,6 +128,36 @@ static int load_drop_ins(struct config *config, int dir, const char *dir_name,
     return result;
 }
 
+struct authorities_report {
+    struct config_reporter report;
+    const struct config_provider *provider;
+};
+
+static void say_of_authorities(void *context, const char *problem)
+{
+    const struct authorities_report *of = context;
+    config_say(of->report, "%s: [provider %s]: authorities: %s", of->provider->place,
+               of->provider->name, problem);
+}
+
+/* Whoever can write such a file can stand between the agent and the provider, so it obeys the rules
+ * of the configuration itself. It is read again, by its name, when a request needs it. */
+static int check_authorities(const struct config *config, struct config_reporter report)
+{
+    int result = 0;
+    for (size_t i = 0; i < config->provider_count; i++) {
+        struct authorities_report of = {.report = report, .provider = &config->providers[i]};
+        if (of.provider->authorities[0] == '\0')
+            continue;
+        CLEANUP(bytes_deinit) struct bytes pem = {0};
+        int r = config_read_file(config, of.provider->authorities, &pem,
+                                 (struct config_reporter){say_of_authorities, &of});
+        if (r < 0)
+            result = r;
+    }
+    return result;
+}
+
 int config_load(const char *dir, struct config *config, struct config_reporter report)
 {
     config_init(config);
@@ -145,6 +175,8 @@ int config_load(const char *dir, struct config *config, struct config_reporter r
                                                        : 0;
     }
     int r = config_complete(config, report);
+    if (r == 0)
+        r = check_authorities(config, report);
     if (result == 0)
         result = r;
     if (result < 0)

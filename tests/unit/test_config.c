@@ -4,6 +4,7 @@
  * line, who may own the files, and that table, print-out and manual page agree.
  */
 #include "agent/config.h"
+#include "agent/session/session.h"
 #include "ipc/base/cleanup.h"
 
 #include <errno.h>
@@ -67,6 +68,16 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_null(config.ignored_readers.at[0]);
     assert_null(config.origins.at[0]);
     assert_null(config_provider_name_of(&config, "https://a.example"));
+    assert_int_equal(config.session_modes, 1 << SESSION_NORMAL);
+    assert_int_equal(config.session_grace, 0);
+    assert_int_equal(config.session_limit, 36000);
+    assert_int_equal(config.session_idle, 0);
+    assert_int_equal(config.session_reauthenticate, 0);
+    assert_true(config.session_at_insertion);
+    assert_true(config.desktop_lock);
+    assert_string_equal(config.desktop_lock_command, "");
+    assert_null(config_provider_default(&config));
+    assert_null(config_provider_named(&config, ""));
 }
 
 static const char everything[] = "\xef\xbb\xbf# a comment\n"
@@ -83,11 +94,29 @@ static const char everything[] = "\xef\xbb\xbf# a comment\n"
                                  "; another comment\n"
                                  "[prompt]\n"
                                  "program = /opt/pinentry\n"
+                                 "[session]\n"
+                                 "mode = mobility\n"
+                                 "mode = enhanced-normal\n"
+                                 "grace = 3600\n"
+                                 "limit = 60\n"
+                                 "idle-limit = 900\n"
+                                 "reauthenticate = 36000\n"
+                                 "sign-in-at-insertion = no\n"
+                                 "[desktop]\n"
+                                 "lock = no\n"
+                                 "lock-command = /usr/bin/swaylock -f  --color 000000\n"
                                  "[provider cis2]\n"
                                  "origin = https://one.example\n"
                                  "origin = https://two.example:8443\n"
                                  "[provider local-1]\n"
-                                 "origin = http://127.0.0.1:8080\n";
+                                 "origin = http://127.0.0.1:8080\n"
+                                 "session-endpoint = http://127.0.0.1:8080/cis/v1\n"
+                                 "authorities = /etc/lanyard/op.pem\n"
+                                 "proxy = socks5h://[::1]:1080\n"
+                                 "[provider third]\n"
+                                 "origin = https://three.example\n"
+                                 "session-endpoint = https://three.example\n"
+                                 "proxy =\n";
 
 static void assert_everything(const struct config *config)
 {
@@ -102,12 +131,31 @@ static void assert_everything(const struct config *config)
     assert_string_equal(config->issuers, "/etc/lanyard/issuers.pem");
     assert_int_equal(config->pin_timeout, 30);
     assert_string_equal(config->pinentry, "/opt/pinentry");
-    assert_int_equal(config->origins.count, 3);
+    assert_int_equal(config->origins.count, 4);
     assert_string_equal(config->origins.at[2], "http://127.0.0.1:8080");
-    assert_null(config->origins.at[3]);
+    assert_null(config->origins.at[4]);
     assert_string_equal(config_provider_name_of(config, "https://two.example:8443"), "cis2");
     assert_string_equal(config_provider_name_of(config, "http://127.0.0.1:8080"), "local-1");
     assert_null(config_provider_name_of(config, "https://two.example"));
+    assert_int_equal(config->session_modes, 1 << SESSION_MOBILITY | 1 << SESSION_ENHANCED_NORMAL);
+    assert_int_equal(config->session_grace, 3600);
+    assert_int_equal(config->session_limit, 60);
+    assert_int_equal(config->session_idle, 900);
+    assert_int_equal(config->session_reauthenticate, 36000);
+    assert_false(config->session_at_insertion);
+    assert_false(config->desktop_lock);
+    assert_string_equal(config->desktop_lock_command, "/usr/bin/swaylock -f  --color 000000");
+    const struct config_provider *first = config_provider_named(config, "cis2");
+    const struct config_provider *second = config_provider_named(config, "local-1");
+    assert_non_null(first);
+    assert_string_equal(first->session_endpoint, "");
+    assert_string_equal(first->authorities, "");
+    assert_string_equal(first->proxy, "");
+    assert_ptr_equal(config_provider_default(config), second);
+    assert_string_equal(second->session_endpoint, "http://127.0.0.1:8080/cis/v1");
+    assert_string_equal(second->authorities, "/etc/lanyard/op.pem");
+    assert_string_equal(second->proxy, "socks5h://[::1]:1080");
+    assert_null(config_provider_named(config, "nobody"));
 }
 
 static void every_key_is_read(void **state)
@@ -148,7 +196,8 @@ static void providers_may_be_spread_over_files(void **state)
 {
     (void)state;
     static const char one[] = "[provider a]\norigin = https://one.example\n";
-    static const char two[] = "[provider a]\norigin = https://two.example\n";
+    static const char two[] = "[provider a]\norigin = https://two.example\n"
+                              "session-endpoint = https://two.example/s\n";
     CLEANUP(config_deinit) struct config config;
     config_init(&config);
     assert_int_equal(config_read(&config, "1", one, strlen(one), collector), 0);
@@ -156,6 +205,118 @@ static void providers_may_be_spread_over_files(void **state)
     assert_int_equal(config_complete(&config, collector), 0);
     assert_string_equal(config_provider_name_of(&config, "https://one.example"), "a");
     assert_string_equal(config_provider_name_of(&config, "https://two.example"), "a");
+    assert_string_equal(config_provider_default(&config)->session_endpoint,
+                        "https://two.example/s");
+}
+
+static void endpoints_are_urls_of_one_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool good;
+    } rows[] = {
+        {"https://a.example", true},
+        {"https://a.example:8443/cis/v1.0/~x", true},
+        {"http://localhost:80a", false},
+        {"http://localhost:8080/s", true},
+        {"http://[::1]/s", true},
+        {"http://a.example/s", false},
+        {"HTTPS://a.example/s", false},
+        {"https://A.example/s", false},
+        {"https://a.example:443/s", false},
+        {"https://a.example/", false},
+        {"https://a.example/s/", false},
+        {"https://a.example//s", false},
+        {"https://a.example/./s", false},
+        {"https://a.example/../s", false},
+        {"https://a.example/...", true},
+        {"https://a.example/%2e%2e", false},
+        {"https://a.example/s?x=1", false},
+        {"https://a.example/s#x", false},
+        {"https://a.example?x", false},
+        {"https://user@a.example/s", false},
+        {"https://user:word@a.example/s", false},
+        {"https:///s", false},
+        {"https://", false},
+        {"ftp://a.example/s", false},
+        {"a.example/s", false},
+        {"https://a.example/s t", false},
+        {"https://a.example/\xc3\xa9", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        char text[256];
+        snprintf(text, sizeof text,
+                 "[provider a]\norigin = https://a.example\n"
+                 "session-endpoint = %s\n",
+                 rows[i].url);
+        int r = load_text(&config, text);
+        if ((r == 0) != rows[i].good)
+            fail_msg("%s gave %d: %s", rows[i].url, r, problems);
+        if (r < 0)
+            assert_non_null(strstr(problems, "f:3: session-endpoint is an https URL"));
+    }
+}
+
+static void proxies_are_a_scheme_a_host_and_a_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool good;
+    } rows[] = {
+        {"http://proxy.example:8080", true},
+        {"https://proxy.example:443", true},
+        {"http://10.1.2.3:80", true},
+        {"socks5h://[fe80::1]:1080", true},
+        {"socks5h://proxy.example:1", true},
+        {"socks5://proxy.example:1080", false},
+        {"http://proxy.example", false},
+        {"http://proxy.example:", false},
+        {"http://proxy.example:0", false},
+        {"http://proxy.example:65536", false},
+        {"http://proxy.example:080", false},
+        {"http://proxy.example:8080/", false},
+        {"http://u:p@proxy.example:80", false},
+        {"http://[::1", false},
+        {"http://:8080", false},
+        {"http://a/b:8080", false},
+        {"proxy.example:8080", false},
+        {"http://8080", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        char text[256];
+        snprintf(text, sizeof text, "[provider a]\norigin = https://a.example\nproxy = %s\n",
+                 rows[i].url);
+        int r = load_text(&config, text);
+        if ((r == 0) != rows[i].good)
+            fail_msg("%s gave %d: %s", rows[i].url, r, problems);
+        if (r < 0)
+            assert_non_null(strstr(problems, "f:3: proxy is http://host:port"));
+    }
+}
+
+/* What fits into a line without blanks around its '=' must fit when it is printed with them. */
+static void what_cannot_be_printed_on_a_line_is_refused(void **state)
+{
+    (void)state;
+    static const int most = CONFIG_LINE_MAX - (int)sizeof "session-endpoint = " + 1;
+    for (int len = most; len <= most + 1; len++) {
+        CLEANUP(config_deinit) struct config config;
+        char text[512];
+        char path[CONFIG_LINE_MAX + 1] = "";
+        memset(path, 'a', (size_t)len - strlen("https://a.example/"));
+        snprintf(text, sizeof text,
+                 "[provider a]\norigin = https://a.example\n"
+                 "session-endpoint=https://a.example/%s\n",
+                 path);
+        int r = load_text(&config, text);
+        assert_int_equal(r, len == most ? 0 : -EINVAL);
+        if (r < 0)
+            assert_non_null(strstr(problems, "f:3: session-endpoint is at most 179 bytes long"));
+    }
 }
 
 /* ---- refusals ---- */
@@ -205,6 +366,31 @@ static void mistakes_are_named_by_line(void **state)
          "f:3: origin https://a.example is given twice"},
         {"[provider a]\norigin = https://a.example\n[provider b]\norigin = https://a.example\n",
          "f:4: origin https://a.example belongs to provider a already"},
+        {"[session]\nmode = Normal", "f:2: mode is normal, enhanced-normal, lock-persistence or "
+                                     "mobility, not \"Normal\""},
+        {"[session]\nmode =", "f:2: mode has no value"},
+        {"[session]\nmode = normal\nmode = normal", "f:3: mode normal is given twice"},
+        {"[session]\ngrace = 3601", "f:2: grace is a number of seconds from 0 to 3600"},
+        {"[session]\ngrace = -1", "f:2: grace is a number"},
+        {"[session]\ngrace =", "f:2: grace has no value"},
+        {"[session]\nlimit = 59", "f:2: limit is a number of seconds from 60 to 36000"},
+        {"[session]\nlimit = 36001", "f:2: limit is a number"},
+        {"[session]\nidle-limit = 36001", "f:2: idle-limit is a number of seconds from 0 to 36000"},
+        {"[session]\nreauthenticate = 1h", "f:2: reauthenticate is a number of seconds"},
+        {"[session]\nsign-in-at-insertion = true",
+         "f:2: sign-in-at-insertion is yes or no, not \"true\""},
+        {"[session]\nmodes = normal", "f:2: unknown key \"modes\" in [session]; did you mean "
+                                      "\"mode\"?"},
+        {"[desktop]\nlock = 1", "f:2: lock is yes or no, not \"1\""},
+        {"[desktop]\nlock-command = swaylock -f",
+         "f:2: lock-command is a program's absolute path and its arguments"},
+        {"[desktop]\nlock-command = /a\nlock-command = /b", "f:3: lock-command is given twice"},
+        {"[provider a]\norigin = https://a.example\nsession-endpoint = https://a.example\n"
+         "[provider a]\nsession-endpoint = https://a.example",
+         "f:5: session-endpoint is given twice"},
+        {"[provider a]\nsession-endpoint = https://a.example", "f:1: [provider a] has no origin"},
+        {"[provider a]\norigin = https://a.example\nauthorities = op.pem",
+         "f:3: authorities is an absolute path"},
         {"[agent]\nlog-level = \x01", "f:2: this line is not UTF-8 text"},
         {"[agent]\nlog-level = \xff", "f:2: this line is not UTF-8 text"},
     };
@@ -415,6 +601,35 @@ static void files_named_by_the_configuration_obey_the_same_rules(void **state)
     assert_int_equal(config_read_file(&config, path, &text, collector), -EPERM);
 }
 
+static void authorities_must_be_there_and_safe(void **state)
+{
+    (void)state;
+    static const struct {
+        mode_t mode; /* 0: no such file */
+        int result;
+        const char *problem;
+    } rows[] = {{0644, 0, ""},
+                {0666, -EPERM, "provider.pem: must belong to root"},
+                {0, -ENOENT, "provider.pem: there is no such file"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        char text[256];
+        problems[0] = '\0';
+        snprintf(text, sizeof text,
+                 "[provider a]\norigin = https://a.example\nauthorities = %s/provider.pem\n", dir);
+        write_file("lanyard.conf", text, 0644);
+        write_file("provider.pem", "pem", rows[i].mode);
+        if (rows[i].mode == 0) {
+            snprintf(text, sizeof text, "%s/provider.pem", dir);
+            unlink(text);
+        }
+        assert_int_equal(config_load(dir, &config, collector), rows[i].result);
+        assert_non_null(strstr(problems, rows[i].problem));
+        assert_true(rows[i].result == 0 ||
+                    strstr(problems, "lanyard.conf:1: [provider a]: authorities: "));
+    }
+}
+
 static void a_pinentry_that_cannot_run_is_told(void **state)
 {
     (void)state;
@@ -491,6 +706,9 @@ int main(void)
         cmocka_unit_test(what_is_printed_reads_the_same),
         cmocka_unit_test(a_file_may_end_without_a_line_break),
         cmocka_unit_test(providers_may_be_spread_over_files),
+        cmocka_unit_test(endpoints_are_urls_of_one_spelling),
+        cmocka_unit_test(proxies_are_a_scheme_a_host_and_a_port),
+        cmocka_unit_test(what_cannot_be_printed_on_a_line_is_refused),
         cmocka_unit_test(mistakes_are_named_by_line),
         cmocka_unit_test(a_faulty_origin_is_one_mistake),
         cmocka_unit_test(all_mistakes_are_told_at_once),
@@ -508,6 +726,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_users_files_are_refused, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(files_named_by_the_configuration_obey_the_same_rules,
                                         make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(authorities_must_be_there_and_safe, make_dir, remove_dir),
         cmocka_unit_test(a_pinentry_that_cannot_run_is_told),
         cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
         cmocka_unit_test(the_shipped_file_reads_as_the_defaults),

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a value may be. Each type of key has one spelling of what it means and refuses every other,
+ * so that nothing is guessed: numbers are decimal digits, switches are yes and no, URLs are written
+ * as a browser would write them.
+ */
+#include "agent/config_room.h"
+
+#include "ipc/door/door.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- words and numbers ---- */
+
+/* "yes or no", "error, warning, info or debug" */
+static void list_words(const struct config_word *words, char *out, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; words[i].name; i++) {
+        const char *between = i == 0 ? "" : words[i + 1].name ? ", " : " or ";
+        int n = snprintf(out + used, size - used, "%s%s", between, words[i].name);
+        used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+    }
+}
+
+/* NULL: none of them, which has been told. */
+static const struct config_word *find_word(struct config_source *source,
+                                           const struct config_row *row, const char *value)
+{
+    for (const struct config_word *word = row->words; word->name; word++)
+        if (strcmp(word->name, value) == 0)
+            return word;
+    char known[CONFIG_LINE_MAX] = "";
+    list_words(row->words, known, sizeof known);
+    config_problem(source, "%s is %s, not \"%s\"", row->is.name, known, value);
+    return NULL;
+}
+
+static void set_word(struct config_source *source, const struct config_row *row, void *at,
+                     const char *value)
+{
+    const struct config_word *word = find_word(source, row, value);
+    if (!word)
+        return;
+    unsigned *set = at;
+    switch (row->type) {
+    case CONFIG_LEVEL:
+        *(enum log_level *)at = (enum log_level)word->value;
+        break;
+    case CONFIG_SWITCH:
+        *(bool *)at = word->value;
+        break;
+    default: /* CONFIG_MODES */
+        if (*set & 1U << word->value)
+            config_problem(source, "%s %s is given twice", row->is.name, value);
+        *set |= 1U << word->value;
+    }
+}
+
+static void set_seconds(struct config_source *source, const struct config_row *row,
+                        unsigned *seconds, const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+    bool number = digits > 0 && digits <= 6 && value[digits] == '\0';
+    unsigned long given = number ? strtoul(value, NULL, 10) : 0;
+    if (!number || given < row->least || given > row->most)
+        config_problem(source, "%s is a number of seconds from %u to %u, not \"%s\"", row->is.name,
+                       row->least, row->most, value);
+    else
+        *seconds = (unsigned)given;
+}
+
+/* ---- origins and URLs ---- */
+
+static int add_value(struct config_source *source, struct config_list *list, const char *name,
+                     const char *value)
+{
+    if (config_list_has(list, value))
+        config_problem(source, "%s %s is given twice", name, value);
+    else if (list->count >= CONFIG_VALUES_MAX)
+        config_problem(source, "more than %d values of %s", CONFIG_VALUES_MAX, name);
+    else
+        return config_list_add(list, value);
+    return 0;
+}
+
+static int add_origin(struct config_source *source, struct config_list *list, const char *value)
+{
+    if (!origin_canonical(value, strlen(value))) {
+        config_problem(source,
+                       "\"%s\" is not an origin as browsers write it: https://host or "
+                       "https://host:port in lower case, with nothing behind it",
+                       value);
+        return 0;
+    }
+    const char *other = config_provider_name_of(source->config, value);
+    if (other && strcmp(other, source->provider->name) != 0) {
+        config_problem(source, "origin %s belongs to provider %s already", value, other);
+        return 0;
+    }
+    size_t before = list->count;
+    int r = add_value(source, list, "origin", value);
+    if (r < 0 || list->count == before)
+        return r;
+    return config_list_add(&source->config->origins, value);
+}
+
+/* A path that no HTTP library rewrites (RFC 3986 §3.3, without escapes): segments with something in
+ * them, none of which is "." or "..", and no slash at its end. */
+static bool path_plain(const char *path)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@";
+    while (*path == '/') {
+        const char *segment = path + 1;
+        size_t len = strspn(segment, allowed);
+        if (len == 0 || (len <= 2 && strspn(segment, ".") == len))
+            return false;
+        path = segment + len;
+    }
+    return *path == '\0';
+}
+
+/* An origin and perhaps a path: what is proved by DPoP must have one spelling (RFC 9449 §4.3). */
+static bool endpoint_plain(const char *url)
+{
+    const char *scheme_end = strstr(url, "://");
+    if (!scheme_end)
+        return false;
+    size_t origin = (size_t)(scheme_end + 3 - url);
+    origin += strcspn(url + origin, "/");
+    return origin_canonical(url, origin) && path_plain(url + origin);
+}
+
+/* scheme://host:port. The port is asked for: libcurl's own for proxies is one that nobody uses. */
+static bool proxy_plain(const char *url)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5h://"};
+    const char *host = NULL;
+    for (size_t i = 0; !host && i < sizeof schemes / sizeof *schemes; i++)
+        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+            host = url + strlen(schemes[i]);
+    const char *colon = host ? strrchr(host, ':') : NULL;
+    if (!colon)
+        return false;
+    const char *port = colon + 1;
+    size_t digits = strspn(port, "0123456789");
+    unsigned long number = digits >= 1 && digits <= 5 ? strtoul(port, NULL, 10) : 0;
+    if (port[digits] != '\0' || port[0] == '0' || number < 1 || number > UINT16_MAX)
+        return false;
+    char origin[CONFIG_LINE_MAX + sizeof "https://"];
+    int len = snprintf(origin, sizeof origin, "https://%.*s", (int)(colon - host), host);
+    return len > 0 && (size_t)len < sizeof origin && !strchr(origin + strlen("https://"), '/') &&
+           origin_canonical(origin, (size_t)len);
+}
+
+/* ---- every type ---- */
+
+/* What is wrong with a text's form, as "is what it must be"; NULL: nothing. */
+static const char *text_wrong(const struct config_row *row, const char *value)
+{
+    switch (row->type) {
+    case CONFIG_PATH:
+    case CONFIG_PATHS:
+        return value[0] == '/' ? NULL : "is an absolute path";
+    case CONFIG_COMMAND:
+        return value[0] == '/' ? NULL : "is a program's absolute path and its arguments";
+    case CONFIG_ENDPOINT:
+        return endpoint_plain(value)
+                   ? NULL
+                   : "is an https URL (http only with 127.0.0.1, localhost or [::1]) without user, "
+                     "query, fragment or a slash at its end";
+    case CONFIG_PROXY:
+        return proxy_plain(value) ? NULL
+                                  : "is http://host:port, https://host:port or socks5h://host:port";
+    default:
+        return NULL;
+    }
+}
+
+/* Printed again, with blanks around its '=', it must be a line that can be read. */
+static bool fits_line(struct config_source *source, const char *name, const char *value)
+{
+    size_t most = CONFIG_LINE_MAX - strlen(name) - strlen(" = ");
+    if (strlen(value) <= most)
+        return true;
+    config_problem(source, "%s is at most %zu bytes long", name, most);
+    return false;
+}
+
+int config_set(struct config_source *source, const struct config_row *row, const char *value)
+{
+    bool may_be_empty = !row->is.repeatable && row->is.fallback[0] == '\0';
+    if (value[0] == '\0' && !may_be_empty) {
+        config_problem(source, "%s has no value", row->is.name);
+        return 0;
+    }
+    const char *wrong = value[0] == '\0' ? NULL : text_wrong(row, value);
+    if (wrong)
+        config_problem(source, "%s %s, not \"%s\"", row->is.name, wrong, value);
+    if (wrong || !fits_line(source, row->is.name, value))
+        return 0;
+    void *base = config_row_of_provider(row) ? (void *)source->provider : (void *)source->config;
+    void *at = (char *)base + row->offset;
+    switch (row->type) {
+    case CONFIG_LEVEL:
+    case CONFIG_SWITCH:
+    case CONFIG_MODES:
+        set_word(source, row, at, value);
+        return 0;
+    case CONFIG_SECONDS:
+        set_seconds(source, row, at, value);
+        return 0;
+    case CONFIG_PATHS:
+    case CONFIG_READERS:
+        return add_value(source, at, row->is.name, value);
+    case CONFIG_ORIGINS:
+        return add_origin(source, at, value);
+    case CONFIG_PATH:
+    case CONFIG_COMMAND:
+    case CONFIG_ENDPOINT:
+    case CONFIG_PROXY:
+        return config_text_set(at, value);
+    }
+    return 0;
+}
