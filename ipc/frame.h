@@ -15,7 +15,9 @@
 
 enum {
     FRAME_HEADER_BYTES = 4,
-    FRAME_MAX_JSON = 64 * 1024,    /* a sign-in is under 1 KiB, a list of ten cards under 30 KiB */
+    FRAME_MAX_JSON = 64 * 1024,    /* to the agent: a request is under 1 KiB */
+    FRAME_MAX_ANSWER = 512 * 1024, /* from the agent: a session with 256 roles of the longest texts,
+                                      every character of them escaped */
     FRAME_MAX_HELPER = 512 * 1024, /* eight cards with eight certificates of 4 KiB, twice over */
 };
 

@@ -363,7 +363,7 @@ EXPORT enum lanyard_result lanyard_open(const char *path, struct lanyard **agent
     if (!opened)
         return error_of(error, LANYARD_NO_MEMORY);
     STAILQ_INIT(&opened->events);
-    opened->in = FRAME_READER(FRAME_MAX_JSON);
+    opened->in = FRAME_READER(FRAME_MAX_ANSWER);
     opened->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     opened->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (opened->fd < 0 || opened->cancel < 0)

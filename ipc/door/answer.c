@@ -46,7 +46,7 @@ static int write_message(struct bytes *out, json_t *root)
     json_decref(root);
     if (r < 0)
         return log_fault(ENOMEM, "encode message");
-    if (out->len > FRAME_MAX_JSON) {
+    if (out->len > FRAME_MAX_ANSWER) {
         bytes_reset(out);
         return log_fault(EMSGSIZE, "encode message");
     }
@@ -251,6 +251,58 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                                   (json_int_t)status->operation_count));
 }
 
+/* ---- the session ---- */
+
+int answer_encode_proof(struct bytes *out, const struct rpc_id *id, const char *jws)
+{
+    return write_result(out, id, json_pack("{s:s}", "proof", jws));
+}
+
+static json_t *role_value(const struct role_view *role)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "id", text_value(role->id), "name",
+                     text_value(role->name), "organisation", text_value(role->organisation), "code",
+                     text_value(role->code));
+}
+
+static json_t *live_session_value(const struct session_view *view)
+{
+    json_t *roles = json_array();
+    for (size_t i = 0; i < view->role_count; i++)
+        append_or_drop(&roles, role_value(&view->roles[i]));
+    json_t *amr = json_array();
+    for (size_t i = 0; i < view->amr_count; i++)
+        append_or_drop(&amr, text_value(view->amr[i]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:b}",
+                     "state", text_value(view->state), "cause", text_value(view->cause), "provider",
+                     text_value(view->provider), "sid", text_value(view->sid), "uid",
+                     text_value(view->uid), "name", text_value(view->name), "role",
+                     view->role ? role_value(view->role) : json_null(), "roles", roles, "acr",
+                     text_value(view->acr), "amr", amr, "authTime", (json_int_t)view->auth_time,
+                     "expiresIn", (json_int_t)view->expires_in, "idleIn",
+                     view->idle_in < 0 ? json_null() : json_integer(view->idle_in), "card",
+                     (int)view->card, "reachable", (int)view->reachable);
+}
+
+/* How many ends are owed is no page's business: they may be another provider's. */
+static json_t *session_value(const struct session_view *view, enum door_kind door)
+{
+    json_t *value = view->live ? live_session_value(view)
+                               : json_pack("{s:o, s:o}", "state", text_value(view->state), "cause",
+                                           text_value(view->cause));
+    if (door == DOOR_WEB || json_object_set_new(value, "pendingEnds",
+                                                json_integer((json_int_t)view->pending_ends)) == 0)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+int answer_encode_session(struct bytes *out, const struct rpc_id *id,
+                          const struct session_view *view, enum door_kind door)
+{
+    return write_result(out, id, session_value(view, door));
+}
+
 /* ---- notifications ---- */
 
 int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiting_for what,
@@ -262,7 +314,9 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_CHOICE] = "choice",
                                         [WAITING_PIN] = "pin",
                                         [WAITING_PIN_PAD] = "pin-pad",
-                                        [WAITING_SIGNATURE] = "signature"};
+                                        [WAITING_SIGNATURE] = "signature",
+                                        [WAITING_PROVIDER] = "provider",
+                                        [WAITING_ROLE] = "role"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));
@@ -278,4 +332,10 @@ int notify_encode_card_changed(struct bytes *out, const struct card_list *list, 
                          : json_pack("{s:I, s:I}", "readers", (json_int_t)list->reader_count,
                                      "cards", (json_int_t)list->card_count);
     return write_notification(out, "card.changed", params);
+}
+
+int notify_encode_session_changed(struct bytes *out, const struct session_view *view,
+                                  enum door_kind door)
+{
+    return write_notification(out, "session.changed", session_value(view, door));
 }

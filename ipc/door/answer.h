@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Results, errors and notifications as JSON text, from the typed structs of door.h. Each appends
- * one message to *out (initialised, empty). 0; -ENOMEM; -EMSGSIZE: longer than a frame may be, out
- * is empty. Any thread; nothing blocks.
+ * one message to *out (initialised, empty). 0; -ENOMEM; -EMSGSIZE: longer than FRAME_MAX_ANSWER,
+ * out is empty. Any thread; nothing blocks.
  */
 #pragma once
 
@@ -22,6 +22,9 @@ int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
                           const struct sign_in_result *result);
 int answer_encode_card_list(struct bytes *out, const struct rpc_id *id,
                             const struct card_list *list);
+int answer_encode_proof(struct bytes *out, const struct rpc_id *id, const char *jws);
+int answer_encode_session(struct bytes *out, const struct rpc_id *id,
+                          const struct session_view *view, enum door_kind door);
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                          const struct agent_status *status, const struct web_state *web,
                          const char *const *origins, size_t connections);
@@ -35,3 +38,5 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                           const char *reader, int tries_left);
 int notify_encode_card_changed(struct bytes *out, const struct card_list *list,
                                enum door_kind door);
+int notify_encode_session_changed(struct bytes *out, const struct session_view *view,
+                                  enum door_kind door);

@@ -112,12 +112,17 @@ bool connections_make_room(struct connections *set, enum door_kind door)
     return false;
 }
 
-bool connections_origin_listed(const struct connections *set, const char *origin, size_t len)
+static bool among(const char *const *origins, const char *origin, size_t len)
 {
-    for (const char *const *each = set->origins; each && *each; each++)
+    for (const char *const *each = origins; each && *each; each++)
         if (strlen(*each) == len && memcmp(*each, origin, len) == 0)
             return true;
     return false;
+}
+
+bool connections_origin_listed(const struct connections *set, const char *origin, size_t len)
+{
+    return among(set->origins, origin, len);
 }
 
 void connections_refused(struct connections *set, const struct caller *caller, const char *origin,
@@ -322,6 +327,25 @@ void answer_status(struct request **request, const struct agent_status *status)
     answer(request, &message, r);
 }
 
+void answer_proof(struct request **request, const char *jws)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message, answer_encode_proof(&message, &(*request)->id, jws));
+}
+
+void answer_session(struct request **request, const struct session_view *view)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message,
+           answer_encode_session(&message, &(*request)->id, view, (*request)->caller.door));
+}
+
+void answer_done(struct request **request)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    answer(request, &message, answer_encode_empty(&message, &(*request)->id));
+}
+
 void answer_error(struct request **request, int result)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
@@ -372,4 +396,34 @@ void connections_card_changed(struct connections *set, const struct card_list *l
 {
     tell_cards(set, list, DOOR_WEB);
     tell_cards(set, list, DOOR_NATIVE);
+}
+
+static bool wants_session_changed(const struct connection *connection, const char *const *origins)
+{
+    const struct caller *caller = &connection->caller;
+    return caller->door == DOOR_NATIVE ? connection->subscribed
+                                       : among(origins, caller->origin, strlen(caller->origin));
+}
+
+void connections_session_changed(struct connections *set, const struct session_view *view,
+                                 const char *const *origins)
+{
+    CLEANUP(bytes_deinit) struct bytes for_pages = {0}, for_programs = {0};
+    int encoded[] = {[DOOR_WEB] = notify_encode_session_changed(&for_pages, view, DOOR_WEB),
+                     [DOOR_NATIVE] =
+                         notify_encode_session_changed(&for_programs, view, DOOR_NATIVE)};
+    struct connection *each;
+    TAILQ_FOREACH(each, &set->all, link)
+    {
+        enum door_kind door = each->caller.door;
+        if (each->closing || !wants_session_changed(each, origins))
+            continue;
+        if (encoded[door] < 0) {
+            connection_close(each, CLOSE_INTERNAL);
+            continue;
+        }
+        connection_send(each, door == DOOR_WEB ? &for_pages : &for_programs);
+        if (!each->closing)
+            each->transport->flush(each);
+    }
 }

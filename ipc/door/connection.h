@@ -21,8 +21,8 @@ enum {
         16, /* beyond: outcome BUSY. A page has one, a broker of pages few */
     MESSAGES_PER_SECOND = 40,
     MESSAGES_AT_ONCE = 80,
-    CONNECTION_OUT_MAX = 256 * 1024, /* four of the longest answers wait for a slow reader; then it
-                                        is closed */
+    CONNECTION_OUT_MAX = 1024 * 1024, /* two of the longest answers wait for a slow reader, or some
+                                         thousands of the usual; then it is closed */
     REFUSALS_TOLD_MAX = 10, /* in one period; a page can make thousands, and each is an entry */
     REFUSALS_PERIOD_MS = 60 * 1000,
 };
@@ -43,6 +43,8 @@ struct connection;
 struct transport {
     /* Queues one message (borrowed). Never calls back; a failure ends in a close of its own. */
     void (*send)(struct connection *connection, const struct bytes *message);
+    /* Writes what is queued, as far as the socket takes it now. Never calls back. */
+    void (*flush)(struct connection *connection);
     /* Asks for the end. Called once; the door closes soon, after the call that runs now. */
     void (*close)(struct connection *connection, enum close_code code);
 };
@@ -108,10 +110,17 @@ void connection_send(struct connection *connection, const struct bytes *message)
 /* card.changed, to everyone whom it concerns (PROTOCOL.md §2), unless it says what the last one at
  * that door said. */
 void connections_card_changed(struct connections *set, const struct card_list *list);
+/* session.changed, flushed. Whom it concerns and cannot be told is closed: better no connection
+ * than one whose silence says that all is as it was. */
+void connections_session_changed(struct connections *set, const struct session_view *view,
+                                 const char *const *origins);
 
 /* ---- requests, for dispatch ---- */
 
-enum request_kind { REQUEST_SIGN_IN, REQUEST_CARD_LIST, REQUEST_STATUS };
+enum request_kind {
+    REQUEST_SIGN_IN, /* may wait for the person's card: its page is told of card.changed */
+    REQUEST_OTHER,
+};
 
 /* Opens a request and hands it out, owned by whoever answers. NULL: it was refused, and the caller
  * has been told. */

@@ -42,28 +42,83 @@ void dispatch_hello(struct connection *connection, const struct rpc_request *req
                answer_encode_hello(&message, &request->id, connection->caller.door));
 }
 
-/* A page's origin is what its handshake said; a native caller names one, and it must be listed. */
+/* A page's origin is what its handshake said; a native caller has named one, and it must be listed.
+ * False: it is not, and the caller has been told. */
+static bool settle_origin(struct connection *connection, const struct rpc_id *id, char *origin)
+{
+    const struct caller *caller = &connection->caller;
+    if (caller->door == DOOR_WEB)
+        memcpy(origin, caller->origin, sizeof caller->origin);
+    if (connections_origin_listed(connection->set, origin, strlen(origin)))
+        return true;
+    refuse(connection, id, OUTCOME_NOT_ALLOWED);
+    connections_refused(connection->set, caller, origin, OUTCOME_NOT_ALLOWED);
+    return false;
+}
+
 void dispatch_sign_in(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
     struct sign_in_params params = request->sign_in;
-    if (connection->caller.door == DOOR_WEB)
-        memcpy(params.origin, connection->caller.origin, sizeof params.origin);
-    if (!connections_origin_listed(connection->set, params.origin, strlen(params.origin))) {
-        refuse(connection, &request->id, OUTCOME_NOT_ALLOWED);
-        connections_refused(connection->set, &connection->caller, params.origin,
-                            OUTCOME_NOT_ALLOWED);
+    if (!settle_origin(connection, &request->id, params.origin))
         return;
-    }
     struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
     if (opened)
         service->sign_in(service->context, opened, &params);
 }
 
+void dispatch_session_prove(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct session_prove_params params = request->session_prove;
+    if (!settle_origin(connection, &request->id, params.origin))
+        return;
+    struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
+    if (opened)
+        service->session_prove(service->context, opened, &params);
+}
+
+/* A native caller may leave the provider to the agent. */
+void dispatch_session_begin(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct session_begin_params params = request->session_begin;
+    bool default_provider = connection->caller.door == DOOR_NATIVE && !*params.origin;
+    if (!default_provider && !settle_origin(connection, &request->id, params.origin))
+        return;
+    struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
+    if (opened)
+        service->session_begin(service->context, opened, &params);
+}
+
+void dispatch_session_status(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->session_status(service->context, opened);
+}
+
+void dispatch_session_role(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->session_role(service->context, opened, &request->session_role);
+}
+
+void dispatch_session_end(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->session_end(service->context, opened);
+}
+
 void dispatch_card_list(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
-    struct request *opened = request_open(connection, &request->id, REQUEST_CARD_LIST);
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
     if (opened)
         service->card_list(service->context, opened);
 }
@@ -71,7 +126,7 @@ void dispatch_card_list(struct connection *connection, const struct rpc_request 
 void dispatch_status(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
-    struct request *opened = request_open(connection, &request->id, REQUEST_STATUS);
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
     if (opened)
         service->status(service->context, opened);
 }

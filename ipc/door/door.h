@@ -163,7 +163,9 @@ struct role_view {
     const char *code; /* NULL: none */
 };
 
-/* PROTOCOL.md 2.11. While `live` is false only state, cause and pending_ends count. */
+/* PROTOCOL.md 2.11. While `live` is false only state, cause and pending_ends count. At most
+ * ROLES_MAX roles of ROLE_TEXT_MAX bytes each text, without control characters: that much fits a
+ * message. */
 struct session_view {
     const char *state;
     const char *cause; /* NULL: none */
@@ -199,6 +201,7 @@ void request_waiting(struct request *request, enum waiting_for what, const char 
 
 /* ---- the service ---- */
 
+/* Every callback is needed. */
 struct service {
     void *context;
     void (*sign_in)(void *context, struct request *request, const struct sign_in_params *params);
@@ -248,7 +251,8 @@ int doors_run(struct doors *doors);
 void doors_card_changed(struct doors *doors, const struct card_list *list);
 
 /* session.changed to subscribed native connections and to every page of these origins
- * (NULL-terminated). Written to their sockets before it returns, as far as those take it. */
+ * (NULL-terminated). Written to their sockets before it returns, as far as those take it. A
+ * connection that cannot be told is closed. */
 void doors_session_changed(struct doors *doors, const struct session_view *view,
                            const char *const *origins);
 

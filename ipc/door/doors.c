@@ -114,3 +114,9 @@ void doors_card_changed(struct doors *doors, const struct card_list *list)
 {
     connections_card_changed(&doors->connections, list);
 }
+
+void doors_session_changed(struct doors *doors, const struct session_view *view,
+                           const char *const *origins)
+{
+    connections_session_changed(&doors->connections, view, origins);
+}

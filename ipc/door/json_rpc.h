@@ -39,8 +39,11 @@ struct rpc_request {
         struct {
             bool version_shared;
         } hello;
-        struct sign_in_params
-            sign_in; /* origin: as named, canonical; not yet held against a list */
+        /* origin: as named, canonical; not yet held against a list */
+        struct sign_in_params sign_in;
+        struct session_prove_params session_prove;
+        struct session_begin_params session_begin;
+        struct session_role_params session_role;
         struct {
             struct rpc_id request;
         } cancel;

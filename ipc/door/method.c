@@ -15,11 +15,23 @@ static const char *const hello_members[] = {"protocol", NULL};
 static const char *const sign_in_members[] = {"challenge", "format", "algorithms", "interaction",
                                               NULL};
 static const char *const sign_in_native[] = {"origin", NULL};
+static const char *const prove_members[] = {"challenge", "interaction", "maxAge", NULL};
+static const char *const prove_native[] = {"origin", NULL};
+static const char *const begin_members[] = {"sid", NULL};
+static const char *const begin_native[] = {"origin", "role", NULL};
+static const char *const role_native[] = {"role", NULL};
 static const char *const cancel_members[] = {"request", NULL};
 
 static const struct rpc_method methods[] = {
     {"agent.hello", false, hello_members, none, params_hello, dispatch_hello},
     {"card.signIn", false, sign_in_members, sign_in_native, params_sign_in, dispatch_sign_in},
+    {"session.prove", false, prove_members, prove_native, params_session_prove,
+     dispatch_session_prove},
+    {"session.begin", false, begin_members, begin_native, params_session_begin,
+     dispatch_session_begin},
+    {"session.status", false, none, none, NULL, dispatch_session_status},
+    {"session.role", true, none, role_native, params_session_role, dispatch_session_role},
+    {"session.end", false, none, none, NULL, dispatch_session_end},
     {"card.list", true, none, none, NULL, dispatch_card_list},
     {"agent.status", true, none, none, NULL, dispatch_status},
     {"agent.subscribe", true, none, none, NULL, dispatch_subscribe},

@@ -79,8 +79,9 @@ static void native_close(struct connection *connection, enum close_code code)
 /* ---- bytes out and in ---- */
 
 /* Writes as much as the socket takes, and asks to be called again for the rest. */
-static void flush(struct native_connection *native)
+static void native_flush(struct connection *connection)
 {
+    struct native_connection *native = (struct native_connection *)connection;
     while (native->out.len > 0) {
         ssize_t sent = send(native->fd, native->out.data, native->out.len, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
@@ -103,14 +104,14 @@ static void native_send(struct connection *connection, const struct bytes *messa
 {
     struct native_connection *native = (struct native_connection *)connection;
     if (native->out.len + message->len > CONNECTION_OUT_MAX ||
-        frame_append(&native->out, message->data, message->len, FRAME_MAX_JSON) < 0) {
+        frame_append(&native->out, message->data, message->len, FRAME_MAX_ANSWER) < 0) {
         connection_close(connection, CLOSE_POLICY);
         return;
     }
-    flush(native);
+    native_flush(connection);
 }
 
-static const struct transport native_transport = {native_send, native_close};
+static const struct transport native_transport = {native_send, native_flush, native_close};
 
 static void receive(struct native_connection *native)
 {
@@ -134,7 +135,7 @@ static void native_ready(void *context, uint32_t events)
 {
     struct native_connection *native = context;
     if (!native->connection.closing && (events & LOOP_WRITABLE))
-        flush(native);
+        native_flush(&native->connection);
     if (!native->connection.closing && (events & (LOOP_READABLE | LOOP_HANGUP)))
         receive(native);
 }

@@ -74,7 +74,7 @@ int params_hello(enum door_kind door, const json_t *params, struct rpc_request *
     return 0;
 }
 
-/* ---- card.signIn ---- */
+/* ---- what several methods take ---- */
 
 /* The index of the string among the words, fallback when it is absent; -1: none of them. */
 static int choose(const json_t *value, const char *const *words, int fallback)
@@ -88,26 +88,17 @@ static int choose(const json_t *value, const char *const *words, int fallback)
     return -1;
 }
 
-/* Web eID's challenge is text to be hashed, whatever it may encode. */
-static int read_text_challenge(const json_t *value, struct sign_in_params *out,
-                               const char **complaint)
+static bool printable_ascii(const char *text, size_t len)
 {
-    const char *wanted = "challenge: 44 to 128 printable ASCII characters";
-    const char *text = json_string_value(value);
-    size_t len = json_string_length(value);
-    if (len < WEB_EID_CHALLENGE_MIN || len > WEB_EID_CHALLENGE_MAX)
-        return complain(complaint, wanted);
     for (size_t i = 0; i < len; i++)
         if (text[i] < ' ' || text[i] > '~')
-            return complain(complaint, wanted);
-    memcpy(out->challenge, text, len + 1);
-    return 0;
+            return false;
+    return true;
 }
 
-static int read_challenge(const json_t *value, struct sign_in_params *out, const char **complaint)
+/* A provider's nonce. challenge holds CHALLENGE_TEXT_MAX characters. */
+static int read_nonce(const json_t *value, char *challenge, const char **complaint)
 {
-    if (out->format == TOKEN_WEB_EID)
-        return read_text_challenge(value, out, complaint);
     const char *wanted = "challenge: base64url without padding, 32 to 256 bytes when decoded";
     size_t len = json_string_length(value);
     if (!json_is_string(value) || len > CHALLENGE_TEXT_MAX)
@@ -118,8 +109,53 @@ static int read_challenge(const json_t *value, struct sign_in_params *out, const
         return r;
     if (r < 0 || decoded.len < CHALLENGE_BYTES_MIN || decoded.len > CHALLENGE_BYTES_MAX)
         return complain(complaint, wanted);
-    memcpy(out->challenge, json_string_value(value), len + 1);
+    memcpy(challenge, json_string_value(value), len + 1);
     return 0;
+}
+
+static int read_interaction(const json_t *value, enum interaction *out, const char **complaint)
+{
+    static const char *const words[] = {[INTERACTION_IF_NEEDED] = "if-needed",
+                                        [INTERACTION_SILENT] = "silent",
+                                        [INTERACTION_FORCE] = "force",
+                                        NULL};
+    int chosen = choose(value, words, INTERACTION_IF_NEEDED);
+    if (chosen < 0)
+        return complain(complaint, "interaction: if-needed, silent or force");
+    *out = (enum interaction)chosen;
+    return 0;
+}
+
+/* origin holds ORIGIN_TEXT_MAX characters. */
+static int read_origin(const json_t *value, char *origin, const char **complaint)
+{
+    size_t len = json_string_length(value);
+    if (!json_is_string(value) || !origin_canonical(json_string_value(value), len))
+        return complain(complaint,
+                        "origin: the provider's origin is needed, as a browser writes it");
+    memcpy(origin, json_string_value(value), len + 1);
+    return 0;
+}
+
+/* ---- card.signIn ---- */
+
+/* Web eID's challenge is text to be hashed, whatever it may encode. */
+static int read_text_challenge(const json_t *value, struct sign_in_params *out,
+                               const char **complaint)
+{
+    const char *wanted = "challenge: 44 to 128 printable ASCII characters";
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    if (len < WEB_EID_CHALLENGE_MIN || len > WEB_EID_CHALLENGE_MAX || !printable_ascii(text, len))
+        return complain(complaint, wanted);
+    memcpy(out->challenge, text, len + 1);
+    return 0;
+}
+
+static int read_challenge(const json_t *value, struct sign_in_params *out, const char **complaint)
+{
+    return out->format == TOKEN_WEB_EID ? read_text_challenge(value, out, complaint)
+                                        : read_nonce(value, out->challenge, complaint);
 }
 
 static int read_algorithms(const json_t *value, struct sign_in_params *out, const char **complaint)
@@ -147,25 +183,11 @@ static int read_algorithms(const json_t *value, struct sign_in_params *out, cons
     return 0;
 }
 
-static int read_origin(const json_t *value, struct sign_in_params *out, const char **complaint)
-{
-    size_t len = json_string_length(value);
-    if (!json_is_string(value) || !origin_canonical(json_string_value(value), len))
-        return complain(complaint,
-                        "origin: the provider's origin is needed, as a browser writes it");
-    memcpy(out->origin, json_string_value(value), len + 1);
-    return 0;
-}
-
 int params_sign_in(enum door_kind door, const json_t *params, struct rpc_request *request,
                    const char **complaint)
 {
     static const char *const formats[] = {
         [TOKEN_JWS] = "jws", [TOKEN_WEB_EID] = "web-eid:1.1", NULL};
-    static const char *const interactions[] = {[INTERACTION_IF_NEEDED] = "if-needed",
-                                               [INTERACTION_SILENT] = "silent",
-                                               [INTERACTION_FORCE] = "force",
-                                               NULL};
     struct sign_in_params *out = &request->sign_in;
     *out = (struct sign_in_params){0};
 
@@ -173,18 +195,102 @@ int params_sign_in(enum door_kind door, const json_t *params, struct rpc_request
     if (format < 0)
         return complain(complaint, "format: jws or web-eid:1.1");
     out->format = (enum token_format)format;
-    int interaction =
-        choose(json_object_get(params, "interaction"), interactions, INTERACTION_IF_NEEDED);
-    if (interaction < 0)
-        return complain(complaint, "interaction: if-needed, silent or force");
-    out->interaction = (enum interaction)interaction;
 
-    int r = read_challenge(json_object_get(params, "challenge"), out, complaint);
+    int r = read_interaction(json_object_get(params, "interaction"), &out->interaction, complaint);
+    if (r == 0)
+        r = read_challenge(json_object_get(params, "challenge"), out, complaint);
     if (r == 0)
         r = read_algorithms(json_object_get(params, "algorithms"), out, complaint);
     if (r == 0 && door == DOOR_NATIVE)
-        r = read_origin(json_object_get(params, "origin"), out, complaint);
+        r = read_origin(json_object_get(params, "origin"), out->origin, complaint);
     return r;
+}
+
+/* ---- the session ---- */
+
+/* The PIN's greatest age in seconds; -1 when it is not said. */
+static int read_max_age(const json_t *value, long *seconds, const char **complaint)
+{
+    *seconds = -1;
+    if (!value)
+        return 0;
+    json_int_t said = json_integer_value(value);
+    if (!json_is_integer(value) || said < 0 || said > MAX_AGE_SECONDS_MAX)
+        return complain(complaint, "maxAge: seconds, a whole number from 0 to 86400");
+    *seconds = (long)said;
+    return 0;
+}
+
+int params_session_prove(enum door_kind door, const json_t *params, struct rpc_request *request,
+                         const char **complaint)
+{
+    struct session_prove_params *out = &request->session_prove;
+    *out = (struct session_prove_params){0};
+    int r = read_nonce(json_object_get(params, "challenge"), out->challenge, complaint);
+    if (r == 0)
+        r = read_interaction(json_object_get(params, "interaction"), &out->interaction, complaint);
+    if (r == 0)
+        r = read_max_age(json_object_get(params, "maxAge"), &out->max_age, complaint);
+    if (r == 0 && door == DOOR_NATIVE)
+        r = read_origin(json_object_get(params, "origin"), out->origin, complaint);
+    return r;
+}
+
+static bool sid_character(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+/* What may stand in a URL's path as it is (RFC 3986 §2.3, and no dot segment of §3.3), because the
+ * agent puts it there. */
+static int read_sid(const json_t *value, char *sid, const char **complaint)
+{
+    const char *wanted = "sid: 1 to 128 characters of A-Z a-z 0-9 - . _ ~, not . or ..";
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    if (len < 1 || len > SESSION_ID_MAX || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+        return complain(complaint, wanted);
+    for (size_t i = 0; i < len; i++)
+        if (!sid_character(text[i]))
+            return complain(complaint, wanted);
+    memcpy(sid, text, len + 1);
+    return 0;
+}
+
+/* A page hands over what its provider has opened; a native program names the provider. */
+int params_session_begin(enum door_kind door, const json_t *params, struct rpc_request *request,
+                         const char **complaint)
+{
+    static const char *const choosers[] = {"window", "caller", NULL};
+    struct session_begin_params *out = &request->session_begin;
+    *out = (struct session_begin_params){0};
+    const json_t *sid = json_object_get(params, "sid");
+    const json_t *origin = json_object_get(params, "origin");
+    int chooser = choose(json_object_get(params, "role"), choosers, 0);
+    if (chooser < 0)
+        return complain(complaint, "role: window or caller");
+    out->caller_chooses_role = chooser == 1;
+    if (sid && door == DOOR_NATIVE)
+        return complain(complaint, "sid: only a page can hand over a session");
+    int r = sid ? read_sid(sid, out->sid, complaint) : 0;
+    return r == 0 && origin ? read_origin(origin, out->origin, complaint) : r;
+}
+
+int params_session_role(enum door_kind door, const json_t *params, struct rpc_request *request,
+                        const char **complaint)
+{
+    (void)door;
+    struct session_role_params *out = &request->session_role;
+    *out = (struct session_role_params){0};
+    const json_t *role = json_object_get(params, "role");
+    if (!role)
+        return 0;
+    size_t len = json_string_length(role);
+    if (len < 1 || len > ROLE_ID_MAX || !printable_ascii(json_string_value(role), len))
+        return complain(complaint, "role: 1 to 64 printable ASCII characters");
+    memcpy(out->role, json_string_value(role), len + 1);
+    return 0;
 }
 
 /* ---- operation.cancel ---- */

@@ -15,7 +15,8 @@
  * descriptor it gets as a duplicate. It also wakes up every 30 seconds for housekeeping of its own,
  * so while no page is connected we wait without it, and an idle agent sleeps.
  *
- * One message is written per WRITEABLE callback, as the library wants it. A page's struct lives in
+ * One message is written per WRITEABLE callback, as the library wants it; only what must not wait
+ * for the loop (transport.flush) is written at once. A page's struct lives in
  * its wsi's opaque pointer from adoption until the library says that the wsi is destroyed.
  */
 #include "ipc/door/web_door.h"
@@ -108,8 +109,6 @@ static void web_close(struct connection *connection, enum close_code code)
     lws_set_timeout(page->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_WITHIN_S);
 }
 
-static const struct transport web_transport = {web_send, web_close};
-
 /* Ends the connection from within a callback for writing: what that returns to the library. */
 static int end(struct page *page)
 {
@@ -118,23 +117,43 @@ static int end(struct page *page)
     return -1;
 }
 
-static int write_one(struct page *page)
+/* 0, or -1: the socket is of no use any more. */
+static int write_first(struct page *page)
 {
-    if (page->connection.closing)
-        return end(page);
-    struct outgoing *outgoing = STAILQ_FIRST(&page->out);
-    if (!outgoing)
-        return 0;
+    const struct outgoing *outgoing = STAILQ_FIRST(&page->out);
     size_t len = outgoing->text.len - LWS_PRE;
     int written = lws_write(page->wsi, outgoing->text.data + LWS_PRE, len, LWS_WRITE_TEXT);
     if (written < (int)len)
         return -1;
     web_relay_flush(page->relay);
     drop_first(page);
+    return 0;
+}
+
+static int write_one(struct page *page)
+{
+    if (page->connection.closing)
+        return end(page);
+    if (!STAILQ_EMPTY(&page->out) && write_first(page) < 0)
+        return -1;
     if (!STAILQ_EMPTY(&page->out))
         lws_callback_on_writable(page->wsi);
     return 0;
 }
+
+/* The library allows a write outside its callback for writing where it says that the socket is not
+ * choked. What stays queued goes out from that callback, which was asked for when it was queued. */
+static void web_flush(struct connection *connection)
+{
+    struct page *page = (struct page *)connection;
+    while (!STAILQ_EMPTY(&page->out) && !lws_send_pipe_choked(page->wsi))
+        if (write_first(page) < 0) {
+            connection_close(connection, CLOSE_INTERNAL);
+            return;
+        }
+}
+
+static const struct transport web_transport = {web_send, web_flush, web_close};
 
 /* ---- in ---- */
 

@@ -7,6 +7,7 @@
 #include "ipc/base/outcome.h"
 #include "ipc/card_message.h"
 #include "ipc/door/connection.h"
+#include "ipc/frame.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,9 +64,14 @@ static void refused(void *context, const struct caller *caller, const char *orig
 static void take(struct connection *connection, const struct bytes *message)
 {
     (void)connection;
-    if (message->len == 0 || message->len > RPC_TEXT_MAX ||
+    if (message->len == 0 || message->len > FRAME_MAX_ANSWER ||
         !utf8_valid(message->data, message->len))
         abort();
+}
+
+static void flush(struct connection *connection)
+{
+    (void)connection;
 }
 
 static void end(struct connection *connection, enum close_code code)
@@ -81,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            .status = status,
                                            .cancel = cancel,
                                            .refused = refused};
-    static const struct transport transport = {take, end};
+    static const struct transport transport = {take, flush, end};
     static const char *const origins[] = {"https://op.example", NULL};
     if (size == 0)
         return 0;

@@ -275,11 +275,12 @@ static void size_is_bounded(void **state)
 static void the_table_is_told(void **state)
 {
     (void)state;
-    assert_int_equal(door_method_count(), 6);
+    assert_int_equal(door_method_count(), 11);
     assert_string_equal(door_method_name(0), "agent.hello");
     assert_null(door_method_name(door_method_count()));
     assert_false(door_method_native_only(1));
-    assert_true(door_method_native_only(2));
+    assert_false(door_method_native_only(2));
+    assert_true(door_method_native_only(5)); /* session.role */
 }
 
 int main(void)

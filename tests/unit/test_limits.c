@@ -59,6 +59,11 @@ static void note_send(struct connection *connection, const struct bytes *message
     fixture->sent++;
 }
 
+static void flush_nothing(struct connection *connection)
+{
+    (void)connection;
+}
+
 static void note_close(struct connection *connection, enum close_code code)
 {
     fixture->closed = code;
@@ -66,7 +71,7 @@ static void note_close(struct connection *connection, enum close_code code)
 }
 
 static struct service service = {.sign_in = keep, .cancel = note_cancel, .refused = note_refusal};
-static const struct transport transport = {note_send, note_close};
+static const struct transport transport = {note_send, flush_nothing, note_close};
 static const struct caller page = {.door = DOOR_WEB, .origin = "https://op.example"};
 static const char *const origins[] = {"https://op.example", NULL};
 
