@@ -11,6 +11,7 @@
 #include "agent/audit.h"
 #include "agent/card_views.h"
 #include "agent/cards.h"
+#include "agent/ceremony.h"
 #include "agent/helper.h"
 #include "agent/sign_in.h"
 #include "ipc/base/cleanup.h"
@@ -26,6 +27,7 @@ struct agent {
     struct issuers *issuers; /* borrowed; NULL: any */
     struct helpers *helpers;
     struct cards *cards;
+    struct ceremonies *ceremonies;
     struct sign_ins *sign_ins;
     struct service service; /* the doors borrow it */
     struct doors *doors;
@@ -104,7 +106,7 @@ static void on_cards_changed(void *context)
     struct card_views *views = card_views_new(agent->cards, agent->issuers);
     if (views)
         doors_card_changed(agent->doors, card_views_list(views));
-    sign_ins_cards_changed(agent->sign_ins);
+    ceremonies_cards_changed(agent->ceremonies);
 }
 
 /* ---- its life ---- */
@@ -125,8 +127,11 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     agent->cards = cards_new(loop, agent->helpers, agent->config, on_cards_changed, agent);
     if (!agent->cards)
         return NULL;
-    agent->sign_ins =
-        sign_ins_new(loop, agent->helpers, agent->cards, agent->config, agent->issuers);
+    agent->ceremonies =
+        ceremonies_new(loop, agent->helpers, agent->cards, agent->config, agent->issuers);
+    if (!agent->ceremonies)
+        return NULL;
+    agent->sign_ins = sign_ins_new(agent->ceremonies, agent->config, NULL, NULL);
     if (!agent->sign_ins)
         return NULL;
 
@@ -154,6 +159,7 @@ void agent_free(struct agent **agent)
         return;
     /* Callers are answered while their connections still stand, then the doors close. */
     sign_ins_free(&a->sign_ins);
+    ceremonies_free(&a->ceremonies);
     doors_close(&a->doors);
     cards_free(&a->cards);
     helpers_free(&a->helpers);

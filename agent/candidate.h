@@ -16,14 +16,27 @@ struct candidate {
     struct certificate_choice choice; /* its result is OUTCOME_OK */
 };
 
+/* Which card will do. */
+struct candidate_wish {
+    const uint8_t *algorithms; /* that the provider accepts (enum card_algorithm), best first; none:
+                                  all */
+    size_t algorithm_count;
+    const uint8_t *identity; /* CERTIFICATE_HASH_BYTES: only this certificate; NULL: any */
+    uint64_t card;           /* only this insertion: other cards count as not there; 0: any */
+};
+
 /* Writes at most CANDIDATES_MAX, in the order of the cards, and returns how many. *problem: what is
- * wrong with the first card that will not do; NO_CARD when there is none such. issuers NULL: any.
- */
+ * wrong with the first card that will not do, CARD_CHANGED if it is only that none holds the
+ * identity; NO_CARD when there is none such. issuers NULL: any. */
 size_t candidates_find(const struct cards *cards, const struct issuers *issuers,
-                       const struct sign_in_params *params, struct candidate *out, int *problem);
+                       const struct candidate_wish *wish, struct candidate *out, int *problem);
+
+/* True if that card could sign somebody in, with any algorithm; *out is written then, and
+ * candidate_holder says with which identity. */
+bool candidate_of(const struct card *card, const struct issuers *issuers, struct candidate *out);
 
 /* Keeps the first card of each person, and returns how many persons there are. */
 size_t candidates_one_each(struct candidate *found, size_t count);
 
-/* The certificate that would sign. */
+/* The certificate that would sign; its hash is the identity. */
 const struct certificate *candidate_holder(const struct candidate *candidate);

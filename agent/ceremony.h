@@ -14,11 +14,16 @@
  *        └──────────────────────┬──────────────────────────┘
  *                               v
  *     FETCHING ──> CONFIRMING (last try) ──> TYPING ──> SIGNING ──> done, with a token
- *                               ^                          │
- *                               └──────(wrong PIN)─────────┘
+ *        ^                                      │          │
+ *        └──────────────────────────────────────┴──────────┘ (wrong PIN; challenge too old)
  *
  * From every stage: freed, timed out, card gone, helper failed → done with an error. A PIN goes to
  * the card once; a wrong one is asked for again, from the person.
+ *
+ * A challenge that was given is used as it is: FETCHING is passed over. One that is fetched is good
+ * for two minutes at the provider. It is fetched again when it is older than 60 seconds before a
+ * PIN is asked for, and also when the PIN was typed more than 100 seconds after it was fetched:
+ * that PIN waits in a secret for at most 15 seconds, and is wiped with whatever comes.
  *
  * Loop thread only; nothing blocks.
  */
@@ -45,23 +50,25 @@ struct ceremony;
 
 /* What is asked. Copied, but for what is named as borrowed. */
 struct ceremony_request {
-    struct sign_in_params
-        params;                  /* an empty challenge: to be fetched; interaction does not count */
-    const struct caller *caller; /* who asks, for the prompt's words; borrowed for the ceremony's
-                                    life. NULL: the agent itself, since a card was inserted */
-    struct session_key *key;     /* of cnf, borrowed for the ceremony's life; NULL: a fresh one is
-                                    made, and goes with the token (ceremony_result) */
-    const uint8_t *identity;     /* CERTIFICATE_HASH_BYTES: only the card with this certificate
-                                    will do; NULL: any */
-    uint64_t card;               /* only this insertion will do, and if it is gone it is not waited
-                                    for; 0: any */
-    bool another_pin;            /* the words say that the session continues with this PIN */
+    struct sign_in_params params; /* an empty challenge: to be fetched; no algorithms: all;
+                                     interaction does not count */
+    const struct caller *caller;  /* who asks, for the prompt's words; borrowed for the ceremony's
+                                     life. NULL: the agent itself, since a card was inserted */
+    struct session_key *key;      /* of cnf, borrowed for the ceremony's life; NULL: a fresh one is
+                                     made, and goes with the token (ceremony_result) */
+    const uint8_t *identity;      /* CERTIFICATE_HASH_BYTES: only the card with this certificate
+                                     will do; when only others are in, the end is CARD_CHANGED;
+                                     NULL: any */
+    uint64_t card;                /* only this insertion will do, and if it is gone it is not waited
+                                     for: CARD_REMOVED; 0: any */
+    bool another_pin;             /* the words say that the session continues with this PIN */
 };
 
 struct ceremony_result {
     int result; /* enum outcome, or a fault; the rest counts with OUTCOME_OK */
     const struct token_answer *token; /* borrowed for the call */
-    struct session_key **key;         /* the fresh one: take it (set it to NULL), or it is freed */
+    struct session_key **key;         /* the fresh one: take it (set it to NULL), or it is freed.
+                                         NULL in it of Web eID, or when a key was lent */
     uint64_t card;                    /* the insertion that signed */
     uint8_t identity[CERTIFICATE_HASH_BYTES];
     /* for the audit entry, also of a failure; borrowed, "" or NULL when not known */
@@ -72,21 +79,27 @@ struct ceremony_events {
     void *context;
     /* The person should do this now. reader NULL and tries_left -1: not said. May be NULL. */
     void (*waiting)(void *context, enum waiting_for what, const char *reader, int tries_left);
-    /* A challenge is wanted, since a card that will do is in: call ceremony_challenge sooner or
-     * later. Asked again when the one given has grown too old for the provider. */
+    /* A challenge is wanted, since a card that will do is in: call ceremony_challenge, now or
+     * later; after 15 seconds it ends with PROVIDER_UNREACHABLE. Asked again when the challenge has
+     * grown too old for the provider. Not called, and may be NULL, where a challenge was given. */
     void (*fetch)(void *context);
-    /* It has ended. Called exactly once, unless the ceremony is freed first; the ceremony is gone
-     * when it returns. Never called from within ceremony_begin. */
+    /* It has ended. Called exactly once, unless the ceremony is freed first; the prompt is gone
+     * when it is called, and the ceremony when it returns. Never called from within ceremony_begin
+     * and ceremony_challenge. A new one may be begun from within. */
     void (*done)(void *context, const struct ceremony_result *result);
 };
 
-/* Borrowed by the caller until done or freed. NULL on fault (logged), or with more than eight:
- * *refusal then says OUTCOME_BUSY. */
+/* Borrowed by the caller until done or freed. NULL: *refusal then says why, a fault (logged),
+ * OUTCOME_BUSY beyond eight, or OUTCOME_CANCELLED from within ceremonies_free. */
 struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
                                 const struct ceremony_request *request,
                                 const struct ceremony_events *events, int *refusal);
-/* The answer to fetch: the challenge, or why there is none (an outcome; the ceremony ends with it,
- * from the loop). */
+/* The answer to fetch: the challenge (borrowed for the call), or why there is none (an outcome or a
+ * fault; the ceremony ends with it). Either takes effect from the loop. Without a fetch that is
+ * unanswered it does nothing. */
 void ceremony_challenge(struct ceremony *ceremony, int result, const char *challenge);
-/* Takes prompt and all away; done is not called. Takes NULL. */
+/* Ends it with OUTCOME_CANCELLED: done is called before this returns, and says whose card it was.
+ */
+void ceremony_cancel(struct ceremony *ceremony);
+/* Takes prompt and all away; done is not called. Takes NULL, and one whose done is being called. */
 void ceremony_free(struct ceremony **ceremony);

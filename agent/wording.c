@@ -42,7 +42,7 @@ int wording_tries(const struct card_token *token)
 /* A native program can name any listed site, so the person is told which program does. */
 static void add_program(const struct wording *w, struct prompt_question *question)
 {
-    if (w->caller->door != DOOR_NATIVE)
+    if (!w->caller || w->caller->door != DOOR_NATIVE)
         return;
     char link[64], program[PATH_MAX];
     snprintf(link, sizeof link, "/proc/%d/exe", (int)w->caller->pid);
@@ -57,7 +57,8 @@ static void add_program(const struct wording *w, struct prompt_question *questio
 static void begin(const struct wording *w, enum prompt_kind kind, struct prompt_question *question)
 {
     *question = (struct prompt_question){.kind = (uint8_t)kind, .timeout_seconds = w->timeout};
-    put(question->title, sizeof question->title, "Lanyard: sign in with your smartcard");
+    put(question->title, sizeof question->title,
+        w->another_pin ? "Lanyard: type your PIN again" : "Lanyard: sign in with your smartcard");
     put(question->no, sizeof question->no, "Cancel");
 }
 
@@ -113,8 +114,14 @@ void wording_pin(const struct wording *w, int wrong, struct prompt_question *que
 {
     begin(w, PROMPT_PIN, question);
     put(question->label, sizeof question->label, "PIN:");
-    put(question->yes, sizeof question->yes, "Sign in");
-    add(question, "Type your smartcard PIN to sign in.\n\n");
+    put(question->yes, sizeof question->yes, w->another_pin ? "Continue" : "Sign in");
+    if (w->another_pin)
+        add(question, "You are already signed in. To continue, type your smartcard PIN again.\n\n");
+    else if (!w->caller)
+        add(question, "Your smartcard is in. Type its PIN to sign in to the applications on this "
+                      "computer.\n\n");
+    else
+        add(question, "Type your smartcard PIN to sign in.\n\n");
     add_site(w, question);
     add_card(w, question);
     put_error(wrong, question);
@@ -125,7 +132,14 @@ void wording_pin_pad(const struct wording *w, int wrong, struct prompt_question 
     begin(w, PROMPT_PIN_PAD, question);
     if (wrong != OUTCOME_OK)
         add(question, "%s\n", outcome_sentence(wrong));
-    add(question, "Type your PIN on the keys of the card reader to sign in.\n\n");
+    if (w->another_pin)
+        add(question, "You are already signed in. To continue, type your PIN again on the keys of "
+                      "the card reader.\n\n");
+    else if (!w->caller)
+        add(question, "Your smartcard is in. Type its PIN on the keys of the card reader to sign "
+                      "in to the applications on this computer.\n\n");
+    else
+        add(question, "Type your PIN on the keys of the card reader to sign in.\n\n");
     add_site(w, question);
     add_card(w, question);
 }

@@ -11,8 +11,9 @@
 #include "ipc/prompt_message.h"
 
 struct wording {
-    const struct caller *caller;
+    const struct caller *caller; /* NULL: Lanyard itself, since a card was inserted */
     const char *origin;
+    bool another_pin; /* the person is signed in already, and confirms it */
     const struct card *card;
     const struct certificate *holder; /* the certificate that would sign */
     unsigned timeout;                 /* seconds */
