@@ -49,7 +49,7 @@ static void look_at_all(SCARDCONTEXT context, struct insertions *all)
     for (const char *name = list; *name; name += strlen(name) + 1) {
         if (count == INSERTION_READERS_MAX || strlen(name) >= INSERTION_READER_BYTES)
             continue;
-        strcpy(all->at[count].reader, name);
+        memcpy(all->at[count].reader, name, strlen(name) + 1);
         states[count].szReader = all->at[count].reader;
         states[count].dwCurrentState = SCARD_STATE_UNAWARE;
         count++;
