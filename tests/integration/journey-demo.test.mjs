@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { inTime } from '../sandbox/patience.mjs';
 
 const sandbox = fileURLToPath(new URL('../sandbox/', import.meta.url));
 let runtime;
@@ -36,9 +37,10 @@ async function startDemo() {
   const demo = { child, output: '' };
   child.stderr.pipe(process.stderr);
   child.stdout.setEncoding('utf8').on('data', (text) => { demo.output += text; });
-  demo.says = async (text) => {
+  const said = async (text) => {
     while (!demo.output.includes(text)) await once(child.stdout, 'data');
   };
+  demo.says = (text) => inTime(said(text), `the demo to say "${text}"`, () => demo.output);
   await demo.says('Ctrl-C ends it.');
   return demo;
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launchFirefox } from '../sandbox/browser.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
-import { otherWays, says, signedIn } from '../sandbox/says.mjs';
+import { attend, otherWays, says, signedIn } from '../sandbox/says.mjs';
 
 let browser;
 before(async () => { browser = await launchFirefox(); });
@@ -16,7 +16,7 @@ async function journey(options, body) {
   const sandbox = await startSandbox({ card: 'bob', ...options });
   const context = await browser.createBrowserContext();
   try {
-    const page = await context.newPage();
+    const page = attend(await context.newPage());
     await page.goto(`${sandbox.url}/sign-in`);
     await body(page, sandbox);
   } finally {

@@ -9,7 +9,7 @@ import { chromiumProgram, firefoxProgram, launchChromium, launchFirefox } from '
 import { startDisplay } from '../sandbox/display.mjs';
 import { policiesImpossible, withPolicies } from '../sandbox/policies.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
-import { signedIn } from '../sandbox/says.mjs';
+import { attend, signedIn } from '../sandbox/says.mjs';
 
 const SITE = 'op.sandbox.test';
 const skip = policiesImpossible();
@@ -40,11 +40,11 @@ test('Chromium, under the packaged policy', { skip }, () =>
     const browser = await launchChromium(
       { wrapper, publicSite, headless: false, env: { DISPLAY: display.name } });
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
-    return { browser, page: await context.newPage() };
+    return { browser, page: attend(await context.newPage()) };
   }));
 
 test('Firefox, under the packaged policy', { skip }, () =>
   journey(firefoxProgram(), async (program, publicSite) => {
     const browser = await launchFirefox({ program, publicSite });
-    return { browser, page: await browser.newPage() };
+    return { browser, page: attend(await browser.newPage()) };
   }));

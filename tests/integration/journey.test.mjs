@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
-import { otherWays, says, signedIn } from '../sandbox/says.mjs';
+import { attend, otherWays, says, signedIn } from '../sandbox/says.mjs';
 
 const PIN = '123456';
 let browser;
@@ -21,7 +21,7 @@ async function journey(options, body) {
   const sandbox = await startSandbox({ report: (line) => lines.push(line), ...options });
   const context = await browser.newContext();
   try {
-    const page = await context.newPage();
+    const page = attend(await context.newPage());
     await options.prepare?.(sandbox);
     await page.goto(sandbox.url);
     await page.click('#sign-in');
@@ -229,7 +229,7 @@ test('signing out in one window ends the session in the other', () =>
   journey({ card: 'bob' }, async (page, sandbox) => {
     await typePin(sandbox);
     await signedIn(page);
-    const other = await page.context().newPage();
+    const other = attend(await page.context().newPage());
     await other.goto(sandbox.url);
     await signedIn(other);
     await page.click('text=Sign out');

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
 import { agentThat, agentThatWaitsFor as waitsFor, startPageRig } from '../sandbox/page-rig.mjs';
+import { attend } from '../sandbox/says.mjs';
 
 let rig;
 let browser;
@@ -22,7 +23,7 @@ after(async () => {
 
 async function open(script) {
   const parts = await rig.start(script);
-  const page = await browser.newPage();
+  const page = attend(await browser.newPage());
   await page.goto(parts.url);
   return { page, ...parts };
 }

@@ -9,7 +9,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:f
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
-import { says, signedIn } from '../sandbox/says.mjs';
+import { attend, says, signedIn } from '../sandbox/says.mjs';
 import { inSandbox } from './card-rig.mjs';
 
 const PIN = '73194682';
@@ -126,7 +126,7 @@ test('the PIN is in nothing that a browser, a provider or an address sees', asyn
     await ctl('pin', 'alice', PIN);
     const browser = await launchChromium();
     try {
-      const page = await browser.newPage();
+      const page = attend(await browser.newPage());
       page.on('request', (request) => seen.push(request.url(), request.postData() ?? ''));
       page.on('console', (message) => seen.push(message.text()));
       page.on('websocket', (socket) => {

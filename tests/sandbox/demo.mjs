@@ -11,7 +11,7 @@ import { built } from './build.mjs';
 import { checkCard, giveUp, readOptions } from './demo-options.mjs';
 import { makePeople } from './people.mjs';
 import { startSandbox } from './sandbox.mjs';
-import { says, signedIn } from './says.mjs';
+import { attend, says, signedIn } from './says.mjs';
 
 const PIN = '123456';
 
@@ -92,7 +92,7 @@ async function journey() {
   try {
     step('the sandbox runs, alice\'s card is in the reader');
     browser = await launchChromium();
-    const page = await browser.newPage();
+    const page = attend(await browser.newPage());
     await page.goto(sandbox.url);
     step('the sample application is open');
     await page.click('#sign-in');

@@ -10,6 +10,7 @@
 
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { inTime, LONG_MS } from './patience.mjs';
 
 export const nativePath = (sandbox) => join(sandbox.runtime, 'lanyard', 'agent');
 
@@ -20,6 +21,9 @@ export function connectNative(sandbox) {
   const listeners = new Set(); // called on each
   let pending = Buffer.alloc(0);
   let lastId = 0;
+
+  const latest = () => `notifications so far: ${notifications.length}${
+    notifications.slice(-5).map((message) => `\n${JSON.stringify(message)}`).join('')}`;
 
   function send(message) {
     const body = Buffer.from(JSON.stringify(message));
@@ -65,15 +69,17 @@ export function connectNative(sandbox) {
     lastId: () => lastId,
     request(method, params = {}) {
       const id = ++lastId;
-      const answer = new Promise((resolve, reject) => requests.set(id, { resolve, reject }));
+      const answer = inTime(new Promise((resolve, reject) => requests.set(id, { resolve, reject })),
+        `the answer to ${method}`, latest, LONG_MS);
       answer.catch(() => {}); // whoever awaits it sees the error
       send({ jsonrpc: '2.0', id, method, params });
       return answer;
     },
-    // The next notification for which `matches` holds, among those not waited for yet.
+    // The next notification for which `matches` holds, among those not waited for yet. `what` names
+    // it for whoever reads why it did not come.
     seen: 0,
-    notification(matches) {
-      return new Promise((resolve) => {
+    notification(matches, what = `a notification for which ${matches}`) {
+      return inTime(new Promise((resolve) => {
         const look = () => {
           for (; client.seen < notifications.length;) {
             const message = notifications[client.seen++];
@@ -86,15 +92,16 @@ export function connectNative(sandbox) {
         };
         listeners.add(look);
         look();
-      });
+      }), what, latest);
     },
     // The params of the next operation.waiting for that.
     waiting: (what) => client.notification(({ method, params }) =>
-      method === 'operation.waiting' && params.for === what).then(({ params }) => params),
-    close: () => new Promise((resolve) => {
+      method === 'operation.waiting' && params.for === what, `the agent to wait for ${what}`)
+      .then(({ params }) => params),
+    close: () => inTime(new Promise((resolve) => {
       socket.once('close', resolve);
       socket.end();
-    }),
+    }), 'the agent to close the connection'),
   };
   return new Promise((resolve, reject) => {
     socket.once('connect', () => resolve(client));

@@ -17,6 +17,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { inTime } from './patience.mjs';
 
 const PIPE = fileURLToPath(new URL('pinentry-pipe.mjs', import.meta.url));
 const CANCELLED = 'ERR 83886179 Operation cancelled <Pinentry>';
@@ -58,7 +59,8 @@ export async function startPinentry(directory) {
     dialogues,
     // The next question, now or when it comes.
     next: () => unseen.length > 0 ? Promise.resolve(unseen.shift())
-      : new Promise((resolve) => takers.push(resolve)),
+      : inTime(new Promise((resolve) => takers.push(resolve)), 'a question to the person',
+        () => `questions before it: ${dialogues.length}${last(dialogues)}`),
     // From now on `how(dialogue)` deals with every question; null ends that.
     always(how) {
       automatic = how;
@@ -70,6 +72,9 @@ export async function startPinentry(directory) {
     },
   };
 }
+
+const last = (dialogues) => dialogues.slice(-1)
+  .map(({ kind, texts }) => `, the last one ${kind} ${JSON.stringify(texts)}`).join('');
 
 // One run of the program: texts are set, a question is put, perhaps again with another text.
 function converse(connection, ask) {
@@ -100,7 +105,7 @@ function question(kind, texts, argument, say, gone) {
     kind,
     texts,
     argument,
-    gone,
+    get gone() { return inTime(gone, `the agent to take the question away: ${kind} ${JSON.stringify(texts)}`); },
     answer: (pin) => say(`D ${escape(pin)}`, 'OK'),
     confirm: () => say('OK'),
     cancel: () => say(CANCELLED),

@@ -5,6 +5,7 @@
 // this process whatever still runs is killed.
 
 import { spawn } from 'node:child_process';
+import { inTime, LONG_MS } from './patience.mjs';
 
 const running = new Set();
 process.on('exit', () => {
@@ -28,10 +29,10 @@ export async function start(program, args, { env, cwd, ready, quiet = true } = {
   }));
   part.stop = (signal = 'SIGTERM') => {
     child.kill(signal);
-    return part.ended;
+    return inTime(part.ended, `${program} to end upon ${signal}`, () => part.output);
   };
 
-  await new Promise((resolve, reject) => {
+  await inTime(new Promise((resolve, reject) => {
     const hear = (chunk) => {
       part.output += chunk;
       if (!quiet) process.stderr.write(chunk);
@@ -47,14 +48,15 @@ export async function start(program, args, { env, cwd, ready, quiet = true } = {
     part.ended.then(({ code, signal }) => reject(new Error(
       `${program} ended with ${signal ?? code} before it was ready:\n${part.output}`)));
     if (!ready) child.once('spawn', resolve);
-  });
+  }), `${program} to be ready`, () => part.output);
   return part;
 }
 
 // Runs a program to its end; resolves with its output, rejects when it fails.
 export async function run(program, args, options) {
   const part = await start(program, args, options);
-  const { code, signal } = await part.ended;
+  const { code, signal } = await inTime(part.ended, `${program} ${args.join(' ')} to end`,
+    () => part.output, LONG_MS);
   if (code !== 0) throw new Error(`${program} ended with ${signal ?? code}:\n${part.output}`);
   return part.output;
 }

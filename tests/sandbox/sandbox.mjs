@@ -22,6 +22,7 @@ import { startApp } from './app/app.mjs';
 import { built } from './build.mjs';
 import { claimDirectory } from './directory.mjs';
 import { startOp } from './op/op.mjs';
+import { inTime } from './patience.mjs';
 import { makePeople, trustOf } from './people.mjs';
 import { startPinentry } from './pinentry.mjs';
 import { start } from './processes.mjs';
@@ -107,7 +108,7 @@ async function startReaders(sandbox, { readers, card }, undo) {
 
 // One line to the virtual cards, one line back; `ctl` says the same from a shell.
 function tell(path, line) {
-  return new Promise((resolve, reject) => {
+  return inTime(new Promise((resolve, reject) => {
     const socket = connect(path);
     let answer = '';
     socket.setEncoding('utf8').on('data', (text) => { answer += text; });
@@ -116,7 +117,7 @@ function tell(path, line) {
     socket.on('error', reject);
     socket.on('close', () => answer.startsWith('ok') ? resolve(answer.slice(2).trim())
       : reject(new Error(`ctl ${line}: ${answer.trim()}`)));
-  });
+  }), `the virtual cards to answer "${line}"`);
 }
 
 async function startPrompt(sandbox, program, undo) {
