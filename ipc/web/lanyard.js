@@ -201,13 +201,14 @@ function open(port, { signal, onWaiting, timeout }) {
     };
     socket.onclose = async ({ code }) => {
       const closed = closeReason(code);
-      fail(closed === 'agent-unreachable' ? whyUnreachable(await permission, asked) : closed);
+      fail(closed === 'agent-unreachable' ? whyUnreachable(await askPermission(), asked) : closed);
     };
   });
 }
 
 // The permission for Local Network Access (its name, then its older alias); null in a browser
-// without it. Its state changes by itself when the person answers.
+// without it. Its state changes by itself when the person answers, but perhaps only after the
+// socket has closed for that reason: then it has to be asked for again.
 async function askPermission() {
   for (const name of ['loopback-network', 'local-network-access']) {
     try {

@@ -10,7 +10,7 @@ import { chromiumProgram, firefoxProgram, launchChromium, launchFirefox } from '
 import { startDisplay } from '../sandbox/display.mjs';
 import { agentThatWaitsFor, startPageRig } from '../sandbox/page-rig.mjs';
 import { policiesImpossible, withPolicies } from '../sandbox/policies.mjs';
-import { otherWays, says } from '../sandbox/says.mjs';
+import { attend, otherWays, says } from '../sandbox/says.mjs';
 
 const SITE = 'op.sandbox.test';
 const impossible = policiesImpossible();
@@ -31,7 +31,7 @@ async function startSite(script = agentThatWaitsFor({ for: 'pin' })) {
 }
 
 // Runs `body(page, site)` on the sign-in page, in a Chromium that asks its person.
-async function inChromium({ script, permissions, ...launch }, body) {
+async function inChromium({ script, permissions, inPage, ...launch }, body) {
   const site = await startSite(script);
   const browser = await launchChromium({
     publicSite: site.publicSite, headless: false, env: { DISPLAY: display.name }, ...launch,
@@ -39,7 +39,8 @@ async function inChromium({ script, permissions, ...launch }, body) {
   try {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     if (permissions) await context.grantPermissions(permissions, { origin: site.op.origin });
-    const page = await context.newPage();
+    const page = attend(await context.newPage());
+    if (inPage) await page.addInitScript(inPage);
     await page.goto(site.url);
     await body(page, site);
   } finally {
@@ -51,7 +52,7 @@ async function inFirefox({ script, prepare = async () => ({}) }, body) {
   const site = await startSite(script);
   const browser = await launchFirefox({ publicSite: site.publicSite, ...await prepare(site) });
   try {
-    const page = await browser.newPage();
+    const page = attend(await browser.newPage());
     await page.goto(site.url);
     await body(page, site);
   } finally {
@@ -83,6 +84,22 @@ test('Chromium has been told no: the page says how to change that', () =>
     await otherWays(page);
   }));
 
+// As on a busy computer, where the socket may close before the news of the answer has arrived.
+function permissionWithoutNews() {
+  const { query } = Permissions.prototype;
+  let asked = 0;
+  Permissions.prototype.query = async function queryOnce(descriptor) {
+    const status = await query.call(this, descriptor);
+    return ++asked === 1 ? { state: 'prompt' } : status;
+  };
+}
+
+test('Chromium has been told no, which the page hears late: it says how to change that', () =>
+  inChromium({ headless: true, inPage: permissionWithoutNews }, async (page) => {
+    await says(page, 'Your browser does not let this site reach Lanyard.');
+    await otherWays(page);
+  }));
+
 test('Chromium has been told yes: the sign-in goes on', () =>
   inChromium({ permissions: ['local-network-access'] }, (page) => says(page, 'Enter your PIN')));
 
@@ -98,7 +115,8 @@ test('with the packaged policy Chromium asks nothing', { skip: impossible }, asy
     { site: `${SITE}:${site.op.port}`, directory: rig.directory });
   const browser = await launchChromium({ publicSite: site.publicSite, wrapper, headless: false, env: { DISPLAY: display.name } });
   try {
-    const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const page = attend(await context.newPage());
     await page.goto(site.url);
     await says(page, 'Enter your PIN');
   } finally {
