@@ -29,12 +29,6 @@ enum {
     FRESH_MS = 2000, /* longer than from an insertion to its prompt, shorter than typing a PIN */
 };
 
-struct entry {
-    struct card card;
-    bool in_reader; /* a PC/SC reader, where so much had happened when the card was read */
-    uint64_t changes;
-};
-
 struct module {
     struct cards *home;
     struct card_module *module;
@@ -60,17 +54,17 @@ struct cards {
     size_t module_count;
     struct module modules[MODULES_MAX];
     size_t entry_count;
-    struct entry *entries[ENTRIES_MAX];
+    struct card *entries[ENTRIES_MAX];
     size_t visible_count;
     const struct card *visible[ENTRIES_MAX];
     uint64_t last_id;
 };
 
-static void entry_free(struct entry **e)
+static void entry_free(struct card **e)
 {
     if (*e) {
-        card_token_deinit(&(*e)->card.token);
-        certificate_set_deinit(&(*e)->card.certificates);
+        card_token_deinit(&(*e)->token);
+        certificate_set_deinit(&(*e)->certificates);
     }
     free(*e);
     *e = NULL;
@@ -113,22 +107,22 @@ static bool holds_card(const struct reader_info *reader)
 
 /* ---- the picture ---- */
 
-static size_t readable(const struct entry *e)
+static size_t readable(const struct card *e)
 {
     size_t count = 0;
-    for (size_t i = 0; i < e->card.certificates.count; i++)
-        count += e->card.certificates.at[i] != NULL;
+    for (size_t i = 0; i < e->certificates.count; i++)
+        count += e->certificates.at[i] != NULL;
     return count;
 }
 
 /* Of the entries for one reader: the first with certificates, else the first. */
-static bool is_visible(const struct cards *cards, const struct entry *e)
+static bool is_visible(const struct cards *cards, const struct card *e)
 {
     if (!e->in_reader)
         return true;
     for (size_t i = 0; i < cards->entry_count; i++) {
-        const struct entry *other = cards->entries[i];
-        if (!other->in_reader || strcmp(other->card.token.reader, e->card.token.reader) != 0)
+        const struct card *other = cards->entries[i];
+        if (!other->in_reader || strcmp(other->token.reader, e->token.reader) != 0)
             continue;
         if (other == e)
             return true;
@@ -143,7 +137,7 @@ static void look(struct cards *cards)
     cards->visible_count = 0;
     for (size_t i = 0; i < cards->entry_count; i++)
         if (is_visible(cards, cards->entries[i]))
-            cards->visible[cards->visible_count++] = &cards->entries[i]->card;
+            cards->visible[cards->visible_count++] = cards->entries[i];
 }
 
 static void drop(struct cards *cards, size_t i)
@@ -176,7 +170,7 @@ static void on_restarted(void *context)
 
 /* Moves the token out of the reply into an entry: that of the same card if there was one. NULL: the
  * card has left meanwhile, is to be ignored, or there is no memory. */
-static struct entry *make_entry(struct module *m, struct card_token *token)
+static struct card *make_entry(struct module *m, struct card_token *token)
 {
     struct cards *cards = m->home;
     bool ambiguous;
@@ -187,55 +181,55 @@ static struct entry *make_entry(struct module *m, struct card_token *token)
     if (!reader && token->certificate_count == 0)
         return NULL; /* SoftHSM always offers a blank token */
 
-    CLEANUP(entry_free) struct entry *e = calloc(1, sizeof *e);
+    CLEANUP(entry_free) struct card *e = calloc(1, sizeof *e);
     if (!e) {
         log_fault(ENOMEM, "card");
         return NULL;
     }
     e->in_reader = reader != NULL;
     e->changes = reader ? reader->changes : 0;
-    e->card.module = m->module;
-    e->card.token = *token;
+    e->module = m->module;
+    e->token = *token;
     *token = (struct card_token){0};
-    if (certificate_set_parse(&e->card.token, &e->card.certificates) < 0) {
+    if (certificate_set_parse(&e->token, &e->certificates) < 0) {
         log_fault(ENOMEM, "certificates");
         return NULL;
     }
-    for (size_t i = 0; i < cards->entry_count && e->card.id == 0; i++) {
-        const struct entry *old = cards->entries[i];
+    for (size_t i = 0; i < cards->entry_count && e->id == 0; i++) {
+        const struct card *old = cards->entries[i];
         /* A module may see a new reader before the watch does; the card in it stays the same. */
-        bool same = old->card.module == m->module && old->card.token.slot == e->card.token.slot &&
-                    strcmp(old->card.token.reader, e->card.token.reader) == 0 &&
+        bool same = old->module == m->module && old->token.slot == e->token.slot &&
+                    strcmp(old->token.reader, e->token.reader) == 0 &&
                     (!old->in_reader || (e->in_reader && old->changes == e->changes));
-        const struct certificate *before = old->card.certificates.at[0];
-        const struct certificate *now = e->card.certificates.at[0];
+        const struct certificate *before = old->certificates.at[0];
+        const struct certificate *now = e->certificates.at[0];
         if (same && (!before) == (!now) &&
             (!now || memcmp(before->hash, now->hash, sizeof now->hash) == 0))
-            e->card.id = old->card.id;
+            e->id = old->id;
     }
-    if (e->card.id == 0)
-        e->card.id = ++cards->last_id;
+    if (e->id == 0)
+        e->id = ++cards->last_id;
     return STEAL(e);
 }
 
 static void replace_entries(struct module *m, struct card_reply *reply)
 {
     struct cards *cards = m->home;
-    struct entry *fresh[CARD_TOKENS_MAX];
+    struct card *fresh[CARD_TOKENS_MAX];
     size_t fresh_count = 0;
     for (size_t i = 0; reply && i < reply->token_count; i++) {
-        struct entry *e = make_entry(m, &reply->tokens[i]);
+        struct card *e = make_entry(m, &reply->tokens[i]);
         if (e)
             fresh[fresh_count++] = e;
     }
     for (size_t i = cards->entry_count; i-- > 0;)
-        if (cards->entries[i]->card.module == m->module)
+        if (cards->entries[i]->module == m->module)
             drop(cards, i);
     /* Entries stand in the order of the modules. */
     size_t at = 0;
     while (at < cards->entry_count) {
         size_t k = 0;
-        while (cards->modules[k].module != cards->entries[at]->card.module)
+        while (cards->modules[k].module != cards->entries[at]->module)
             k++;
         if (&cards->modules[k] > m)
             break;
@@ -285,9 +279,9 @@ static void on_watch_says(void *context)
     cards->generation++;
 
     for (size_t i = cards->entry_count; i-- > 0;) {
-        const struct entry *e = cards->entries[i];
+        const struct card *e = cards->entries[i];
         bool ambiguous;
-        const struct reader_info *reader = reader_of(cards, e->card.token.reader, &ambiguous);
+        const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
         if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes))
             drop(cards, i);
     }
@@ -415,9 +409,9 @@ bool cards_known(struct cards *cards)
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left)
 {
     for (size_t i = 0; i < cards->entry_count; i++)
-        if (cards->entries[i]->card.id == id) {
-            cards->entries[i]->card.token.flags = flags;
-            cards->entries[i]->card.token.tries_left = tries_left;
+        if (cards->entries[i]->id == id) {
+            cards->entries[i]->token.flags = flags;
+            cards->entries[i]->token.tries_left = tries_left;
         }
 }
 
@@ -447,9 +441,9 @@ int cards_absence(const struct cards *cards)
 void cards_gone(struct cards *cards, uint64_t id)
 {
     for (size_t i = 0; i < cards->entry_count; i++) {
-        if (cards->entries[i]->card.id != id)
+        if (cards->entries[i]->id != id)
             continue;
-        struct card_module *module = cards->entries[i]->card.module;
+        struct card_module *module = cards->entries[i]->module;
         card_module_renew(module);
         for (size_t k = 0; k < cards->module_count; k++)
             if (cards->modules[k].module == module)
@@ -468,4 +462,19 @@ size_t cards_module_count(const struct cards *cards)
 struct card_module *cards_module(const struct cards *cards, size_t i)
 {
     return cards->modules[i].module;
+}
+
+void cards_ask(struct cards *cards)
+{
+    for (size_t i = 0; i < cards->module_count; i++)
+        ask(&cards->modules[i]);
+}
+
+enum card_place cards_place(const struct cards *cards, const char *reader, uint64_t changes)
+{
+    bool ambiguous;
+    const struct reader_info *info = reader_of(cards, reader, &ambiguous);
+    if (!info || info->state == READER_UNAVAILABLE)
+        return CARD_PLACE_NO_READER;
+    return holds_card(info) && info->changes == changes ? CARD_PLACE_SAME : CARD_PLACE_LEFT;
 }

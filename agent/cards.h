@@ -23,6 +23,8 @@ struct card {
     struct card_module *module;
     struct card_token token; /* its certificates are in the set */
     struct certificate_set certificates;
+    bool in_reader;   /* a PC/SC reader; a software token has none */
+    uint64_t changes; /* in_reader: so much had happened in the reader when the card was read */
 };
 
 /* changed: a reader or card came or went, or the modules have answered; called from the loop, never
@@ -65,3 +67,14 @@ void cards_gone(struct cards *cards, uint64_t id);
 
 size_t cards_module_count(const struct cards *cards);
 struct card_module *cards_module(const struct cards *cards, size_t i);
+
+/* Has every module say again what is in, from the cards themselves; `changed` comes. */
+void cards_ask(struct cards *cards);
+
+/* What PC/SC says of the place in which a card was read: no module needs to be well for that. */
+enum card_place {
+    CARD_PLACE_SAME,      /* it is in there still */
+    CARD_PLACE_LEFT,      /* it has left, whatever is in there now */
+    CARD_PLACE_NO_READER, /* the reader is gone, and the card with it */
+};
+enum card_place cards_place(const struct cards *cards, const char *reader, uint64_t changes);
