@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An entry is a list of "NAME=value" texts of bounded length; journald gets them as they are, the
- * log gets those that say something on one line. The values come from cards, readers and pages, so
- * control characters are replaced: an entry can be misread by nobody.
+ * An entry is a list of "NAME=value" texts of bounded length; journald gets them as they are, a
+ * file or the log gets those that say something on one line. The values come from cards, readers,
+ * pages and servers, so control characters and what is not UTF-8 are replaced: an entry can be
+ * misread by nobody.
  */
 #include "agent/audit.h"
 
+#include "agent/audit_file.h"
+#include "ipc/base/bytes.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -25,6 +29,23 @@ static const struct {
 } events[] = {AUDIT_EVENT_TABLE(AUDIT_EVENT_ROW)};
 #undef AUDIT_EVENT_ROW
 
+/* Also the half of a character that was cut at the end of its field. */
+static void clean(char *text)
+{
+    size_t left = strlen(text), len;
+    for (char *c = text; left > 0; c += len, left -= len) {
+        len = 1;
+        while (len < 4 && len < left && !utf8_valid(c, len))
+            len++;
+        if (!utf8_valid(c, len)) {
+            len = 1;
+            *c = '?';
+        }
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+}
+
 __attribute__((format(printf, 2, 3))) static void add(struct audit_fields *fields,
                                                       const char *format, ...)
 {
@@ -33,9 +54,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct audit_fields *field
     va_start(arguments, format);
     vsnprintf(field, AUDIT_FIELD_BYTES_MAX, format, arguments);
     va_end(arguments);
-    for (char *c = field; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    clean(field);
 }
 
 static void add_text(struct audit_fields *fields, const char *name, const char *value)
@@ -44,16 +63,44 @@ static void add_text(struct audit_fields *fields, const char *name, const char *
         add(fields, "%s=%s", name, value);
 }
 
+/* What somebody should look at, and at once where a screen stays open. A person who cancels, or who
+ * lets time pass, is no cause for alarm. */
+static int priority_of(enum audit_event event, int outcome)
+{
+    bool by_person = outcome == OUTCOME_CANCELLED || outcome == OUTCOME_TIMED_OUT;
+    switch (event) {
+    case AUDIT_LOCK_FAILED:
+        return LOG_CRIT;
+    case AUDIT_SESSION_END_DELAYED:
+    case AUDIT_REFUSED:
+        return LOG_WARNING;
+    case AUDIT_SIGN_IN_FAILED:
+        return by_person ? LOG_NOTICE : LOG_WARNING;
+    default:
+        return outcome == OUTCOME_OK ? LOG_INFO : LOG_NOTICE;
+    }
+}
+
+/* "session-locked: ok (card-removed)", "sign-in: ok for https://login.example" */
+static void add_message(struct audit_fields *fields, const struct audit_entry *entry,
+                        const char *event, const char *reason)
+{
+    const char *about = entry->cause && entry->cause[0] ? entry->cause : entry->locker;
+    bool origin = entry->origin && entry->origin[0];
+    bool more = about && about[0];
+    add(fields, "MESSAGE=%s: %s%s%s%s%s%s", event, reason, origin ? " for " : "",
+        origin ? entry->origin : "", more ? " (" : "", more ? about : "", more ? ")" : "");
+}
+
 void audit_fields_make(const struct audit_entry *entry, struct audit_fields *fields)
 {
     int outcome = outcome_of(entry->result);
     const char *event = events[entry->event].text;
     const char *reason = outcome_reason(outcome);
     fields->count = 0;
-    add(fields, "MESSAGE=%s: %s%s%s", event, reason, entry->origin ? " for " : "",
-        entry->origin ? entry->origin : "");
+    add_message(fields, entry, event, reason);
     add(fields, "MESSAGE_ID=%s", events[entry->event].message_id);
-    add(fields, "PRIORITY=%d", outcome == OUTCOME_OK ? LOG_INFO : LOG_NOTICE);
+    add(fields, "PRIORITY=%d", priority_of(entry->event, outcome));
     add(fields, "LANYARD_EVENT=%s", event);
     add(fields, "LANYARD_OUTCOME=%s", reason);
     if (outcome != OUTCOME_OK)
@@ -63,18 +110,27 @@ void audit_fields_make(const struct audit_entry *entry, struct audit_fields *fie
     add_text(fields, "LANYARD_PROVIDER", entry->provider);
     add_text(fields, "LANYARD_READER", entry->reader);
     add_text(fields, "LANYARD_ALGORITHM", entry->algorithm);
+    add_text(fields, "LANYARD_SESSION", entry->session);
+    add_text(fields, "LANYARD_ROLE", entry->role);
+    add_text(fields, "LANYARD_ORGANISATION", entry->organisation);
+    add_text(fields, "LANYARD_CAUSE", entry->cause);
+    add_text(fields, "LANYARD_LOCKER", entry->locker);
 }
 
 /* "audit: LANYARD_EVENT=sign-in LANYARD_OUTCOME=ok ..." */
-static void write_line(const struct audit_fields *fields)
+static void write_line(const struct audit_entry *entry, const struct audit_fields *fields)
 {
     static const char prefix[] = "LANYARD_";
+    int priority = priority_of(entry->event, outcome_of(entry->result));
+    enum log_level level = priority <= LOG_CRIT      ? LOG_LEVEL_ERROR
+                           : priority == LOG_WARNING ? LOG_LEVEL_WARNING
+                                                     : LOG_LEVEL_INFO;
     char line[AUDIT_FIELDS_MAX * AUDIT_FIELD_BYTES_MAX] = "";
     size_t used = 0;
     for (size_t i = 0; i < fields->count; i++)
         if (strncmp(fields->at[i], prefix, sizeof prefix - 1) == 0)
             used += (size_t)snprintf(line + used, sizeof line - used, " %s", fields->at[i]);
-    log_info("audit:%s", line);
+    log_write(level, "audit:%s", line);
 }
 
 void audit_write(const struct audit_entry *entry)
@@ -85,6 +141,8 @@ void audit_write(const struct audit_entry *entry)
     for (size_t i = 0; i < fields.count; i++)
         parts[i] = (struct iovec){fields.at[i], strlen(fields.at[i])};
     /* sd_journal_sendv succeeds in silence where there is no journal. */
-    if (access(journal_socket, W_OK) < 0 || sd_journal_sendv(parts, (int)fields.count) < 0)
-        write_line(&fields);
+    bool kept =
+        access(journal_socket, W_OK) == 0 && sd_journal_sendv(parts, (int)fields.count) == 0;
+    if (!kept && audit_file_write(&fields) < 0)
+        write_line(entry, &fields);
 }

@@ -4,8 +4,9 @@
  * to, for `journalctl LANYARD_EVENT=sign-in` and whatever collects journals.
  *
  * An entry has no token, no PIN and no name: the UID says who it was. Where no journal listens it
- * becomes one line of JSON in a file (audit_file_open), which rotates. Any thread; may block as the
- * journal's socket does.
+ * becomes one line of JSON in a file (audit_file_open), which rotates; and where there is no such
+ * file either, one line of the log. Any thread, one at a time; may block as the journal's socket
+ * and the disk do. lanyardd(8) has the table of events and fields.
  */
 #pragma once
 
@@ -20,18 +21,18 @@
     ROW(REFUSED, "refused", "5765db1d73d0414690b4d361521e1fe0")                                    \
     /* the session: opened, a proof made, the PIN given again inside it, another role, locked,     \
      * resumed, ended (cause says why) */                                                          \
-    ROW(SESSION_OPENED, "session-opened", "0d3c9d4a0b5a4bd59ad5d6fd2a7a9e31")                      \
-    ROW(SESSION_PROVED, "session-proved", "4b7c1c0f8f0c4c2c9a3fb2f8a5a6e0d2")                      \
-    ROW(SESSION_RENEWED, "session-renewed", "9a1be0e4d8f147a6b0d1b6a1f4f0c7b3")                    \
-    ROW(SESSION_ROLE, "session-role", "c2f0a6e17b5d4f0e8c3d9b7a60e1d5f4")                          \
-    ROW(SESSION_LOCKED, "session-locked", "5e8d2f7c3a9046b1a4c7e0d9f2b8a615")                      \
-    ROW(SESSION_RESUMED, "session-resumed", "7f3b9c1e5d2a48e6b9f0a8c4d7e1f2a6")                    \
-    ROW(SESSION_ENDED, "session-ended", "a6d4e8f1b3c5470d9e2f6a1b8c7d0e97")                        \
+    ROW(SESSION_OPENED, "session-opened", "961ee165e9b34018997070b6ec8c100d")                      \
+    ROW(SESSION_PROVED, "session-proved", "e06290b136e54ee39e47ef8db8a08a30")                      \
+    ROW(SESSION_RENEWED, "session-renewed", "049a58bf1da6494485573db393e301f5")                    \
+    ROW(SESSION_ROLE, "session-role", "d89a068ed97d4961b17d025d7f3a6065")                          \
+    ROW(SESSION_LOCKED, "session-locked", "700319862e55457dbe94046eea135696")                      \
+    ROW(SESSION_RESUMED, "session-resumed", "592077aef80b400989b3601757609269")                    \
+    ROW(SESSION_ENDED, "session-ended", "f83245b1a68d478da166226cba241e9d")                        \
     /* the server knows of the end; it could not be told yet */                                    \
-    ROW(SESSION_END_DELIVERED, "session-end-delivered", "b8e5f2a90c6d4b17a3e8d1f7c4b0a2d8")        \
-    ROW(SESSION_END_DELAYED, "session-end-delayed", "d1a7c3e5f9b24086b5d8e2f0a6c4b7e9")            \
+    ROW(SESSION_END_DELIVERED, "session-end-delivered", "0e918161efa844c1923bd45a634db762")        \
+    ROW(SESSION_END_DELAYED, "session-end-delayed", "9b1129d18e134a63928ca6e0bd89a272")            \
     /* critical: the screen did not lock by that locker, or by none (result: not OK) */            \
-    ROW(LOCK_FAILED, "lock-failed", "e4c8b2f6a1d7495c8f3e0b9d5a7c1e2a")
+    ROW(LOCK_FAILED, "lock-failed", "65779954b01e4d10a6b7e0bfb6f76d23")
 
 #define AUDIT_EVENT_ENUMERATOR(name, text, message_id) AUDIT_##name,
 enum audit_event { AUDIT_EVENT_TABLE(AUDIT_EVENT_ENUMERATOR) AUDIT_EVENTS };
@@ -58,7 +59,7 @@ void audit_write(const struct audit_entry *entry);
 /* ---- what audit_write sends, for tests ---- */
 
 enum {
-    AUDIT_FIELDS_MAX = 16,
+    AUDIT_FIELDS_MAX = 16,       /* every one that there is */
     AUDIT_FIELD_BYTES_MAX = 512, /* the longest is an origin or a reader's name */
 };
 
@@ -67,5 +68,6 @@ struct audit_fields {
     char at[AUDIT_FIELDS_MAX][AUDIT_FIELD_BYTES_MAX]; /* "LANYARD_UID=555555555555" */
 };
 
-/* Control characters are replaced with '?'; what is longer than a field is cut. */
+/* Control characters, and bytes that are not UTF-8, are replaced with '?'; what is longer than a
+ * field is cut. */
 void audit_fields_make(const struct audit_entry *entry, struct audit_fields *fields);

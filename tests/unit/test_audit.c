@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What an audit entry says, and that nothing in it can be forged. */
 #include "agent/audit.h"
+#include "ipc/base/bytes.h"
 #include "ipc/base/outcome.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,10 +58,87 @@ static void a_refusal_has_reason_and_code(void **state)
     assert_string_equal(field(&fields, "LANYARD_EVENT"), "sign-in-failed");
     assert_string_equal(field(&fields, "LANYARD_OUTCOME"), "pin-blocked");
     assert_string_equal(field(&fields, "LANYARD_CODE"), "LY-1004");
-    assert_string_equal(field(&fields, "PRIORITY"), "5");
     assert_null(field(&fields, "LANYARD_UID"));
     audit_fields_make(&(struct audit_entry){.event = AUDIT_REFUSED, .result = -12}, &fields);
     assert_string_equal(field(&fields, "LANYARD_OUTCOME"), "internal");
+}
+
+static void a_session_s_change_is_told_in_fields(void **state)
+{
+    (void)state;
+    struct audit_fields fields;
+    audit_fields_make(&(struct audit_entry){.event = AUDIT_SESSION_LOCKED,
+                                            .uid = "555123456789",
+                                            .provider = "cis2",
+                                            .session = "s-1",
+                                            .role = "r-2",
+                                            .organisation = "Example Trust",
+                                            .cause = "card-removed"},
+                      &fields);
+    assert_string_equal(field(&fields, "MESSAGE"), "session-locked: ok (card-removed)");
+    assert_string_equal(field(&fields, "LANYARD_SESSION"), "s-1");
+    assert_string_equal(field(&fields, "LANYARD_ROLE"), "r-2");
+    assert_string_equal(field(&fields, "LANYARD_ORGANISATION"), "Example Trust");
+    assert_string_equal(field(&fields, "LANYARD_CAUSE"), "card-removed");
+    assert_null(field(&fields, "LANYARD_LOCKER"));
+}
+
+static void a_screen_that_stays_open_names_its_locker(void **state)
+{
+    (void)state;
+    struct audit_fields fields;
+    audit_fields_make(
+        &(struct audit_entry){.event = AUDIT_LOCK_FAILED, .result = -5, .locker = "logind"},
+        &fields);
+    assert_string_equal(field(&fields, "MESSAGE"), "lock-failed: internal (logind)");
+    assert_string_equal(field(&fields, "LANYARD_LOCKER"), "logind");
+    assert_string_equal(field(&fields, "PRIORITY"), "2");
+}
+
+static void priorities_say_what_needs_looking_at(void **state)
+{
+    (void)state;
+    static const struct {
+        enum audit_event event;
+        int result;
+        const char *priority;
+    } rows[] = {
+        {AUDIT_SIGN_IN, OUTCOME_OK, "6"},
+        {AUDIT_SIGN_IN_FAILED, OUTCOME_PIN_BLOCKED, "4"},
+        {AUDIT_SIGN_IN_FAILED, -12, "4"},
+        {AUDIT_SIGN_IN_FAILED, OUTCOME_CANCELLED, "5"},
+        {AUDIT_SIGN_IN_FAILED, OUTCOME_TIMED_OUT, "5"},
+        {AUDIT_REFUSED, OUTCOME_NOT_ALLOWED, "4"},
+        {AUDIT_SESSION_OPENED, OUTCOME_OK, "6"},
+        {AUDIT_SESSION_ENDED, OUTCOME_OK, "6"},
+        {AUDIT_SESSION_ENDED, OUTCOME_NO_SESSION, "5"},
+        {AUDIT_SESSION_END_DELIVERED, OUTCOME_OK, "6"},
+        {AUDIT_SESSION_END_DELAYED, OUTCOME_PROVIDER_UNREACHABLE, "4"},
+        {AUDIT_LOCK_FAILED, OUTCOME_INTERNAL, "2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct audit_fields fields;
+        audit_fields_make(&(struct audit_entry){.event = rows[i].event, .result = rows[i].result},
+                          &fields);
+        assert_string_equal(field(&fields, "PRIORITY"), rows[i].priority);
+    }
+}
+
+static void what_is_not_utf_8_is_replaced(void **state)
+{
+    (void)state;
+    char reader[AUDIT_FIELD_BYTES_MAX + 1];
+    struct audit_fields fields;
+    for (size_t i = 0; i + 2 < sizeof reader; i += 2)
+        memcpy(reader + i, "\xc3\xa9", 3); /* an e with an acute accent, cut in its middle */
+    audit_fields_make(&(struct audit_entry){.event = AUDIT_SIGN_IN,
+                                            .origin = "a\xff"
+                                                      "b\xc3\xa9 c\xe2\x82",
+                                            .reader = reader},
+                      &fields);
+    assert_string_equal(field(&fields, "LANYARD_ORIGIN"), "a?b\xc3\xa9 c??");
+    for (size_t i = 0; i < fields.count; i++)
+        assert_true(utf8_valid(fields.at[i], strlen(fields.at[i])));
 }
 
 static void values_stay_in_their_field(void **state)
@@ -97,14 +176,63 @@ static void writing_without_a_journal_is_harmless(void **state)
     audit_write(&(struct audit_entry){.event = AUDIT_REFUSED, .result = OUTCOME_NOT_ALLOWED});
 }
 
+/* ---- the manual page ---- */
+
+static char page[65536];
+
+static size_t count(const char *what)
+{
+    size_t n = 0;
+    for (const char *at = page; (at = strstr(at, what)); at++)
+        n++;
+    return n;
+}
+
+static void the_manual_page_has_every_event_and_field_and_no_other(void **state)
+{
+    (void)state;
+    FILE *file = fopen(LANYARD_SOURCE "/packaging/man/lanyardd.8", "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    struct audit_fields fields;
+    struct audit_entry whole = {AUDIT_SIGN_IN, OUTCOME_BUSY, "1", "2", "3", "4",
+                                "5",           "6",          "7", "8", "9", "10"};
+    for (; whole.event < AUDIT_EVENTS; whole.event++) {
+        char item[128];
+        audit_fields_make(&whole, &fields);
+        snprintf(item, sizeof item, "\n.It Li %s\n", field(&fields, "LANYARD_EVENT"));
+        if (!strstr(page, item))
+            fail_msg("lanyardd(8) does not have:%s", item);
+    }
+    assert_int_equal(fields.count, AUDIT_FIELDS_MAX);
+    size_t told = 0;
+    for (size_t i = 0; i < fields.count; i++) {
+        char item[128];
+        snprintf(item, sizeof item, "\n.It Ev %.*s\n", (int)strcspn(fields.at[i], "="),
+                 fields.at[i]);
+        bool ours = strncmp(fields.at[i], "LANYARD_", 8) == 0;
+        told += ours;
+        if (ours && !strstr(page, item))
+            fail_msg("lanyardd(8) does not have:%s", item);
+    }
+    assert_int_equal(count("\n.It Li "), AUDIT_EVENTS);
+    assert_int_equal(count("\n.It Ev LANYARD_"), told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sign_in_is_told_in_fields),
         cmocka_unit_test(a_refusal_has_reason_and_code),
+        cmocka_unit_test(a_session_s_change_is_told_in_fields),
+        cmocka_unit_test(a_screen_that_stays_open_names_its_locker),
+        cmocka_unit_test(priorities_say_what_needs_looking_at),
+        cmocka_unit_test(what_is_not_utf_8_is_replaced),
         cmocka_unit_test(values_stay_in_their_field),
         cmocka_unit_test(events_have_identities_of_their_own),
         cmocka_unit_test(writing_without_a_journal_is_harmless),
+        cmocka_unit_test(the_manual_page_has_every_event_and_field_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
