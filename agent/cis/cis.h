@@ -16,17 +16,18 @@
 
 struct cis;
 
-/* http and config are borrowed for its life. NULL on fault (logged). */
+/* All borrowed for its life; the configuration's providers do not move. NULL on fault (logged). */
 struct cis *cis_new(struct loop *loop, struct http *http, const struct config *config);
 /* Every call must have been freed. */
 void cis_free(struct cis **cis);
 
 /*
  * result: OUTCOME_OK, or
- *   NO_SESSION             the server does not know the session (404)
+ *   NO_SESSION             the server does not know the session (404), or it is no proper sid
  *   PROVIDER_BUSY          429, 503, or a pause that it asked for is still on
  *   PROVIDER_UNTRUSTED     TLS
- *   CLOCK_WRONG            the server refused, and its Date is more than two minutes from ours
+ *   CLOCK_WRONG            the server refused without one of the causes below, and its Date is more
+ *                          than two minutes from ours
  *   CERTIFICATE_REVOKED, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, ISSUER_UNKNOWN,
  *   PERSON_UNKNOWN, TIMED_OUT (stale-challenge), PROVIDER_REFUSED        it refused (401, 403)
  *   PROVIDER_UNREACHABLE   anything else, a nonsensical answer included
@@ -37,7 +38,9 @@ struct cis_answer {
     int result;
     struct cis_session *session;
     const char *challenge;
-    unsigned retry_after; /* seconds; 0: not said */
+    unsigned algorithm_count; /* with the challenge: what the provider accepts, as for a page */
+    uint8_t algorithms[4];    /* enum card_algorithm (ipc/card_message.h), best first */
+    unsigned retry_after;     /* with PROVIDER_BUSY: seconds until the pause is over */
 };
 /* Called once from the loop, never from within the call that starts it. */
 typedef void cis_fn(void *context, struct cis_answer *answer);
@@ -46,8 +49,8 @@ typedef void cis_fn(void *context, struct cis_answer *answer);
 struct cis_call;
 void cis_call_free(struct cis_call **call);
 
-/* Each returns owned; NULL on fault (logged). provider: has a session endpoint; borrowed for the
- * call's life, as is the key. Texts are borrowed for the call. */
+/* Each returns owned; NULL on fault (logged). provider: one of the configuration's, with a session
+ * endpoint; borrowed for the call's life, as is the key. Texts are borrowed for the call. */
 struct cis_call *cis_challenge(struct cis *cis, const struct config_provider *provider, cis_fn *fn,
                                void *context);
 struct cis_call *cis_open(struct cis *cis, const struct config_provider *provider,

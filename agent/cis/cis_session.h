@@ -7,6 +7,7 @@
 
 #include "ipc/door/door.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,5 +46,8 @@ struct cis_session {
 
 /* Returns owned; NULL when the text is no session object in every detail, or on fault. */
 struct cis_session *cis_session_read(const char *json, size_t len);
-/* The same as JSON text, for sealed memory; NUL-terminated. 0 or -ENOMEM. */
+/* The same as JSON text, for sealed memory; NUL-terminated behind its length. 0 or -ENOMEM. */
 int cis_session_write(const struct cis_session *session, struct bytes *out);
+
+/* 1 to SESSION_ID_MAX of A-Z a-z 0-9 - . _ ~, and no step in a path ("." and ".."). */
+bool cis_sid_valid(const char *sid);

@@ -2,7 +2,8 @@
 /*
  * What the session's key signs, all of it JWS compact (RFC 7515) with ES256: DPoP proofs (RFC 9449
  * §4.2), session proofs and end statements (ipc/PROTOCOL.md §3.3, §3.4). Any thread, one at a time;
- * nothing blocks. Each replaces *out with NUL-terminated text and returns 0 or a fault (logged).
+ * nothing blocks. Each replaces *out with text, NUL-terminated behind its length, and returns 0 or
+ * a fault (logged).
  */
 #pragma once
 

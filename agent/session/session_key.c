@@ -4,7 +4,8 @@
  * more copies than it removes, because OpenSSL works on numbers of its own. OpenSSL takes a new
  * key's scalar, and each signature's nonce, from its secure heap once there is one: an arena that
  * is locked, guarded, left out of core files, and cleared whenever a piece of it is freed. So the
- * heap is set up before the first key, and the key is never exported.
+ * heap is set up before the first key. Sealed memory alone gets the scalar, through numbers of that
+ * heap, and gives it back to the same.
  *
  * The public point is written down at once; afterwards it is only text.
  */
@@ -21,6 +22,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,8 @@ struct session_key {
     char y[SESSION_KEY_COORDINATE_TEXT + 1];
 };
 
+static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
+
 static void make_secure_heap(void)
 {
     if (!CRYPTO_secure_malloc_initialized() &&
@@ -58,25 +62,36 @@ static int coordinate_text(const uint8_t *coordinate, char text[SESSION_KEY_COOR
     return 0;
 }
 
-struct session_key *session_key_new(void)
+/* Takes the pair; NULL when there is none. */
+static struct session_key *key_of(EVP_PKEY *pair)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_secure_heap);
-
     CLEANUP(session_key_free) struct session_key *key = calloc(1, sizeof *key);
     uint8_t point[POINT_BYTES];
     size_t len = 0;
-    if (!key || !(key->pair = EVP_EC_gen("P-256")) ||
-        EVP_PKEY_get_octet_string_param(key->pair, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point,
-                                        &len) != 1 ||
-        len != POINT_BYTES || point[0] != POINT_CONVERSION_UNCOMPRESSED ||
-        coordinate_text(point + 1, key->x) < 0 ||
-        coordinate_text(point + 1 + COORDINATE_BYTES, key->y) < 0) {
-        ERR_clear_error();
-        log_fault(ENOMEM, "session key");
+    if (!key) {
+        EVP_PKEY_free(pair);
         return NULL;
     }
+    key->pair = pair;
+    if (!pair ||
+        EVP_PKEY_get_octet_string_param(pair, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point, &len) !=
+            1 ||
+        len != POINT_BYTES || point[0] != POINT_CONVERSION_UNCOMPRESSED ||
+        coordinate_text(point + 1, key->x) < 0 ||
+        coordinate_text(point + 1 + COORDINATE_BYTES, key->y) < 0)
+        return NULL;
     return STEAL(key);
+}
+
+struct session_key *session_key_new(void)
+{
+    pthread_once(&heap_once, make_secure_heap);
+    struct session_key *key = key_of(EVP_EC_gen("P-256"));
+    if (!key) {
+        ERR_clear_error();
+        log_fault(ENOMEM, "session key");
+    }
+    return key;
 }
 
 void session_key_free(struct session_key **key)
@@ -122,4 +137,87 @@ int session_key_sign(const struct session_key *key, const void *data, size_t len
     ECDSA_SIG_free(pair);
     ERR_clear_error();
     return done ? 0 : log_fault(ENOMEM, "session key: sign");
+}
+
+/* ---- to and from sealed memory ---- */
+
+static void free_number(BIGNUM **number)
+{
+    BN_clear_free(*number);
+}
+
+static void free_group(EC_GROUP **group)
+{
+    EC_GROUP_free(*group);
+}
+
+static void free_point(EC_POINT **point)
+{
+    EC_POINT_free(*point);
+}
+
+static void free_builder(OSSL_PARAM_BLD **builder)
+{
+    OSSL_PARAM_BLD_free(*builder);
+}
+
+int session_key_export(const struct session_key *key, struct secret *out)
+{
+    size_t len = secret_len(out);
+    if (secret_capacity(out) - len < SESSION_KEY_SCALAR_BYTES)
+        return log_fault(ENOSPC, "session key: export");
+    CLEANUP(free_number) BIGNUM *scalar = BN_secure_new();
+    if (!scalar || EVP_PKEY_get_bn_param(key->pair, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) != 1 ||
+        BN_bn2binpad(scalar, secret_bytes(out) + len, SESSION_KEY_SCALAR_BYTES) < 0) {
+        ERR_clear_error();
+        return log_fault(ENOMEM, "session key: export");
+    }
+    secret_set_len(out, len + SESSION_KEY_SCALAR_BYTES);
+    return 0;
+}
+
+/* The public point of that scalar, if it is one of this curve's (SEC 1 §3.2.1). */
+static bool point_of(const BIGNUM *scalar, uint8_t out[POINT_BYTES])
+{
+    CLEANUP(free_group) EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    CLEANUP(free_point) EC_POINT *point = group ? EC_POINT_new(group) : NULL;
+    return point && !BN_is_zero(scalar) && BN_cmp(scalar, EC_GROUP_get0_order(group)) < 0 &&
+           EC_POINT_mul(group, point, scalar, NULL, NULL, NULL) == 1 &&
+           EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, out, POINT_BYTES,
+                              NULL) == POINT_BYTES;
+}
+
+static EVP_PKEY *pair_of(const BIGNUM *scalar, const uint8_t point[POINT_BYTES])
+{
+    CLEANUP(free_builder) OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    if (!builder ||
+        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1 ||
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_BYTES) !=
+            1 ||
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, scalar) != 1)
+        return NULL;
+    EVP_PKEY *pair = NULL;
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (params && context && EVP_PKEY_fromdata_init(context) == 1 &&
+        EVP_PKEY_fromdata(context, &pair, EVP_PKEY_KEYPAIR, params) != 1)
+        pair = NULL;
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params); /* wipes what came from the secure heap */
+    return pair;
+}
+
+struct session_key *session_key_import(const uint8_t scalar[SESSION_KEY_SCALAR_BYTES])
+{
+    pthread_once(&heap_once, make_secure_heap);
+    CLEANUP(free_number) BIGNUM *number = BN_secure_new();
+    uint8_t point[POINT_BYTES];
+    struct session_key *key = NULL;
+    if (number && BN_bin2bn(scalar, SESSION_KEY_SCALAR_BYTES, number) && point_of(number, point))
+        key = key_of(pair_of(number, point));
+    if (!key) {
+        ERR_clear_error();
+        log_fault(EINVAL, "session key: import");
+    }
+    return key;
 }
