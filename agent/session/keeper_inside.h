@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keeper's own files share: keeper.c (events in, actions out, requests), keeper_opening.c
+ * (the prompt and what the card signed), keeper_upkeep.c (keep-alive and role). For them only.
+ */
+#pragma once
+
+#include "agent/audit.h"
+#include "agent/chooser_client.h"
+#include "agent/session/asks.h"
+#include "agent/session/handover.h"
+#include "agent/session/keeper.h"
+#include "agent/session/rate.h"
+#include "agent/session/seats.h"
+#include "agent/session/session.h"
+
+enum { FACTS_MAX = 64 };
+
+/* An event on its way to the machine. Only actions make more than one: a fixed ring will do. */
+struct fact {
+    struct session_event event;
+    uint8_t identity[SESSION_IDENTITY_BYTES];
+    struct ask *ask; /* whose request it is; owned */
+};
+
+/* A signed token (or a page's sid) on its way to the server. */
+struct opening {
+    struct opening *next; /* among the disowned */
+    struct keeper *keeper;
+    uint64_t number;
+    const struct config_provider *provider;
+    struct session_key *key; /* once disowned; before, the key is the keeper's */
+    struct cis_call *call;
+    struct loop_timer *patience;
+};
+
+struct keeper {
+    struct keeper_setup setup;
+    struct session machine;
+    struct fact facts[FACTS_MAX];
+    size_t fact_first, fact_count;
+    bool driving;
+    bool stopping;
+    struct loop_timer *timer;
+
+    /* the session, or what is to become one */
+    const struct config_provider *provider;
+    struct session_key *key;
+    struct cis_session *about;
+    struct bytes statement;
+    bool reachable;
+
+    /* who waits */
+    struct asks held;
+    struct asks again; /* to be put to the machine once more */
+    struct rate *rate;
+    uint64_t refusals_full_at; /* audit of refusals, as in rate.c */
+
+    /* the prompt that is out */
+    struct ceremony *ceremony;
+    uint64_t ceremony_number;
+    bool unasked;         /* nobody's request stands behind it */
+    bool caller_chooses;  /* the role, itself */
+    struct caller caller; /* a copy: the request may go */
+    bool has_caller;
+    struct cis_call *fetching;
+    bool local_challenge; /* nobody but the agent will look at what is signed */
+    struct cis_call *authenticating;
+    uint8_t signer[SESSION_IDENTITY_BYTES];
+    uint64_t signer_card; /* agent/cards.h */
+    int waiting;          /* enum waiting_for; -1: nothing is known yet */
+    char waiting_reader[CARD_TEXT_MAX + 1];
+    int waiting_tries;
+
+    /* what it signed */
+    struct bytes token;
+    char adopted[SESSION_ID_MAX + 1];
+    struct opening *opening;
+    struct opening *disowned;
+    struct bytes stray; /* sid of a session that was opened for nobody, during OPENED */
+
+    /* for the audit */
+    char uid[CERTIFICATE_UID_MAX + 1];
+    char origin[ORIGIN_TEXT_MAX + 1];
+
+    struct handovers *handovers;
+    struct seats *seats;
+    bool verifying;
+
+    /* upkeep */
+    struct loop_timer *upkeep_timer;
+    struct cis_call *looking;
+    struct cis_call *changing_role;
+    struct chooser *chooser;
+    struct cis_session *offered;  /* what the chooser shows */
+    struct request *role_request; /* who asked for another role; NULL: the sign-in itself */
+    bool role_owed;               /* a sign-in is not done before the role is settled */
+};
+
+/* ---- keeper.c ---- */
+
+/* Tells the machine; takes the ask. Everything that follows has been done when it returns, unless
+ * it is called from within an action: then it comes next. */
+void keeper_put(struct keeper *k, const struct session_event *event, struct ask *ask);
+/* Puts everything that is held again. */
+void keeper_retry(struct keeper *k);
+void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
+void keeper_audit(const struct keeper *k, enum audit_event event, int result, const char *origin);
+bool keeper_signed_in(const struct keeper *k);
+bool keeper_has_endpoint(const struct config_provider *provider);
+/* Sealed memory gets what is true now. */
+void keeper_seal(struct keeper *k);
+/* session.status for that request. Releases it. */
+void keeper_answer_status(struct keeper *k, struct request **request);
+
+/* ---- keeper_opening.c ---- */
+
+/* PROMPT; ask: whose, NULL: the machine's own wish. */
+void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask);
+/* DISMISS */
+void opening_dismiss(struct keeper *k);
+/* OPEN */
+void opening_open(struct keeper *k);
+/* DISOWN */
+void opening_disown(struct keeper *k);
+/* Wipes and forgets all of it. */
+void opening_forget(struct keeper *k);
+void opening_deinit(struct keeper *k);
+
+/* ---- keeper_upkeep.c ---- */
+
+/* The session is open (or was taken up again): settles its role, and keeps it alive from now on. */
+void upkeep_begin(struct keeper *k);
+/* It is over. */
+void upkeep_end(struct keeper *k);
+/* Within so many milliseconds the server is asked. */
+void upkeep_soon(struct keeper *k, uint64_t milliseconds);
+/* Whatever asks for a role ends with that result. */
+void upkeep_drop_role(struct keeper *k, int result);
+/* What the server says now replaces what it said (taken). */
+void upkeep_note(struct keeper *k, struct cis_session **about);

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the machine's wish for a prompt to what it is told of the outcome:
+ *
+ *     sign-in          ceremony with a fresh key → SIGNED → OPEN: the token to the server → OPENED
+ *     page's sign-in   its card token's key → SIGNED → OPEN: ask the server for the sid → OPENED
+ *     step-up, resume  ceremony with the session's key → the token to the server → SIGNED
+ *
+ * A resume does without the server when that cannot be reached: whose card it is, and that the PIN
+ * is right, the agent has verified itself, and the session's own time has not run out.
+ */
+#include "agent/session/keeper_inside.h"
+
+#include "agent/cis/dpop.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+#include "ipc/card_message.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LOCAL_CHALLENGE_BYTES = 32 };
+
+static void put_failed(struct keeper *k, int result)
+{
+    int outcome = outcome_of(result);
+    keeper_put(k,
+               &(struct session_event){
+                   .type = SESSION_FAILED, .number = k->ceremony_number, .outcome = outcome},
+               NULL);
+}
+
+static void put_signed(struct keeper *k)
+{
+    keeper_put(k,
+               &(struct session_event){.type = SESSION_SIGNED,
+                                       .number = k->ceremony_number,
+                                       .identity = k->signer,
+                                       .card = seats_of_card(k->seats, k->signer_card)},
+               NULL);
+}
+
+static bool can_do_without_server(const struct keeper *k, int result)
+{
+    return k->machine.state == SESSION_LOCKED &&
+           (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_PROVIDER_BUSY);
+}
+
+/* ---- the challenge ---- */
+
+static void give_local_challenge(struct keeper *k)
+{
+    uint8_t random[LOCAL_CHALLENGE_BYTES];
+    CLEANUP(bytes_deinit) struct bytes text = {0};
+    bool drawn = RAND_bytes(random, sizeof random) == 1;
+    base64url_append(&text, random, sizeof random);
+    bytes_append(&text, "", 1);
+    k->local_challenge = true;
+    if (drawn && !text.failed)
+        ceremony_challenge(k->ceremony, OUTCOME_OK, (const char *)text.data);
+    else
+        ceremony_challenge(k->ceremony, -EIO, NULL);
+}
+
+static void on_challenge(void *context, struct cis_answer *answer)
+{
+    struct keeper *k = context;
+    cis_call_free(&k->fetching);
+    if (answer->result == OUTCOME_OK)
+        ceremony_challenge(k->ceremony, OUTCOME_OK, answer->challenge);
+    else if (can_do_without_server(k, answer->result))
+        give_local_challenge(k);
+    else
+        ceremony_challenge(k->ceremony, answer->result, NULL);
+}
+
+static void on_fetch(void *context)
+{
+    struct keeper *k = context;
+    if (!keeper_has_endpoint(k->provider)) {
+        give_local_challenge(k);
+        return;
+    }
+    k->local_challenge = false;
+    cis_call_free(&k->fetching);
+    k->fetching = cis_challenge(k->setup.cis, k->provider, on_challenge, k);
+    if (!k->fetching)
+        ceremony_challenge(k->ceremony, -ENOMEM, NULL);
+}
+
+/* ---- the ceremony ---- */
+
+static void on_waiting(void *context, enum waiting_for what, const char *reader, int tries_left)
+{
+    keeper_tell_held(context, what, reader, tries_left);
+}
+
+static void on_authenticated(void *context, struct cis_answer *answer)
+{
+    struct keeper *k = context;
+    cis_call_free(&k->authenticating);
+    if (answer->result == OUTCOME_OK) {
+        upkeep_note(k, &answer->session);
+        put_signed(k);
+    } else if (can_do_without_server(k, answer->result)) {
+        put_signed(k);
+    } else if (answer->result == OUTCOME_NO_SESSION) {
+        keeper_put(
+            k, &(struct session_event){.type = SESSION_SERVER_GONE, .number = k->machine.number},
+            NULL);
+    } else {
+        put_failed(k, answer->result);
+    }
+}
+
+/* Inside a live session: the server is told before anybody relies on it. */
+static void authenticate(struct keeper *k)
+{
+    if (k->local_challenge) {
+        put_signed(k);
+        return;
+    }
+    keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
+    k->authenticating = cis_authenticate(k->setup.cis, k->provider, k->key, k->about->sid,
+                                         (const char *)k->token.data, on_authenticated, k);
+    if (!k->authenticating)
+        put_failed(k, -ENOMEM);
+}
+
+static void on_done(void *context, const struct ceremony_result *result)
+{
+    struct keeper *k = context;
+    k->ceremony = NULL;
+    cis_call_free(&k->fetching);
+    if (result->uid && k->machine.state == SESSION_AUTHENTICATING)
+        snprintf(k->uid, sizeof k->uid, "%s", result->uid);
+    if (result->result != OUTCOME_OK) {
+        put_failed(k, result->result);
+        return;
+    }
+    const char *jws = result->token->result.jws;
+    memcpy(k->signer, result->identity, sizeof k->signer);
+    k->signer_card = result->card;
+    seats_set_invited(k->seats, seats_of_card(k->seats, result->card));
+    if (bytes_set(&k->token, jws, strlen(jws) + 1) < 0)
+        put_failed(k, -ENOMEM);
+    else if (k->machine.state == SESSION_AUTHENTICATING)
+        put_signed(k);
+    else
+        authenticate(k);
+}
+
+static void begin_ceremony(struct keeper *k, uint64_t card)
+{
+    bool fresh = k->machine.state == SESSION_AUTHENTICATING;
+    struct ceremony_request request = {
+        .params = {.format = TOKEN_JWS,
+                   .algorithm_count = 4,
+                   .algorithms = {CARD_ES256, CARD_ES384, CARD_PS256, CARD_RS256}},
+        .caller = k->has_caller ? &k->caller : NULL,
+        .key = k->key,
+        .identity = fresh ? NULL : k->machine.identity,
+        .card = card,
+        .another_pin = !fresh,
+    };
+    snprintf(request.params.origin, sizeof request.params.origin, "%s", k->provider->origins.at[0]);
+    const struct ceremony_events events = {
+        .context = k, .waiting = on_waiting, .fetch = on_fetch, .done = on_done};
+    int refusal = -ENOMEM;
+    k->waiting = -1;
+    k->ceremony = ceremony_begin(k->setup.ceremonies, &request, &events, &refusal);
+    if (!k->ceremony)
+        put_failed(k, refusal);
+}
+
+/* A page comes back with the sid that the provider made of the card token it has just got. */
+static void adopt(struct keeper *k, const struct ask *ask)
+{
+    struct handover handover;
+    if (!handovers_take(k->handovers, ask->begin.origin, &handover)) {
+        put_failed(k, OUTCOME_SIGN_IN_EXPIRED);
+        return;
+    }
+    k->key = handover.key;
+    memcpy(k->signer, handover.identity, sizeof k->signer);
+    k->signer_card = handover.card;
+    snprintf(k->adopted, sizeof k->adopted, "%s", ask->begin.sid);
+    const struct card *card = cards_find(k->setup.cards, handover.card);
+    if (card)
+        put_signed(k);
+    else
+        put_failed(k, OUTCOME_SIGN_IN_EXPIRED);
+}
+
+void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
+{
+    k->ceremony_number = number;
+    k->unasked = !ask;
+    k->has_caller = ask && ask->request;
+    if (k->has_caller)
+        k->caller = *request_caller(ask->request);
+    if (k->machine.state != SESSION_AUTHENTICATING) {
+        begin_ceremony(k, 0);
+        return;
+    }
+    k->provider = ask->provider;
+    k->caller_chooses = ask->kind == ASK_BEGIN && ask->begin.caller_chooses_role;
+    k->adopted[0] = '\0';
+    k->uid[0] = '\0';
+    snprintf(k->origin, sizeof k->origin, "%s",
+             ask->kind == ASK_PROVE ? ask->prove.origin : ask->begin.origin);
+    if (ask->kind == ASK_ADOPT) {
+        adopt(k, ask);
+        return;
+    }
+    k->key = session_key_new();
+    if (!k->key)
+        put_failed(k, -ENOMEM);
+    else
+        begin_ceremony(k, seats_card(k->seats, ask->seat));
+}
+
+void opening_dismiss(struct keeper *k)
+{
+    ceremony_free(&k->ceremony);
+    cis_call_free(&k->fetching);
+    cis_call_free(&k->authenticating);
+}
+
+/* ---- the server ---- */
+
+static void opening_free(struct opening **opening)
+{
+    struct opening *o = *opening;
+    if (!o)
+        return;
+    cis_call_free(&o->call);
+    loop_timer_free(&o->patience);
+    session_key_free(&o->key);
+    free(o);
+    *opening = NULL;
+}
+
+/* The server has opened what nobody wants any more: it is told to end it. */
+static void end_stray(struct keeper *k, const struct opening *o, const struct cis_session *about)
+{
+    CLEANUP(bytes_deinit) struct bytes statement = {0};
+    if (end_statement_make(o->key, o->provider->session_endpoint, about->sid, time(NULL),
+                           &statement) < 0)
+        return;
+    end_queue_arm(k->setup.ends, o->provider->name, about->sid, (const char *)statement.data);
+    if (bytes_set(&k->stray, about->sid, strlen(about->sid) + 1) == 0)
+        keeper_put(k, &(struct session_event){.type = SESSION_OPENED, .number = o->number}, NULL);
+    bytes_deinit(&k->stray);
+}
+
+static void drop_disowned(struct opening *o)
+{
+    for (struct opening **at = &o->keeper->disowned; *at; at = &(*at)->next)
+        if (*at == o) {
+            *at = o->next;
+            break;
+        }
+    opening_free(&o);
+}
+
+static void on_patience(void *context)
+{
+    drop_disowned(context);
+}
+
+static void take_session(struct keeper *k, uint64_t number, struct cis_session **about)
+{
+    free(k->about);
+    k->about = STEAL(*about);
+    k->reachable = true;
+    if (keeper_has_endpoint(k->provider) &&
+        end_statement_make(k->key, k->provider->session_endpoint, k->about->sid, time(NULL),
+                           &k->statement) < 0) {
+        keeper_put(k,
+                   &(struct session_event){.type = SESSION_SERVER_REFUSED,
+                                           .number = number,
+                                           .outcome = OUTCOME_INTERNAL},
+                   NULL);
+        return;
+    }
+    if (k->statement.len > 0)
+        end_queue_arm(k->setup.ends, k->provider->name, k->about->sid,
+                      (const char *)k->statement.data);
+    k->role_owed = k->about->role < 0 && k->about->role_count > 0 && !k->caller_chooses;
+    keeper_put(k,
+               &(struct session_event){.type = SESSION_OPENED,
+                                       .number = number,
+                                       .absolute = (uint64_t)k->about->expires_in * 1000,
+                                       .idle = (uint64_t)k->about->idle * 1000},
+               NULL);
+    if (keeper_signed_in(k))
+        upkeep_begin(k);
+}
+
+static void on_opened(void *context, struct cis_answer *answer)
+{
+    struct opening *o = context;
+    struct keeper *k = o->keeper;
+    if (o->key) {
+        if (answer->result == OUTCOME_OK)
+            end_stray(k, o, answer->session);
+        free(STEAL(answer->session));
+        drop_disowned(o);
+        return;
+    }
+    uint64_t number = o->number;
+    opening_free(&k->opening);
+    if (answer->result == OUTCOME_OK) {
+        take_session(k, number, &answer->session);
+        return;
+    }
+    /* A page's sid that the server does not know, or does not give to this key. */
+    int outcome = answer->result == OUTCOME_NO_SESSION ? OUTCOME_SIGN_IN_EXPIRED : answer->result;
+    keeper_put(k,
+               &(struct session_event){
+                   .type = SESSION_SERVER_REFUSED, .number = number, .outcome = outcome},
+               NULL);
+}
+
+/* A provider without a session endpoint: what its page says is all there is. */
+static void open_without_server(struct keeper *k)
+{
+    struct cis_session *about = calloc(1, sizeof *about);
+    if (!about) {
+        keeper_put(k,
+                   &(struct session_event){.type = SESSION_SERVER_REFUSED,
+                                           .number = k->machine.number,
+                                           .outcome = OUTCOME_INTERNAL},
+                   NULL);
+        return;
+    }
+    const struct card *card = cards_find(k->setup.cards, k->signer_card);
+    *about = (struct cis_session){.auth_time = time(NULL),
+                                  .expires_in = SESSION_ABSOLUTE_MAX_MS / 1000,
+                                  .keep_alive = CIS_KEEP_ALIVE_MAX,
+                                  .role = -1};
+    snprintf(about->sid, sizeof about->sid, "%s", k->adopted);
+    for (size_t i = 0; card && i < card->certificates.count; i++) {
+        const struct certificate *certificate = card->certificates.at[i];
+        if (certificate && memcmp(certificate->hash, k->signer, sizeof k->signer) == 0)
+            snprintf(about->uid, sizeof about->uid, "%s", certificate->uid);
+    }
+    take_session(k, k->machine.number, &about);
+}
+
+void opening_open(struct keeper *k)
+{
+    if (!keeper_has_endpoint(k->provider)) {
+        open_without_server(k);
+        return;
+    }
+    struct opening *o = calloc(1, sizeof *o);
+    if (o) {
+        *o = (struct opening){.keeper = k, .number = k->machine.number, .provider = k->provider};
+        o->patience = loop_timer_new(k->setup.loop, on_patience, o);
+        if (k->adopted[0] != '\0')
+            o->call = cis_look(k->setup.cis, k->provider, k->key, k->adopted, on_opened, o);
+        else
+            o->call = cis_open(k->setup.cis, k->provider, k->key, (const char *)k->token.data,
+                               on_opened, o);
+    }
+    if (o && o->patience && o->call) {
+        k->opening = o;
+        keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
+        return;
+    }
+    opening_free(&o);
+    keeper_put(k,
+               &(struct session_event){.type = SESSION_SERVER_REFUSED,
+                                       .number = k->machine.number,
+                                       .outcome = OUTCOME_INTERNAL},
+               NULL);
+}
+
+void opening_disown(struct keeper *k)
+{
+    struct opening *o = STEAL(k->opening);
+    if (o) {
+        o->key = STEAL(k->key);
+        o->next = k->disowned;
+        k->disowned = o;
+        loop_timer_set(o->patience, SESSION_OPENING_MAX_MS);
+    }
+    opening_forget(k);
+}
+
+void opening_forget(struct keeper *k)
+{
+    opening_dismiss(k);
+    opening_free(&k->opening);
+    bytes_deinit(&k->token);
+    session_key_free(&k->key);
+    k->adopted[0] = '\0';
+}
+
+void opening_deinit(struct keeper *k)
+{
+    opening_forget(k);
+    while (k->disowned)
+        drop_disowned(k->disowned);
+}
