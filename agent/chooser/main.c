@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanyard-chooser role PARENT: lets the person choose one of several roles, and ends.
+ *
+ * One process per question keeps GTK out of the agent. The agent's socket is descriptor 0; one
+ * question comes in, one answer goes out. When the agent hangs up (the request was cancelled, the
+ * session is over), a second thread ends the process at once, even when the display stands still; a
+ * window never outlives its question.
+ */
+#include "agent/chooser/window.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
+#include "ipc/base/log.h"
+#include "ipc/frame.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_bool answered; /* the agent hangs up then, too */
+
+static void *end_with_agent(void *context)
+{
+    struct pollfd agent = {.fd = *(const int *)context, .events = POLLRDHUP};
+    while (poll(&agent, 1, -1) <= 0)
+        continue;
+    if (!atomic_load(&answered))
+        _exit(EXIT_FAILURE);
+    return NULL;
+}
+
+static int receive_question(int agent, struct chooser_question *question)
+{
+    CLEANUP(bytes_deinit) struct bytes body = {0};
+    int r = frame_receive(agent, &body, CHOOSER_QUESTION_BYTES_MAX);
+    if (r == 0)
+        r = chooser_question_decode(body.data, body.len, question);
+    return r < 0 ? log_fault(-r, "question") : 0;
+}
+
+static int send_answer(int agent, const struct chooser_answer *answer)
+{
+    CLEANUP(bytes_deinit) struct bytes body = {0};
+    int r = chooser_answer_encode(answer, &body);
+    atomic_store(&answered, r == 0);
+    if (r == 0)
+        r = frame_send(agent, body.data, body.len, CHOOSER_ANSWER_BYTES_MAX);
+    return r < 0 ? log_fault(-r, "answer") : 0;
+}
+
+static int serve(int agent)
+{
+    static struct chooser_question question;
+    int r = receive_question(agent, &question);
+    if (r < 0)
+        return r;
+    pthread_t watch;
+    r = pthread_create(&watch, NULL, end_with_agent, &agent);
+    if (r != 0)
+        return log_fault(r, "pthread_create");
+    pthread_detach(watch);
+
+    struct chooser_answer answer;
+    window_ask(&question, &answer);
+    return send_answer(agent, &answer);
+}
+
+int main(int argc, char **argv)
+{
+    log_init("lanyard-chooser", LOG_LEVEL_INFO);
+    char *end = NULL;
+    long parent = argc == 3 ? strtol(argv[2], &end, 10) : 0;
+    if (parent <= 0 || *end != '\0' || strcmp(argv[1], "role") != 0) {
+        log_error("usage: lanyard-chooser role PARENT (started by lanyardd)");
+        return EXIT_FAILURE;
+    }
+    if (harden_process() < 0 || harden_die_with_parent((pid_t)parent) < 0)
+        return EXIT_FAILURE;
+    CLEANUP(close_fd) int agent = harden_move_fd(STDIN_FILENO);
+    if (agent < 0)
+        return EXIT_FAILURE;
+    return serve(agent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

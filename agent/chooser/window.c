@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One window, one question. Whatever happens first answers it: a choice, a cancellation, the end of
+ * its time. From then on nothing counts any more, and the process ends.
+ *
+ * The focus is in the list, where the arrows are and where a screen reader reads each role as it is
+ * reached. A letter typed there moves to the search field by itself; an arrow typed in the field
+ * moves back to the list.
+ *
+ * GTK draws without the graphics card: for a list that changes nothing to see, and no driver has to
+ * be loaded before the window shows.
+ */
+#include "agent/chooser/window.h"
+
+#include "agent/chooser/raise.h"
+#include "agent/chooser/row.h"
+#include "agent/chooser/text.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+
+#include <stdio.h>
+
+enum {
+    ROLES_IN_SIGHT = 5, /* so many are found without a search */
+    WIDTH = 520,
+    LIST_HEIGHT_MIN = 140,
+    LIST_HEIGHT_MAX = 400,
+};
+
+static const char style[] =
+    ".question { padding: 24px; }\n"
+    ".question > .heading { font-size: 1.35em; font-weight: 700; }\n"
+    ".question > .person { opacity: 0.75; margin-top: 4px; }\n"
+    ".question > entry { margin-top: 18px; }\n"
+    ".question > scrolledwindow { margin-top: 12px; border-radius: 8px; }\n"
+    ".question > .footer { margin-top: 18px; }\n"
+    ".question list row { padding: 10px 14px; border-radius: 0; }\n"
+    ".question list row:not(:first-child) { border-top: 1px solid alpha(currentColor, 0.12); }\n"
+    ".question list row:selected {\n"
+    "  background: alpha(@theme_selected_bg_color, 0.16);\n"
+    "  color: @theme_fg_color;\n"
+    "  box-shadow: inset 4px 0 @theme_selected_bg_color;\n"
+    "}\n"
+    ".role-name { font-weight: 600; }\n"
+    ".role-place, .role-code, .count, .none { opacity: 0.75; }\n"
+    ".role-code { font-feature-settings: 'tnum'; font-size: 0.9em; }\n"
+    ".role-current {\n"
+    "  font-size: 0.8em; font-weight: 600; padding: 1px 8px; border-radius: 99px;\n"
+    "  background: alpha(currentColor, 0.12);\n"
+    "}\n"
+    ".none { padding: 36px; }\n";
+
+struct window {
+    const struct chooser_question *question;
+    struct chooser_answer *answer;
+    GMainLoop *loop;
+    GtkWindow *top;
+    GtkListBox *list;
+    GtkWidget *search; /* NULL with few roles */
+    GtkLabel *count;
+    GtkWidget *choose;
+};
+
+/* ---- the answer ---- */
+
+static void give(struct window *w, int result, uint16_t role)
+{
+    if (!g_main_loop_is_running(w->loop))
+        return;
+    *w->answer = (struct chooser_answer){.result = (uint32_t)result, .role = role};
+    g_main_loop_quit(w->loop);
+}
+
+static void cancel(struct window *w)
+{
+    give(w, OUTCOME_CANCELLED, 0);
+}
+
+/* What is taken is what is marked, and nothing else. */
+static void choose(struct window *w)
+{
+    GtkListBoxRow *row = gtk_list_box_get_selected_row(w->list);
+    if (row)
+        give(w, OUTCOME_OK, (uint16_t)gtk_list_box_row_get_index(row));
+}
+
+static gboolean on_time_over(gpointer context)
+{
+    give(context, OUTCOME_TIMED_OUT, 0);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean on_close(GtkWindow *top, gpointer context)
+{
+    (void)top;
+    cancel(context);
+    return TRUE;
+}
+
+static gboolean on_escape(GtkWidget *widget, GVariant *arguments, gpointer context)
+{
+    (void)widget;
+    (void)arguments;
+    cancel(context);
+    return TRUE;
+}
+
+/* ---- the list ---- */
+
+static const char *typed(const struct window *w)
+{
+    return w->search ? gtk_editable_get_text(GTK_EDITABLE(w->search)) : "";
+}
+
+static gboolean is_shown(GtkListBoxRow *row, gpointer context)
+{
+    return row_matches(row, typed(context));
+}
+
+static void on_selected(GtkListBox *list, GtkListBoxRow *row, gpointer context)
+{
+    (void)list;
+    struct window *w = context;
+    gtk_widget_set_sensitive(w->choose, row != NULL);
+}
+
+/* Enter, or a double click. */
+static void on_activated(GtkListBox *list, GtkListBoxRow *row, gpointer context)
+{
+    if (gtk_list_box_row_is_selected(row))
+        choose(context);
+    else
+        gtk_list_box_select_row(list, row);
+}
+
+/* Once the list has been laid out, and only then, there is something to scroll. */
+static gboolean scroll_to(GtkWidget *row, GdkFrameClock *clock, gpointer context)
+{
+    (void)clock;
+    struct window *w = context;
+    graphene_rect_t place;
+    if (gtk_widget_get_height(row) == 0 ||
+        !gtk_widget_compute_bounds(row, GTK_WIDGET(w->list), &place))
+        return G_SOURCE_CONTINUE;
+    GtkAdjustment *scroll = gtk_list_box_get_adjustment(w->list);
+    double spare = gtk_adjustment_get_page_size(scroll) - place.size.height;
+    gtk_adjustment_set_value(scroll, place.origin.y - spare / 2);
+    return G_SOURCE_REMOVE;
+}
+
+/* row NULL: none, and the list begins at its beginning. */
+static void mark(struct window *w, GtkListBoxRow *row)
+{
+    gtk_list_box_select_row(w->list, row);
+    if (row)
+        gtk_widget_add_tick_callback(GTK_WIDGET(row), scroll_to, w, NULL);
+    else
+        gtk_adjustment_set_value(gtk_list_box_get_adjustment(w->list), 0);
+}
+
+/* NULL when no role is chosen yet. */
+static GtkListBoxRow *current_row(const struct window *w)
+{
+    bool chosen = w->question->current < w->question->role_count;
+    return chosen ? gtk_list_box_get_row_at_index(w->list, w->question->current) : NULL;
+}
+
+static void say_count(struct window *w, size_t shown)
+{
+    char text[64];
+    size_t all = w->question->role_count;
+    if (typed(w)[0] == '\0')
+        snprintf(text, sizeof text, "%zu roles", all);
+    else if (shown == 0)
+        snprintf(text, sizeof text, "None of %zu roles", all);
+    else
+        snprintf(text, sizeof text, "%zu of %zu roles", shown, all);
+    gtk_label_set_text(w->count, text);
+}
+
+/* What is typed marks the first role that is left; without words it is as it was at first. */
+static void on_typed(GtkEditable *search, gpointer context)
+{
+    struct window *w = context;
+    gtk_list_box_invalidate_filter(w->list);
+    GtkListBoxRow *first = NULL, *row;
+    size_t shown = 0;
+    for (int i = 0; (row = gtk_list_box_get_row_at_index(w->list, i)); i++)
+        if (is_shown(row, w)) {
+            shown++;
+            if (!first)
+                first = row;
+        }
+    mark(w, typed(w)[0] != '\0' ? first : current_row(w));
+    say_count(w, shown);
+    GtkText *text = GTK_TEXT(gtk_editable_get_delegate(search));
+    if (!gtk_widget_has_focus(GTK_WIDGET(text)))
+        gtk_text_grab_focus_without_selecting(text);
+}
+
+/* An arrow in the search field: into the list, at the role beside the one that is marked. */
+static gboolean on_key(GtkEventControllerKey *keys, guint key, guint code, GdkModifierType state,
+                       gpointer context)
+{
+    (void)keys;
+    (void)code;
+    struct window *w = context;
+    bool plain = (state & gtk_accelerator_get_default_mod_mask()) == 0;
+    bool down = key == GDK_KEY_Down || key == GDK_KEY_KP_Down;
+    bool up = key == GDK_KEY_Up || key == GDK_KEY_KP_Up;
+    GtkListBoxRow *row = gtk_list_box_get_selected_row(w->list);
+    if (!plain || !(down || up) || !row)
+        return FALSE;
+    int at = gtk_list_box_row_get_index(row), step = down ? 1 : -1;
+    GtkListBoxRow *next;
+    while ((next = gtk_list_box_get_row_at_index(w->list, at += step)) && !is_shown(next, w))
+        continue;
+    if (next)
+        row = next;
+    gtk_list_box_select_row(w->list, row);
+    gtk_widget_grab_focus(GTK_WIDGET(row));
+    return TRUE;
+}
+
+/* ---- the window ---- */
+
+static GtkWidget *label_new(const char *text, const char *class)
+{
+    GtkWidget *label = gtk_label_new(text);
+    gtk_label_set_xalign(GTK_LABEL(label), 0);
+    gtk_widget_add_css_class(label, class);
+    return label;
+}
+
+static GtkWidget *list_new(struct window *w, GtkWidget *heading)
+{
+    GtkWidget *list = gtk_list_box_new();
+    w->list = GTK_LIST_BOX(list);
+    gtk_list_box_set_selection_mode(w->list, GTK_SELECTION_BROWSE);
+    gtk_list_box_set_activate_on_single_click(w->list, FALSE);
+    for (size_t i = 0; i < w->question->role_count; i++)
+        gtk_list_box_append(w->list, row_new(&w->question->roles[i], i == w->question->current));
+    gtk_list_box_set_filter_func(w->list, is_shown, w, NULL);
+    GtkWidget *none = label_new("No role has all of these words.", "none");
+    gtk_widget_set_halign(none, GTK_ALIGN_CENTER);
+    gtk_list_box_set_placeholder(w->list, none);
+    gtk_accessible_update_relation(GTK_ACCESSIBLE(list), GTK_ACCESSIBLE_RELATION_LABELLED_BY,
+                                   heading, NULL, -1);
+    g_signal_connect(list, "row-selected", G_CALLBACK(on_selected), w);
+    g_signal_connect(list, "row-activated", G_CALLBACK(on_activated), w);
+
+    GtkWidget *scrolled = gtk_scrolled_window_new();
+    GtkScrolledWindow *window = GTK_SCROLLED_WINDOW(scrolled);
+    gtk_scrolled_window_set_child(window, list);
+    gtk_scrolled_window_set_has_frame(window, TRUE);
+    gtk_scrolled_window_set_policy(window, GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+    gtk_scrolled_window_set_propagate_natural_height(window, TRUE);
+    gtk_scrolled_window_set_max_content_height(window, LIST_HEIGHT_MAX);
+    if (w->search) /* the window keeps its size while the list shrinks */
+        gtk_scrolled_window_set_min_content_height(window, LIST_HEIGHT_MAX);
+    gtk_list_box_set_adjustment(w->list, gtk_scrolled_window_get_vadjustment(window));
+    gtk_widget_set_overflow(scrolled, GTK_OVERFLOW_HIDDEN); /* at the rounded corners */
+    gtk_widget_set_vexpand(scrolled, TRUE);
+    return scrolled;
+}
+
+static GtkWidget *search_new(struct window *w)
+{
+    w->search = gtk_search_entry_new();
+    gtk_search_entry_set_key_capture_widget(GTK_SEARCH_ENTRY(w->search), GTK_WIDGET(w->top));
+    g_object_set(w->search, "placeholder-text", "Search", NULL);
+    gtk_accessible_update_property(GTK_ACCESSIBLE(w->search), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                   "Search roles", GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+                                   "By name, organisation or code", -1);
+    g_signal_connect(w->search, "changed", G_CALLBACK(on_typed), w);
+    g_signal_connect_swapped(w->search, "activate", G_CALLBACK(choose), w);
+    g_signal_connect_swapped(w->search, "stop-search", G_CALLBACK(cancel), w);
+    GtkEventController *keys = gtk_event_controller_key_new();
+    gtk_event_controller_set_propagation_phase(keys, GTK_PHASE_CAPTURE);
+    g_signal_connect(keys, "key-pressed", G_CALLBACK(on_key), w);
+    gtk_widget_add_controller(w->search, keys);
+    return w->search;
+}
+
+static GtkWidget *footer_new(struct window *w)
+{
+    GtkWidget *footer = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
+    gtk_widget_add_css_class(footer, "footer");
+    GtkWidget *count = g_object_new(GTK_TYPE_LABEL, "accessible-role", GTK_ACCESSIBLE_ROLE_STATUS,
+                                    "xalign", 0.0, "hexpand", TRUE, NULL);
+    gtk_widget_add_css_class(count, "count");
+    w->count = GTK_LABEL(count);
+    gtk_box_append(GTK_BOX(footer), count);
+    GtkWidget *no = gtk_button_new_with_mnemonic("_Cancel");
+    g_signal_connect_swapped(no, "clicked", G_CALLBACK(cancel), w);
+    gtk_box_append(GTK_BOX(footer), no);
+    w->choose = gtk_button_new_with_mnemonic("C_hoose");
+    gtk_widget_add_css_class(w->choose, "suggested-action");
+    gtk_widget_set_sensitive(w->choose, FALSE);
+    g_signal_connect_swapped(w->choose, "clicked", G_CALLBACK(choose), w);
+    gtk_box_append(GTK_BOX(footer), w->choose);
+    return footer;
+}
+
+static void build(struct window *w)
+{
+    w->top = g_object_new(GTK_TYPE_WINDOW, "accessible-role", GTK_ACCESSIBLE_ROLE_DIALOG, "title",
+                          "Choose your role", "default-width", WIDTH, NULL);
+    g_signal_connect(w->top, "close-request", G_CALLBACK(on_close), w);
+    GtkEventController *shortcuts = gtk_shortcut_controller_new();
+    gtk_shortcut_controller_add_shortcut(
+        GTK_SHORTCUT_CONTROLLER(shortcuts),
+        gtk_shortcut_new(gtk_keyval_trigger_new(GDK_KEY_Escape, 0),
+                         gtk_callback_action_new(on_escape, w, NULL)));
+    gtk_widget_add_controller(GTK_WIDGET(w->top), shortcuts);
+
+    GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
+    gtk_widget_add_css_class(box, "question");
+    GtkWidget *heading = label_new("Which role do you work in now?", "heading");
+    gtk_label_set_wrap(GTK_LABEL(heading), TRUE);
+    gtk_box_append(GTK_BOX(box), heading);
+    g_autofree char *name = text_clean(w->question->person);
+    if (*name) {
+        GtkWidget *person = label_new(name, "person");
+        gtk_label_set_ellipsize(GTK_LABEL(person), PANGO_ELLIPSIZE_END);
+        gtk_widget_set_tooltip_text(person, name);
+        gtk_box_append(GTK_BOX(box), person);
+    }
+    if (w->question->role_count > ROLES_IN_SIGHT)
+        gtk_box_append(GTK_BOX(box), search_new(w));
+    GtkWidget *footer = footer_new(w);
+    gtk_box_append(GTK_BOX(box), list_new(w, heading));
+    gtk_box_append(GTK_BOX(box), footer);
+    gtk_window_set_child(w->top, box);
+    say_count(w, w->question->role_count);
+}
+
+void window_ask(const struct chooser_question *question, struct chooser_answer *answer)
+{
+    *answer = (struct chooser_answer){.result = OUTCOME_PROMPT_UNAVAILABLE};
+    g_set_prgname("lanyard-chooser");
+    g_set_application_name("Lanyard");
+    g_setenv("GSK_RENDERER", "cairo", FALSE);
+    if (!gtk_init_check()) {
+        log_warning("there is no display to ask for the role on");
+        return;
+    }
+    g_autoptr(GtkCssProvider) provider = gtk_css_provider_new();
+    gtk_css_provider_load_from_data(provider, style, -1);
+    gtk_style_context_add_provider_for_display(gdk_display_get_default(),
+                                               GTK_STYLE_PROVIDER(provider),
+                                               GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+    struct window w = {.question = question, .answer = answer};
+    w.loop = g_main_loop_new(NULL, FALSE);
+    build(&w);
+    g_timeout_add_seconds(question->timeout_seconds, on_time_over, &w);
+    GtkListBoxRow *current = current_row(&w), *first = gtk_list_box_get_row_at_index(w.list, 0);
+    mark(&w, current);
+    gtk_widget_grab_focus(GTK_WIDGET(current ? current : first));
+    raise_window(w.top);
+    g_main_loop_run(w.loop);
+    gtk_window_destroy(w.top);
+    g_main_loop_unref(w.loop);
+}
