@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP requests on a thread of their own, where libcurl may block as it likes; answers come back on
- * the loop. The one file that knows libcurl.
+ * the loop.
  *
  * Servers are hostile: TLS 1.2 or better with the server's certificate and name checked (RFC 9525),
  * no redirects, no cookies, no compression, nothing but the URL's own scheme, an answer's body at
