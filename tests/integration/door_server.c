@@ -7,8 +7,14 @@
  *
  * BROKER_SOCKET "" means no WebSocket door. How a card.signIn ends is asked for in `interaction`:
  * if-needed waits for a card and a PIN and gets a token that names origin and challenge, silent
- * gets interaction-required, force waits until it is cancelled. Ends on SIGTERM, or when standard
- * input ends.
+ * gets interaction-required, force waits until it is cancelled.
+ *
+ * The first ORIGIN is that of the only provider with sessions. A session.prove there signs in with
+ * if-needed, needs to be signed in with silent, waits until it is cancelled with force, and its
+ * proof names origin, challenge and maxAge. There are two roles, "r1" and "r2".
+ *
+ * SIGUSR1 changes the cards, SIGUSR2 pulls the session's card; the process is gone right after it
+ * has told of that. Ends on SIGTERM, or when standard input ends.
  */
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
@@ -19,6 +25,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct reader_view readers[] = {{.name = "Stub reader", .state = "card"}};
@@ -39,6 +46,16 @@ static const struct card_view cards[] = {{.reader = "Stub reader",
                                           .certificate_count = 1,
                                           .certificates = certificates}};
 static const struct card_list list = {1, readers, 1, cards};
+
+static const struct role_view roles[] = {
+    {.id = "r1", .name = "Nurse", .organisation = "Stub Infirmary", .code = "S0010:G0020:R8001"},
+    {.id = "r2", .name = "Clerk", .organisation = "Stub Infirmary"}};
+static const char *const amr[] = {"sc"};
+
+static struct doors *doors;
+static const char *provider_origins[2]; /* NULL-terminated */
+static bool signed_in;
+static const struct role_view *role;
 
 static void sign_in(void *context, struct request *request, const struct sign_in_params *params)
 {
@@ -61,6 +78,137 @@ static void sign_in(void *context, struct request *request, const struct sign_in
     snprintf(token, sizeof token, "%s %s", params->origin, params->challenge);
     answer_sign_in(&request, &(struct sign_in_result){.jws = token});
 }
+
+/* ---- the session ---- */
+
+static bool of_provider(const char *origin)
+{
+    return provider_origins[0] && strcmp(origin, provider_origins[0]) == 0;
+}
+
+static struct session_view view_of(bool live, const char *cause)
+{
+    return (struct session_view){.state = live ? "active" : "none",
+                                 .cause = cause,
+                                 .live = live,
+                                 .provider = "stub",
+                                 .sid = "stub-session",
+                                 .uid = "555000000001",
+                                 .role = role,
+                                 .role_count = sizeof roles / sizeof *roles,
+                                 .roles = roles,
+                                 .amr_count = 1,
+                                 .amr = amr,
+                                 .auth_time = 1790000000,
+                                 .expires_in = 36000,
+                                 .idle_in = -1,
+                                 .card = true,
+                                 .reachable = true};
+}
+
+static void tell_session(const char *cause)
+{
+    const struct session_view view = view_of(signed_in, cause);
+    doors_session_changed(doors, &view, provider_origins);
+}
+
+static void begin_session(void)
+{
+    if (signed_in)
+        return;
+    signed_in = true;
+    role = NULL;
+    tell_session("signed-in");
+}
+
+static void prove(void *context, struct request *request, const struct session_prove_params *params)
+{
+    (void)context;
+    if (!of_provider(params->origin)) {
+        answer_error(&request, OUTCOME_NO_SESSION);
+        return;
+    }
+    if (params->interaction == INTERACTION_SILENT && !signed_in) {
+        answer_error(&request, OUTCOME_INTERACTION_REQUIRED);
+        return;
+    }
+    if (params->interaction == INTERACTION_FORCE) {
+        request_waiting(request, WAITING_PIN, "Stub reader", 3);
+        return;
+    }
+    if (!signed_in)
+        request_waiting(request, WAITING_PROVIDER, NULL, -1);
+    begin_session();
+    char proof[ORIGIN_TEXT_MAX + CHALLENGE_TEXT_MAX + 16];
+    snprintf(proof, sizeof proof, "%s %s %ld", params->origin, params->challenge, params->max_age);
+    answer_proof(&request, proof);
+}
+
+static void begin(void *context, struct request *request, const struct session_begin_params *params)
+{
+    (void)context;
+    if (signed_in) {
+        answer_error(&request, OUTCOME_SESSION_EXISTS);
+        return;
+    }
+    if (*params->sid && strcmp(params->sid, "stub-session") != 0) {
+        answer_error(&request, OUTCOME_SIGN_IN_EXPIRED);
+        return;
+    }
+    if (!params->caller_chooses_role)
+        request_waiting(request, WAITING_ROLE, NULL, -1);
+    begin_session();
+    const struct session_view view = view_of(true, "signed-in");
+    answer_session(&request, &view);
+}
+
+static void give_session(void *context, struct request *request)
+{
+    const struct caller *caller = request_caller(request);
+    const struct session_view view =
+        view_of(signed_in && (caller->door == DOOR_NATIVE || of_provider(caller->origin)), NULL);
+    (void)context;
+    answer_session(&request, &view);
+}
+
+static void choose_role(void *context, struct request *request,
+                        const struct session_role_params *params)
+{
+    (void)context;
+    const struct role_view *chosen = NULL;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (!*params->role || strcmp(roles[i].id, params->role) == 0)
+            chosen = &roles[i];
+    if (!signed_in || !chosen) {
+        answer_error(&request, signed_in ? OUTCOME_ROLE_UNKNOWN : OUTCOME_NO_SESSION);
+        return;
+    }
+    if (!*params->role)
+        request_waiting(request, WAITING_ROLE, NULL, -1);
+    role = chosen;
+    const struct session_view view = view_of(true, NULL);
+    answer_session(&request, &view);
+}
+
+static void end_session(void *context, struct request *request)
+{
+    (void)context;
+    if (signed_in) {
+        signed_in = false;
+        tell_session("signed-out");
+    }
+    answer_done(&request);
+}
+
+static void pull_card(void *context)
+{
+    (void)context;
+    signed_in = false;
+    tell_session("card-removed");
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- readers, cards, the agent ---- */
 
 static void give_list(void *context, struct request *request)
 {
@@ -99,7 +247,8 @@ static void stop(void *context)
 
 static void change_cards(void *context)
 {
-    doors_card_changed(*(struct doors **)context, &list);
+    (void)context;
+    doors_card_changed(doors, &list);
 }
 
 static void input_ready(void *context, uint32_t events)
@@ -116,24 +265,32 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     log_init("door_server", LOG_LEVEL_INFO);
     CLEANUP(loop_free) struct loop *loop = loop_new();
-    CLEANUP(doors_close) struct doors *doors = NULL;
     if (!loop || !loop_signal_new(loop, SIGTERM, stop, loop) ||
-        !loop_signal_new(loop, SIGUSR1, change_cards, &doors) ||
+        !loop_signal_new(loop, SIGUSR1, change_cards, NULL) ||
+        !loop_signal_new(loop, SIGUSR2, pull_card, NULL) ||
         !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop))
         return EXIT_FAILURE;
 
     const struct service service = {.context = NULL,
                                     .sign_in = sign_in,
+                                    .session_prove = prove,
+                                    .session_begin = begin,
+                                    .session_status = give_session,
+                                    .session_role = choose_role,
+                                    .session_end = end_session,
                                     .card_list = give_list,
                                     .status = give_status,
                                     .cancel = cancel,
                                     .refused = note_refusal};
     const struct doors_config config = {
         .native_path = argv[1], .broker_path = argv[2], .origins = (const char *const *)argv + 3};
+    provider_origins[0] = argv[3];
     doors = doors_open(loop, &config, &service);
     if (!doors)
         return EXIT_FAILURE;
     puts("ready");
     fflush(stdout);
-    return doors_run(doors) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    int r = doors_run(doors);
+    doors_close(&doors);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

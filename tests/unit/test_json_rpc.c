@@ -20,6 +20,7 @@
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"card.signIn\",\"params\":{" members "}}"
 #define CALL(method, params)                                                                       \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":" params "}"
+#define PROVE(members) CALL("session.prove", "{" members "}")
 #define REQUEST RPC_REQUEST
 #define WEB DOOR_WEB
 #define NATIVE DOOR_NATIVE
@@ -117,6 +118,71 @@ static const struct row rows[] = {
     {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\""), RPC_ANSWERED, -32602},
     {NATIVE, SIGN_IN("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example/\""),
      RPC_ANSWERED, -32602},
+    /* session.prove */
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\""), REQUEST, 0},
+    {WEB, PROVE(""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":7"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"AAAA\""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "=\""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"never\""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"interaction\":\"silent\",\"maxAge\":0"), REQUEST,
+     0},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":86400"), REQUEST, 0},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":86401"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":-1"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":1.0"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":\"60\""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"maxAge\":null"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"max_age\":60"), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"format\":\"jws\""), RPC_ANSWERED, -32602},
+    {WEB, PROVE("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), RPC_ANSWERED,
+     -32602},
+    {NATIVE, PROVE("\"challenge\":\"" CHALLENGE "\",\"origin\":\"https://op.example\""), REQUEST,
+     0},
+    {NATIVE, PROVE("\"challenge\":\"" CHALLENGE "\",\"origin\":\"op.example\""), RPC_ANSWERED,
+     -32602},
+    {NATIVE, PROVE("\"challenge\":\"" CHALLENGE "\""), RPC_ANSWERED, -32602},
+    /* session.begin */
+    {WEB, CALL("session.begin", "{}"), REQUEST, 0},
+    {WEB, CALL("session.begin", "{\"sid\":\"AZaz09-._~\"}"), REQUEST, 0},
+    {WEB, CALL("session.begin", "{\"sid\":\"...\"}"), REQUEST, 0},
+    {WEB, CALL("session.begin", "{\"sid\":\".\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"..\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"a/b\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"a%2fb\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"a?b\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"a b\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":\"é\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":7}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"sid\":null}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"role\":\"window\"}"), RPC_ANSWERED, -32602},
+    {WEB, CALL("session.begin", "{\"origin\":\"https://op.example\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.begin", "{}"), REQUEST, 0},
+    {NATIVE, CALL("session.begin", "{\"origin\":\"https://op.example\",\"role\":\"caller\"}"),
+     REQUEST, 0},
+    {NATIVE, CALL("session.begin", "{\"role\":\"window\"}"), REQUEST, 0},
+    {NATIVE, CALL("session.begin", "{\"role\":\"page\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.begin", "{\"role\":true}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.begin", "{\"origin\":\"\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.begin", "{\"origin\":null}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.begin", "{\"sid\":\"a\"}"), RPC_ANSWERED, -32602},
+    /* session.role */
+    {WEB, CALL("session.role", "{}"), RPC_ANSWERED, -32601},
+    {NATIVE, CALL("session.role", "{}"), REQUEST, 0},
+    {NATIVE, CALL("session.role", "{\"role\":\" ~\"}"), REQUEST, 0},
+    {NATIVE, CALL("session.role", "{\"role\":\"\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.role", "{\"role\":\"a\\u001f\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.role", "{\"role\":\"a\\u007f\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.role", "{\"role\":\"é\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.role", "{\"role\":1}"), RPC_ANSWERED, -32602},
+    /* session.status, session.end */
+    {WEB, CALL("session.status", "{}"), REQUEST, 0},
+    {WEB, CALL("session.end", "{}"), REQUEST, 0},
+    {NATIVE, CALL("session.status", "{}"), REQUEST, 0},
+    {NATIVE, CALL("session.end", "{}"), REQUEST, 0},
+    {NATIVE, CALL("session.status", "{\"sid\":\"a\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("session.end", "{\"origin\":\"https://op.example\"}"), RPC_ANSWERED, -32602},
     /* operation.cancel */
     {WEB, CALL("operation.cancel", "{\"request\":7}"), REQUEST, 0},
     {WEB, CALL("operation.cancel", "{\"request\":\"a\"}"), REQUEST, 0},
@@ -238,6 +304,31 @@ static void a_web_eid_token_has_one_of_three_shapes(void **state)
                            ",\"unverifiedIntermediateCertificates\":[\"CC==\",\"DD==\"]");
 }
 
+/* The last length that is taken, and the first that is not. */
+static void texts_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        enum door_kind door;
+        const char *before;
+        int longest;
+    } bounds[] = {
+        {DOOR_WEB, "session.begin\",\"params\":{\"sid\":\"", SESSION_ID_MAX},
+        {DOOR_NATIVE, "session.role\",\"params\":{\"role\":\"", ROLE_ID_MAX},
+        {DOOR_WEB, "session.prove\",\"params\":{\"challenge\":\"", CHALLENGE_TEXT_MAX},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        for (int length = bounds[i].longest; length <= bounds[i].longest + 1; length++) {
+            struct rpc_request request = {0};
+            char value[CHALLENGE_TEXT_MAX + 2] = "", text[1024];
+            memset(value, 'A', (size_t)length);
+            snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s%s\"}}",
+                     bounds[i].before, value);
+            assert_int_equal(decode(bounds[i].door, text, &request),
+                             length == bounds[i].longest ? RPC_REQUEST : RPC_ANSWERED);
+        }
+}
+
 static void ids_have_one_spelling_and_a_bound(void **state)
 {
     (void)state;
@@ -290,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_sign_in_is_typed),
         cmocka_unit_test(defaults_are_what_the_protocol_says),
         cmocka_unit_test(a_web_eid_token_has_one_of_three_shapes),
+        cmocka_unit_test(texts_are_bounded),
         cmocka_unit_test(ids_have_one_spelling_and_a_bound),
         cmocka_unit_test(size_is_bounded),
         cmocka_unit_test(the_table_is_told),

@@ -307,6 +307,37 @@ static void a_page_reaches_its_agent(void **state)
     expect_answer(f, "one", "HTTP/1.1 503 ");
 }
 
+/* The stub's process is gone right after it has told of the session's end: what the page reads was
+ * on its way by then. The page of another provider is told nothing. */
+static void the_end_of_a_session_is_written_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char folder[128], path[160], text[1024];
+    snprintf(folder, sizeof folder, "%s/one", f->folder);
+    mkdir(folder, 0700);
+    snprintf(path, sizeof path, "%s/agent", folder);
+    const char *argv[] = {LANYARD_BUILD "/tests/integration/door_server",
+                          path,
+                          f->socket,
+                          "https://one.example",
+                          "https://two.example",
+                          NULL};
+    struct program agent = start(geteuid(), argv);
+    read_until(agent.err, "pages reach", text, sizeof text);
+    CLEANUP(close_fd)
+    int page = open_page(f, "one"),
+        idle = open_page(f, "one"), other = open_page(f, "two");
+    say_hello(page);
+    say_hello(other);
+    kill(agent.pid, SIGUSR2);
+    read_until(page, "\"params\":{\"state\":\"none\",\"cause\":\"card-removed\"}}", text,
+               sizeof text);
+    read_until(idle, "\"cause\":\"card-removed\"", text, sizeof text);
+    read_all(other, text, sizeof text);
+    assert_string_equal(text, "");
+    assert_int_equal(wait_for(&agent), 0);
+}
+
 static void every_refusal_has_the_same_bytes(void **state)
 {
     struct fixture *f = *state;
@@ -872,6 +903,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(without_an_agent_the_answer_is_fixed),
         T(a_page_reaches_its_agent),
+        T(the_end_of_a_session_is_written_at_once),
         T(every_refusal_has_the_same_bytes),
         T(a_bad_frame_closes_with_its_code),
         T(slow_and_fragmented_frames_are_read),
