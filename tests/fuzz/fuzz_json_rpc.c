@@ -3,6 +3,7 @@
  * Messages through decoding and dispatch into a service that has nothing, over both doors. The
  * first byte chooses the door; a line feed ends each message, so that one input is a conversation.
  * Requests with interaction "force" stay under way until they are cancelled or the connection ends.
+ * The session's texts are hostile, and session.end tells the very connection that asked.
  */
 #include "ipc/base/outcome.h"
 #include "ipc/card_message.h"
@@ -31,6 +32,70 @@ static void sign_in(void *context, struct request *request, const struct sign_in
     const struct sign_in_result result = {.jws = params->format == TOKEN_JWS ? "a.b.c" : NULL,
                                           .web_eid = &token};
     answer_sign_in(&request, &result);
+}
+
+static const struct role_view roles[] = {{"r1", "Nurse \xff", "Infirmary \"\x01", NULL},
+                                         {"r2", "", "", "R8001"}};
+
+static struct session_view session(bool live)
+{
+    static const char *const amr[] = {"sc", "\xc3"};
+    return (struct session_view){.state = live ? "active" : "ended",
+                                 .live = live,
+                                 .provider = "p",
+                                 .sid = "s",
+                                 .uid = "\x7f",
+                                 .role = &roles[1],
+                                 .role_count = 2,
+                                 .roles = roles,
+                                 .amr_count = 2,
+                                 .amr = amr,
+                                 .idle_in = -1};
+}
+
+static void prove(void *context, struct request *request, const struct session_prove_params *params)
+{
+    (void)context;
+    if (strlen(params->challenge) > CHALLENGE_TEXT_MAX || params->max_age < -1 ||
+        params->max_age > MAX_AGE_SECONDS_MAX || strcmp(params->origin, "https://op.example") != 0)
+        abort();
+    request_waiting(request, WAITING_PROVIDER, NULL, -1);
+    if (params->interaction != INTERACTION_FORCE)
+        answer_proof(&request, "a.b.c");
+}
+
+static void begin(void *context, struct request *request, const struct session_begin_params *params)
+{
+    (void)context;
+    bool native = request_caller(request)->door == DOOR_NATIVE;
+    if (strlen(params->sid) > SESSION_ID_MAX || strchr(params->sid, '/') ||
+        (native && *params->sid) || (!native && (!*params->origin || params->caller_chooses_role)))
+        abort();
+    const struct session_view view = session(true);
+    answer_session(&request, &view);
+}
+
+static void session_status(void *context, struct request *request)
+{
+    (void)context;
+    const struct session_view view = session(false);
+    answer_session(&request, &view);
+}
+
+static void choose(void *context, struct request *request, const struct session_role_params *params)
+{
+    (void)context;
+    if (strlen(params->role) > ROLE_ID_MAX)
+        abort();
+    answer_error(&request, OUTCOME_ROLE_UNKNOWN);
+}
+
+static void end_session(void *context, struct request *request)
+{
+    static const char *const origins[] = {"https://op.example", NULL};
+    const struct session_view view = session(false);
+    connections_session_changed(context, &view, origins);
+    answer_done(&request);
 }
 
 static void card_list(void *context, struct request *request)
@@ -82,11 +147,18 @@ static void end(struct connection *connection, enum close_code code)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct service service = {.sign_in = sign_in,
-                                           .card_list = card_list,
-                                           .status = status,
-                                           .cancel = cancel,
-                                           .refused = refused};
+    struct connections set;
+    const struct service service = {.context = &set,
+                                    .sign_in = sign_in,
+                                    .session_prove = prove,
+                                    .session_begin = begin,
+                                    .session_status = session_status,
+                                    .session_role = choose,
+                                    .session_end = end_session,
+                                    .card_list = card_list,
+                                    .status = status,
+                                    .cancel = cancel,
+                                    .refused = refused};
     static const struct transport transport = {take, flush, end};
     static const char *const origins[] = {"https://op.example", NULL};
     if (size == 0)
@@ -94,7 +166,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct loop *loop = loop_new();
     if (!loop)
         return 0;
-    struct connections set;
     if (connections_init(&set, loop, &service, origins) == 0) {
         struct caller caller = {.door = data[0] & 1 ? DOOR_NATIVE : DOOR_WEB};
         if (caller.door == DOOR_WEB)

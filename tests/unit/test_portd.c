@@ -324,9 +324,9 @@ static void the_end_of_a_session_is_written_at_once(void **state)
                           NULL};
     struct program agent = start(geteuid(), argv);
     read_until(agent.err, "pages reach", text, sizeof text);
-    CLEANUP(close_fd)
-    int page = open_page(f, "one"),
-        idle = open_page(f, "one"), other = open_page(f, "two");
+    CLEANUP(close_fd) int page = open_page(f, "one");
+    CLEANUP(close_fd) int idle = open_page(f, "one");
+    CLEANUP(close_fd) int other = open_page(f, "two");
     say_hello(page);
     say_hello(other);
     kill(agent.pid, SIGUSR2);
