@@ -454,9 +454,16 @@ static size_t find_candidates(const struct ceremony *c, struct candidate *out, i
     return candidates_find(c->home->cards, c->home->issuers, &wish, out, problem);
 }
 
-/* For the audit entry of a ceremony that no card would do for: whose the first one is. */
-static void note_card(struct ceremony *c, const struct card *card)
+/* For the audit entry of a ceremony that no card would do for: whose the one in question is, or the
+ * first one. */
+static void note_card(struct ceremony *c)
 {
+    const struct cards *cards = c->home->cards;
+    const struct card *card = c->request.card != 0     ? cards_find(cards, c->request.card)
+                              : cards_count(cards) > 0 ? cards_at(cards, 0)
+                                                       : NULL;
+    if (!card)
+        return;
     snprintf(c->reader, sizeof c->reader, "%s", card->token.reader);
     for (size_t i = 0; i < card->certificates.count && c->uid[0] == '\0'; i++)
         if (card->certificates.at[i])
@@ -553,8 +560,7 @@ static bool decide(struct ceremony *c)
         wait_for(c, problem == OUTCOME_NO_READER ? WAITING_READER : WAITING_CARD);
         return false;
     }
-    if (cards_count(home->cards) > 0)
-        note_card(c, cards_at(home->cards, 0));
+    note_card(c);
     finish(c, problem);
     return true;
 }

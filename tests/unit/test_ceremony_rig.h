@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A world in which a ceremony is played move by move: a clock with timers, cards in readers, a card
+ * module, a prompt and keys that are counted. They stand in the place of the agent's own when a
+ * test program is linked, so nothing moves by itself and no clock is read but the certificates'.
+ */
+#pragma once
+
+#include "agent/ceremony.h"
+#include "ipc/prompt_message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ORIGIN "https://provider.example"
+#define ALICE "555000000101"
+#define BOB "555000000202"
+#define CHALLENGE "Y2hhbGxlbmdlIGdpdmVuIGJ5IHRoZSBwYWdlLCAzMisgYnl0ZXM"
+
+enum { PIN_TIMEOUT = 300 }; /* seconds */
+
+struct world {
+    struct ceremonies *ceremonies;
+    struct config config;
+    uint64_t now; /* milliseconds */
+
+    /* what is in; change it freely */
+    size_t card_count;
+    struct card *cards[8];
+    bool reading, stale;
+    int absence; /* an outcome, while no card is in */
+
+    /* what the module was asked for last, and how often */
+    unsigned signs;
+    char pin[CARD_PIN_BYTES_MAX + 1];
+    int module_refuses; /* what card_module_sign gives instead */
+
+    /* the prompt that is out */
+    bool prompt_out;
+    unsigned prompts; /* shown so far */
+    struct prompt_question question;
+    bool prompt_fails;
+
+    unsigned keys;   /* that are alive */
+    unsigned timers; /* likewise */
+};
+extern struct world world;
+
+void world_begin(void);
+/* Asserts that every ceremony has ended or was freed, and that nothing of them is left. */
+void world_end(void);
+
+/* Fires what is due; pass lets time go by first. */
+void run(void);
+void pass(uint64_t milliseconds);
+
+/* ---- cards ---- */
+
+/* Puts a card of that person, with three tries, into a reader of its own ("Reader of UID").
+ * Borrowed until it is out. */
+struct card *card_in(const char *uid);
+/* Puts one in without saying so: change it, then say cards_say. */
+struct card *card_made(const char *uid);
+/* A further certificate of that person on the same card, younger than the other, or expired. */
+void card_holds_another(struct card *card, const char *uid, bool expired);
+void cards_say(void);
+void card_out(uint64_t id);
+/* The certificate's hash. */
+const uint8_t *identity_of(const char *uid);
+
+/* What the card answers to the question that is out; OUTCOME_OK comes with a signature. */
+void card_answers(int result);
+void card_answers_with_nonsense(void);
+bool card_is_asked(void);
+
+/* ---- the person ---- */
+
+void person_types(const char *pin);
+void person_answers(int result); /* also of PIN questions: CANCELLED, TIMED_OUT */
+void person_chooses(uint8_t choice);
+
+/* ---- one ceremony, watched ---- */
+
+struct play {
+    struct ceremony *ceremony;
+    bool quiet; /* no callback may come now */
+    unsigned fetches, dones;
+    int waiting; /* enum waiting_for, the last; -1: nothing was said */
+    int tries_left;
+    /* from done */
+    int result;
+    uint64_t card;
+    uint8_t identity[CERTIFICATE_HASH_BYTES];
+    char uid[32], reader[64], algorithm[16];
+    char payload[1024]; /* of the JWS */
+    bool wants_key;
+    struct session_key *key; /* taken */
+    void (*at_done)(struct play *play);
+};
+
+/* What most plays ask: a JWS for ORIGIN, by a page. challenge "": to be fetched. */
+struct ceremony_request request_with(const char *challenge);
+/* NULL in play->ceremony: refused, with the outcome in result. */
+void play_begin(struct play *play, const struct ceremony_request *request);
+/* The payload has this text. */
+bool token_says(const struct play *play, const char *text);
