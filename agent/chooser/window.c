@@ -22,8 +22,9 @@
 
 enum {
     ROLES_IN_SIGHT = 5, /* so many are found without a search */
-    WIDTH = 520,
-    LIST_HEIGHT_MIN = 140,
+    WIDTH_LETTERS = 60, /* the window grows with the person's letters, */
+    WIDTH_MIN = 520,    /* between these, in pixels, */
+    WIDTH_MAX = 860,    /* so that it fits a small screen */
     LIST_HEIGHT_MAX = 400,
 };
 
@@ -59,6 +60,8 @@ struct window {
     GtkWidget *search; /* NULL with few roles */
     GtkLabel *count;
     GtkWidget *choose;
+    guint tick; /* of the list, which has to be scrolled; 0: has been */
+    int ticks;  /* since something was marked */
 };
 
 /* ---- the answer ---- */
@@ -133,29 +136,31 @@ static void on_activated(GtkListBox *list, GtkListBoxRow *row, gpointer context)
         gtk_list_box_select_row(list, row);
 }
 
-/* Once the list has been laid out, and only then, there is something to scroll. */
-static gboolean scroll_to(GtkWidget *row, GdkFrameClock *clock, gpointer context)
+/* A frame's ticks come before its layout, so the first one still sees the list as it was. */
+static gboolean scroll(GtkWidget *list, GdkFrameClock *clock, gpointer context)
 {
     (void)clock;
     struct window *w = context;
-    graphene_rect_t place;
-    if (gtk_widget_get_height(row) == 0 ||
-        !gtk_widget_compute_bounds(row, GTK_WIDGET(w->list), &place))
+    GtkWidget *row = GTK_WIDGET(gtk_list_box_get_selected_row(w->list));
+    graphene_rect_t place = GRAPHENE_RECT_INIT(0, 0, 0, 0);
+    if (w->ticks++ == 0 || gtk_widget_get_height(list) == 0)
         return G_SOURCE_CONTINUE;
-    GtkAdjustment *scroll = gtk_list_box_get_adjustment(w->list);
-    double spare = gtk_adjustment_get_page_size(scroll) - place.size.height;
-    gtk_adjustment_set_value(scroll, place.origin.y - spare / 2);
+    GtkAdjustment *vertical = gtk_list_box_get_adjustment(w->list);
+    double spare = gtk_adjustment_get_page_size(vertical);
+    if (row && gtk_widget_compute_bounds(row, list, &place))
+        spare -= place.size.height;
+    gtk_adjustment_set_value(vertical, place.origin.y - spare / 2);
+    w->tick = 0;
     return G_SOURCE_REMOVE;
 }
 
-/* row NULL: none, and the list begins at its beginning. */
+/* NULL: none. The list is scrolled so that it stands in the middle, or else to its beginning. */
 static void mark(struct window *w, GtkListBoxRow *row)
 {
     gtk_list_box_select_row(w->list, row);
-    if (row)
-        gtk_widget_add_tick_callback(GTK_WIDGET(row), scroll_to, w, NULL);
-    else
-        gtk_adjustment_set_value(gtk_list_box_get_adjustment(w->list), 0);
+    w->ticks = 0;
+    if (w->tick == 0)
+        w->tick = gtk_widget_add_tick_callback(GTK_WIDGET(w->list), scroll, w, NULL);
 }
 
 /* NULL when no role is chosen yet. */
@@ -302,10 +307,20 @@ static GtkWidget *footer_new(struct window *w)
     return footer;
 }
 
+static int width(GtkWidget *widget)
+{
+    PangoContext *context = gtk_widget_get_pango_context(widget);
+    PangoFontMetrics *metrics = pango_context_get_metrics(context, NULL, NULL);
+    int letter = PANGO_PIXELS(pango_font_metrics_get_approximate_char_width(metrics));
+    pango_font_metrics_unref(metrics);
+    return CLAMP(letter * WIDTH_LETTERS, WIDTH_MIN, WIDTH_MAX);
+}
+
 static void build(struct window *w)
 {
     w->top = g_object_new(GTK_TYPE_WINDOW, "accessible-role", GTK_ACCESSIBLE_ROLE_DIALOG, "title",
-                          "Choose your role", "default-width", WIDTH, NULL);
+                          "Choose your role", NULL);
+    gtk_window_set_default_size(w->top, width(GTK_WIDGET(w->top)), -1);
     g_signal_connect(w->top, "close-request", G_CALLBACK(on_close), w);
     GtkEventController *shortcuts = gtk_shortcut_controller_new();
     gtk_shortcut_controller_add_shortcut(
