@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Puts the parts together, and tells what has changed: after every change the facts are compared
+ * with what was told last, so nothing is told twice, whichever bus came back and asked again.
+ *
+ * Locked is what LockedHint says. Some desktops never set it; for those, that is until it was true
+ * once, an active screen saver counts too. (Where it is set, an active screen saver may be no more
+ * than a dark screen.)
+ */
+#include "agent/desktop/desktop.h"
+
+#include "agent/desktop/bus.h"
+#include "agent/desktop/locker.h"
+#include "agent/desktop/logind.h"
+#include "agent/desktop/notice.h"
+#include "agent/desktop/saver.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct desktop {
+    struct bus *system, *session;
+    struct logind *logind;
+    struct saver *saver;
+    struct locker *locker;
+    struct notice *notice;
+    desktop_fn *fn;
+    void *context;
+    bool locked, away, sleeping; /* as told */
+};
+
+static void tell(struct desktop *d, bool *told, bool now, enum desktop_event begin,
+                 enum desktop_event end)
+{
+    if (*told == now)
+        return;
+    *told = now;
+    d->fn(d->context, now ? begin : end);
+}
+
+static bool is_locked(const struct desktop *d)
+{
+    return logind_locked(d->logind) || (!logind_has_hint(d->logind) && saver_active(d->saver));
+}
+
+static void on_changed(void *context)
+{
+    struct desktop *d = context;
+    tell(d, &d->sleeping, logind_sleeping(d->logind), DESKTOP_SLEEP, DESKTOP_RESUMED);
+    tell(d, &d->locked, is_locked(d), DESKTOP_LOCKED, DESKTOP_UNLOCKED);
+    tell(d, &d->away, logind_away(d->logind), DESKTOP_SWITCHED_AWAY, DESKTOP_SWITCHED_BACK);
+    locker_look(d->locker);
+}
+
+static void on_logind_refused(void *context)
+{
+    const struct desktop *d = context;
+    locker_logind_refused(d->locker);
+}
+
+static void on_saver_refused(void *context)
+{
+    const struct desktop *d = context;
+    locker_saver_refused(d->locker);
+}
+
+struct desktop *desktop_new(struct loop *loop, const struct config *config, desktop_fn *fn,
+                            void *context)
+{
+    CLEANUP(desktop_free) struct desktop *d = calloc(1, sizeof *d);
+    if (!d) {
+        log_fault(ENOMEM, "desktop");
+        return NULL;
+    }
+    d->fn = fn;
+    d->context = context;
+    d->system = bus_new(loop, BUS_SYSTEM);
+    d->session = bus_new(loop, BUS_SESSION);
+    if (!d->system || !d->session)
+        return NULL;
+    d->logind = logind_new(&(struct logind_setup){
+        .bus = d->system, .changed = on_changed, .cannot_lock = on_logind_refused, .context = d});
+    d->saver = saver_new(&(struct saver_setup){
+        .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
+    d->notice = notice_new(d->session);
+    if (!d->logind || !d->saver || !d->notice)
+        return NULL;
+    d->locker = locker_new(&(struct locker_setup){.loop = loop,
+                                                  .logind = d->logind,
+                                                  .saver = d->saver,
+                                                  .command = config->desktop_lock_command});
+    return d->locker ? STEAL(d) : NULL;
+}
+
+void desktop_free(struct desktop **desktop)
+{
+    struct desktop *d = STEAL(*desktop);
+    if (!d)
+        return;
+    locker_free(&d->locker);
+    notice_free(&d->notice);
+    saver_free(&d->saver);
+    logind_free(&d->logind);
+    bus_free(&d->session);
+    bus_free(&d->system);
+    free(d);
+}
+
+void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context)
+{
+    locker_lock(desktop->locker, done, context);
+}
+
+void desktop_tell(struct desktop *desktop, const char *summary, const char *body)
+{
+    notice_tell(desktop->notice, summary, body);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * systemd-logind: which of its sessions is this desktop's, what it says of it, its sleep, and its
+ * way to lock (org.freedesktop.login1(5)).
+ *
+ * What it last said stays true while it is away. Loop thread only; nothing blocks.
+ */
+#pragma once
+
+#include "agent/desktop/bus.h"
+
+#include <stdbool.h>
+
+struct logind;
+
+struct logind_setup {
+    struct bus *bus;      /* the system's; borrowed for its life */
+    loop_fn *changed;     /* one of the facts below; a sleep waits until this has returned */
+    loop_fn *cannot_lock; /* what logind_lock has asked for was refused */
+    void *context;
+};
+
+/* NULL on fault (logged). */
+struct logind *logind_new(const struct logind_setup *setup);
+void logind_free(struct logind **logind);
+
+/* ---- the facts ---- */
+
+bool logind_locked(const struct logind *logind);   /* LockedHint */
+bool logind_has_hint(const struct logind *logind); /* it was true once in this session */
+bool logind_away(const struct logind *logind);     /* another session is in front */
+bool logind_sleeping(const struct logind *logind); /* about to, until it is awake again */
+
+/* Asks for a lock: at once, or when the session is known if it is being looked for; LockedHint
+ * tells whether it was heard. False: there is nobody to ask. */
+bool logind_lock(struct logind *logind);
+/* What was asked for is no longer waited for. */
+void logind_lock_over(struct logind *logind);
