@@ -13,19 +13,20 @@ import { makePeople, trustOf } from './people.mjs';
 import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
 
 // start(script) resolves with { url, agent, app, op, directory }: a provider whose agent follows the
-// script; `script` null: nothing listens where the agent should. `site`: see sandbox.mjs.
+// script; `script` null: nothing listens where the agent should. `site`: see sandbox.mjs. Without
+// `sessions` the page has the card sign for it.
 export async function startPageRig() {
   const people = await makePeople();
   const trust = await trustOf(people);
   const directory = await mkdtemp(join(tmpdir(), 'lanyard-page-'));
   const running = [];
 
-  async function start(script, { site } = {}) {
+  async function start(script, { site, sessions = false, ...provider } = {}) {
     const agent = await startFakeAgent(script ?? (() => true));
     if (!script) await agent.close();
     const tls = site && await makeCertificate({ name: site, ca: people.ca, directory });
     const op = await startOp({
-      people: people.file, trust, agentPort: agent.port, tls, host: site && SITE_ADDRESS,
+      people: people.file, trust, agentPort: agent.port, tls, host: site && SITE_ADDRESS, sessions, ...provider,
     });
     const app = await startApp();
     running.push(op, app, agent);

@@ -38,13 +38,17 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // origins    what the agent is told to trust; the provider unless given
 // settings   further lines for lanyard.conf, or (paths) => lines
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
-// site       a made-up name: the provider is served under it with TLS on 127.0.0.2
+// site       a made-up name: the provider is served under it with TLS on 127.0.0.2. The agent cannot
+//            reach it there, so it goes without sessions
+// sessions   whether the provider has a session endpoint and the agent knows it; begin, limits,
+//            clock, format: see op/op.mjs
+// apps       2: a second application, sandbox.app2
 // trust      { anchors, lists } in PEM or DER, besides the sandbox's own; strangers: see accounts.mjs
 // directory  where, instead of a directory in the temporary one; see directory.mjs
 // report     called with each line an operator would read
 export async function startSandbox({
   card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
-  format, trust, strangers, directory, report = () => {},
+  format, sessions = false, begin, limits, clock, apps = 1, trust, strangers, directory, report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
   const sandbox = { readers, op: { origin: 'https://provider.sandbox.example' } };
@@ -60,7 +64,10 @@ export async function startSandbox({
     if (readers.length > 0) await startReaders(sandbox, { readers, card }, undo);
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
-    if (web) await startWeb(sandbox, { site, format, trust, strangers, report }, undo);
+    if (web) {
+      const provider = { format, sessions: sessions && !site, begin, limits, clock, strangers };
+      await startWeb(sandbox, { site, apps, trust, provider, report }, undo);
+    }
     await writeSettings(sandbox, { origins, settings, trust });
     manageAgent(sandbox, undo);
     if (agent) await sandbox.startAgent();
@@ -140,25 +147,30 @@ async function startBroker(sandbox, undo) {
   sandbox.agentPort = Number(broker.match[1]);
 }
 
-async function startWeb(sandbox, { site, format, trust, strangers, report }, undo) {
+async function startWeb(sandbox, { site, apps, trust, provider, report }, undo) {
   const { people, directory } = sandbox;
   const tls = site && await makeCertificate({ name: site, ca: people.ca, directory });
   sandbox.op = await startOp({
     people: people.file,
     trust: await trustOf(people, trust),
     agentPort: sandbox.agentPort,
-    format,
-    strangers,
     report,
     tls,
     host: site && SITE_ADDRESS,
+    ...provider,
   });
   undo.push(() => sandbox.op.close());
   sandbox.app = await startApp({ report });
   undo.push(() => sandbox.app.close());
-  sandbox.op.register(sandbox.app.registration);
+  if (apps > 1) {
+    sandbox.app2 = await startApp({ name: 'Prescriptions', clientId: '120000000002.apps.sandbox', report });
+    undo.push(() => sandbox.app2.close());
+  }
+  const all = [sandbox.app, sandbox.app2].filter(Boolean);
+  sandbox.op.register(...all.map(({ registration }) => registration));
   const authority = site && await readFile(join(people.ca, 'root.cert.pem'));
-  await sandbox.app.connect(sandbox.op.issuer, { fetch: site && makeFetch({ name: site, authority }) });
+  const fetch = site && makeFetch({ name: site, authority });
+  for (const app of all) await app.connect(sandbox.op.issuer, { fetch });
   sandbox.url = sandbox.app.origin;
 }
 
@@ -180,7 +192,7 @@ program = ${sandbox.promptProgram}
 
 [provider sandbox]
 ${origins.map((origin) => `origin = ${origin}`).join('\n')}
-
+${sandbox.op.sessionEndpoint ? `session-endpoint = ${sandbox.op.sessionEndpoint}\n` : ''}
 ${more}
 `, { mode: 0o600 });
 }

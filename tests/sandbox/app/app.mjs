@@ -3,7 +3,10 @@
 // A sample application that signs people in with Care Identity: what a relying party has to do, and
 // no more. One page, a session in memory behind a cookie, PKCE and private_key_jwt through
 // openid-client, and a back-channel logout endpoint. When that ends a session the open page learns
-// of it at once through server-sent events.
+// of it at once through server-sent events. /refresh asks Care Identity again who the person is, in
+// which role: the session goes on, so the role may have changed.
+//
+// /sign-in passes on prompt, max_age, acr_values and scope, for trying what they do.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -11,7 +14,6 @@ import * as oidc from 'openid-client';
 import { homePage } from './pages.mjs';
 import { listen, readBody, redirect, sendHtml, serveFile } from '../http.mjs';
 
-const CLIENT_ID = '120000000001.apps.sandbox';
 const SCOPE = 'openid profile email nhsperson associatedorgs nationalrbacaccess ' +
   'organisationalmemberships selectedrole';
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
@@ -22,13 +24,23 @@ const FILES = {
   '/app.js': new URL('public/app.js', import.meta.url),
 };
 
+// What a person reads for an error that the provider sends back; `left` for any other.
+const PROBLEM_OF = {
+  login_required: 'required',
+  interaction_required: 'required',
+  unmet_authentication_requirements: 'assurance',
+};
+const PASSED_ON = ['prompt', 'max_age', 'acr_values', 'scope'];
+
 // Listens and says how it wants to be registered; connect() then meets the provider.
-export async function startApp({ report = () => {} } = {}) {
+export async function startApp({
+  name = 'Ward Round', clientId = '120000000001.apps.sandbox', report = () => {},
+} = {}) {
   const web = await listen();
   const { origin } = web;
   const { publicKey, privateKey } = await generateKeyPair('RS512');
   const registration = {
-    clientId: CLIENT_ID,
+    clientId,
     jwks: { keys: [{ ...await exportJWK(publicKey), use: 'sig', alg: 'RS512', kid: 'app' }] },
     redirectUri: `${origin}/callback`,
     signedOutUri: `${origin}/signed-out`,
@@ -37,8 +49,8 @@ export async function startApp({ report = () => {} } = {}) {
 
   // fetch: only for a provider with a certificate that Node does not know.
   async function connect(issuer, { fetch } = {}) {
-    const provider = await discover(issuer, privateKey, fetch);
-    const handle = makeHandler({ provider, origin, registration, fetch });
+    const provider = await discover(issuer, { clientId, privateKey, fetch });
+    const handle = makeHandler({ provider, name, origin, registration, fetch, report });
     web.server.on('request', async (request, response) => {
       try {
         await handle(request, response, new URL(request.url, origin));
@@ -53,20 +65,25 @@ export async function startApp({ report = () => {} } = {}) {
   return { origin, registration, connect, close: web.close };
 }
 
-function discover(issuer, privateKey, fetch) {
+function discover(issuer, { clientId, privateKey, fetch }) {
   const options = { execute: [oidc.allowInsecureRequests] };
   if (fetch) options[oidc.customFetch] = fetch;
-  return oidc.discovery(new URL(issuer), CLIENT_ID, { id_token_signed_response_alg: 'RS256' },
+  return oidc.discovery(new URL(issuer), clientId, { id_token_signed_response_alg: 'RS256' },
     oidc.PrivateKeyJwt({ key: privateKey, kid: 'app' }), options);
 }
 
-function makeHandler({ provider, origin, registration, fetch }) {
+function makeHandler({ provider, name, origin, registration, fetch, report }) {
   const sessions = new Map(); // cookie -> { checks } while signing in, { claims, idToken } after
   const listeners = new Map(); // cookie -> the open pages' event streams
   const keys = createRemoteJWKSet(new URL(provider.serverMetadata().jwks_uri),
     fetch && { [customFetch]: fetch });
 
-  const cookieOf = (request) => /(?:^|; )app=([\w-]+)/.exec(request.headers.cookie ?? '')?.[1];
+  // The two applications may share a host, and browsers keep cookies apart by host only.
+  const cookie = `app-${registration.clientId.split('.')[0]}`;
+  const cookiePattern = new RegExp(`(?:^|; )${cookie}=([\\w-]+)`);
+  const cookieOf = (request) => cookiePattern.exec(request.headers.cookie ?? '')?.[1];
+  const setCookie = (response, id) =>
+    response.setHeader('Set-Cookie', `${cookie}=${id}; HttpOnly; SameSite=Lax; Path=/`);
 
   async function start(response, url) {
     const id = randomBytes(24).toString('base64url');
@@ -74,8 +91,11 @@ function makeHandler({ provider, origin, registration, fetch }) {
     const checks = {
       pkceCodeVerifier: verifier, expectedNonce: oidc.randomNonce(), expectedState: oidc.randomState(),
     };
+    const { max_age: maxAge, ...asked } = Object.fromEntries(
+      PASSED_ON.filter((key) => url.searchParams.has(key)).map((key) => [key, url.searchParams.get(key)]));
+    if (maxAge) checks.maxAge = Number(maxAge);
     sessions.set(id, { checks });
-    response.setHeader('Set-Cookie', `app=${id}; HttpOnly; SameSite=Lax; Path=/`);
+    setCookie(response, id);
     redirect(response, oidc.buildAuthorizationUrl(provider, {
       redirect_uri: registration.redirectUri,
       scope: SCOPE,
@@ -84,7 +104,8 @@ function makeHandler({ provider, origin, registration, fetch }) {
       state: checks.expectedState,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
-      ...(url.searchParams.has('again') && { prompt: 'login' }),
+      ...(maxAge && { max_age: maxAge }),
+      ...asked,
     }).href);
   }
 
@@ -92,13 +113,30 @@ function makeHandler({ provider, origin, registration, fetch }) {
     const session = sessions.get(cookieOf(request));
     sessions.delete(cookieOf(request));
     if (!session?.checks) return redirect(response, '/?problem=lost');
-    if (url.searchParams.has('error')) return redirect(response, '/?problem=left');
+    const error = url.searchParams.get('error');
+    if (error) return redirect(response, `/?problem=${PROBLEM_OF[error] ?? 'left'}`);
     const tokens = await oidc.authorizationCodeGrant(provider, url, session.checks);
     const idToken = tokens.claims();
     const person = await oidc.fetchUserInfo(provider, tokens.access_token, idToken.sub);
     const id = randomUUID(); // a new cookie value, so that nobody can have planted it
-    sessions.set(id, { claims: { ...person, ...idToken }, idToken: tokens.id_token });
-    response.setHeader('Set-Cookie', `app=${id}; HttpOnly; SameSite=Lax; Path=/`);
+    sessions.set(id, {
+      claims: { ...person, ...idToken }, idToken: tokens.id_token, accessToken: tokens.access_token,
+    });
+    setCookie(response, id);
+    redirect(response, '/');
+  }
+
+  async function refresh(request, response) {
+    const session = sessions.get(cookieOf(request));
+    if (session?.claims) {
+      try {
+        const { sub } = session.claims;
+        Object.assign(session.claims, await oidc.fetchUserInfo(provider, session.accessToken, sub));
+      } catch (error) {
+        report(`Care Identity says no more of the person: ${error.message}`);
+        end(cookieOf(request));
+      }
+    }
     redirect(response, '/');
   }
 
@@ -122,7 +160,7 @@ function makeHandler({ provider, origin, registration, fetch }) {
   async function backChannelLogout(request, response) {
     const token = new URLSearchParams(await readBody(request)).get('logout_token');
     const { payload } = await jwtVerify(token, keys, {
-      issuer: provider.serverMetadata().issuer, audience: CLIENT_ID, algorithms: ['RS256'],
+      issuer: provider.serverMetadata().issuer, audience: registration.clientId, algorithms: ['RS256'],
     });
     if (!payload.events?.[LOGOUT_EVENT] || 'nonce' in payload || !payload.sid) {
       return response.writeHead(400).end();
@@ -149,9 +187,10 @@ function makeHandler({ provider, origin, registration, fetch }) {
     if (pathname === '/' || pathname === '/signed-out') {
       const session = sessions.get(cookieOf(request));
       const problem = pathname === '/' ? url.searchParams.get('problem') : 'out';
-      const page = homePage({ claims: session?.claims, problem });
+      const page = homePage({ name, claims: session?.claims, problem });
       sendHtml(response, page, { csp: CSP });
     } else if (pathname === '/sign-in') await start(response, url);
+    else if (pathname === '/refresh') await refresh(request, response);
     else if (pathname === '/callback') await callback(request, response, url);
     else if (pathname === '/sign-out' && ours) signOut(request, response);
     else if (pathname === '/events') events(request, response);

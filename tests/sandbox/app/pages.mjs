@@ -8,35 +8,38 @@ import { html } from '../http.mjs';
 const PROBLEMS = {
   left: 'You were not signed in. Start again when you are ready; if your smartcard does not work, ' +
     'ask your Registration Authority.',
+  required: 'Care Identity needs you for that. Sign in to go on.',
+  assurance: 'Care Identity cannot sign you in as strongly as this application asks for.',
   lost: 'That sign-in had already ended. Please start again.',
   ended: 'You have been signed out.',
   out: 'You have signed out. Take your smartcard with you.',
 };
 
-export function homePage({ claims, problem }) {
-  const body = claims ? signedIn(claims) : signedOut(problem);
+// name: the application's.
+export function homePage({ name, claims, problem }) {
+  const body = claims ? signedIn(claims) : signedOut(name, problem);
   return html`<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>${claims ? 'Your ward round' : 'Sign in'} - Ward Round</title>
+  <title>${claims ? 'Signed in' : 'Sign in'} - ${name}</title>
   <link rel="icon" href="data:,">
   <link rel="stylesheet" href="/app.css">
   ${claims && html`<script type="module" src="/app.js"></script>`}
 </head>
 <body>
-  <header><span class="name">Ward Round</span><span class="tag">sample application</span></header>
+  <header><span class="name">${name}</span><span class="tag">sample application</span></header>
   <main>${body}</main>
 </body>
 </html>
 `;
 }
 
-function signedOut(problem) {
+function signedOut(name, problem) {
   return html`
     <section class="panel welcome">
-      <h1>Ward Round</h1>
+      <h1>${name}</h1>
       <p>The patients you look after, on one page.</p>
       ${Object.hasOwn(PROBLEMS, problem ?? '') && html`<p class="notice" role="status">${PROBLEMS[problem]}</p>`}
       <a class="button" id="sign-in" href="/sign-in">Sign in with Care Identity</a>
@@ -62,7 +65,8 @@ function signedIn(claims) {
       <dl>${rows.map(([name, id, value]) => html`<dt>${name}</dt><dd id="${id}">${value}</dd>`)}</dl>
       <div class="actions">
         <form method="post" action="/sign-out" id="sign-out"><button class="button">Sign out</button></form>
-        <span><a href="/sign-in?again">Change role</a> (asks for your PIN again)</span>
+        <span><a id="refresh" href="/refresh">Update</a> (your role may have changed)</span>
+        <span><a id="again" href="/sign-in?prompt=login">Sign in again</a> (asks for your PIN)</span>
       </div>
     </section>`;
 }

@@ -38,7 +38,9 @@ function accountOf({ uid, title, given_name: givenName, family_name: familyName,
   };
 }
 
-function roleOf(uid, { org, code, group, subgroup, role }, index) {
+// rights: what CIS2 says of a role besides, each member there only where a role has some: activities,
+// activity_codes, workgroups, workgroups_codes, aow, aow_codes.
+function roleOf(uid, { org, code, group, subgroup, role, rights }, index) {
   return {
     id: `${uid.slice(-9)}${String(index + 1).padStart(3, '0')}`,
     personOrgId: `${uid.slice(-9)}${org.slice(-3)}`,
@@ -47,10 +49,15 @@ function roleOf(uid, { org, code, group, subgroup, role }, index) {
     name: role,
     fullName: `"${group}":"${subgroup}":"${role}"`,
     code,
+    rights,
   };
 }
 
-// The claims of one person with the role chosen at sign-in (undefined for none).
+export function displayName({ title, givenName, familyName }) {
+  return `${title} ${givenName} ${familyName}`.trim();
+}
+
+// The claims of one person with the session's role (undefined for none).
 export function claimsOf(person, roleId, clientId) {
   const organisations = new Map(person.roles.map((role) => [role.orgCode, role]));
   return {
@@ -64,7 +71,7 @@ export function claimsOf(person, roleId, clientId) {
     nhsid_useruid: person.uid,
     idassurancelevel: '3',
     name: `${person.familyName} ${person.givenName}`,
-    display_name: `${person.title} ${person.givenName} ${person.familyName}`.trim(),
+    display_name: displayName(person),
     given_name: person.givenName,
     family_name: person.familyName,
     title: person.title,
@@ -80,6 +87,7 @@ export function claimsOf(person, roleId, clientId) {
       org_code: role.orgCode,
       role_name: role.fullName,
       role_code: role.code,
+      ...role.rights,
     })),
   };
 }

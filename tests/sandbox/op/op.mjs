@@ -4,12 +4,18 @@
 // sign-in pages, and lanyard.js straight from the source tree.
 //
 //   const op = await startOp({ people, trust, agentPort });
-//   op.register(client); ... op.issuer ... await op.close();
+//   op.register(client, another); ... op.issuer ... op.sessionEndpoint ... await op.close();
 //
-// The application is registered after both servers listen, because each needs the other's port.
+// The applications are registered after all servers listen, because each needs the others' ports.
+// op.sessions has the CIS sessions: whoever runs the provider can end one (sessions.mjs). op.fault()
+// makes the session endpoint misbehave (faults.mjs).
 
 import { readAccounts } from './accounts.mjs';
-import { ISSUER_PATH, makeProvider } from './provider.mjs';
+import { realClock } from './clock.mjs';
+import { makeFaults } from './faults.mjs';
+import { endBrowserSession, ISSUER_PATH, makeProvider } from './provider.mjs';
+import { makeSessionEndpoint } from './session-endpoint.mjs';
+import { LIMITS, makeSessions } from './sessions.mjs';
 import { makeSignIn } from './sign-in.mjs';
 import { listen, serveFile } from '../http.mjs';
 
@@ -21,24 +27,52 @@ const FILES = {
   '/lanyard.js': here('../../../ipc/web/lanyard.js'),
 };
 
+const SESSION_PATH = `${ISSUER_PATH}/session`;
+
 // people: path of people.json; strangers: see accounts.mjs. trust: from makeTrust(). format: of the
-// token, jws or web-eid:1.1. tls, host: see http.mjs. report(line): what an operator would read.
+// card token, jws or web-eid:1.1. tls, host: see http.mjs. report(line): what an operator would read.
+// sessions: whether there is a session endpoint, and the page signs in by one session proof; false:
+// the page has the card sign for it each time. begin: the page has the card sign although there are
+// sessions, and hands the session to the agent. limits: see sessions.mjs. clock: see clock.mjs.
 export async function startOp({
-  people, trust, agentPort, format = 'jws', strangers = false, host, port, tls, report = () => {},
+  people, trust, agentPort, format = 'jws', sessions: bound = true, begin = false, limits, clock = realClock,
+  strangers = false, host, port, tls, report = () => {},
 }) {
   const accounts = await readAccounts(people, { strangers });
   const web = await listen({ host, port, tls });
   const { origin } = web;
+  const faults = makeFaults();
+  const sessions = makeSessions({ clock, limits: { ...LIMITS, ...limits }, ended });
+  const endpoint = bound
+    ? makeSessionEndpoint({ origin, path: SESSION_PATH, sessions, accounts, trust, clock, report }) : null;
+  const byProof = bound && !begin && format === 'jws';
+  let provider;
 
-  function register(client) {
-    const provider = makeProvider({ origin, accounts, client, report });
+  function ended({ person, browsers }, cause) {
+    report(`a session of ${person.uid} has ended: ${cause}`);
+    for (const browser of browsers) {
+      endBrowserSession(provider, browser, report).catch((error) => report(error.stack));
+    }
+  }
+
+  async function serveEndpoint(request, response, pathname) {
+    if (!endpoint || !`${pathname}/`.startsWith(`${SESSION_PATH}/`)) return false;
+    return await faults.strike(request, response, pathname.slice(SESSION_PATH.length)) ||
+      endpoint.handle(request, response, pathname);
+  }
+
+  function register(...clients) {
+    provider = makeProvider({ origin, accounts, clients, sessions, clock, report });
     const oidc = provider.callback();
-    const signIn = makeSignIn({ provider, origin, accounts, trust, agentPort, format, report });
+    const signIn = makeSignIn({
+      provider, origin, accounts, sessions, trust, agentPort, format, byProof, bound, clock, report,
+    });
     web.server.on('request', async (request, response) => {
       const { pathname } = new URL(request.url, origin);
       try {
         if (await serveFile(response, pathname, FILES)) return;
         if (await signIn(request, response, pathname)) return;
+        if (await serveEndpoint(request, response, pathname)) return;
         if (!pathname.startsWith(`${ISSUER_PATH}/`)) return notFound(response);
         request.originalUrl = request.url;
         request.url = request.url.slice(ISSUER_PATH.length);
@@ -51,7 +85,16 @@ export async function startOp({
     });
   }
 
-  return { origin, port: web.port, issuer: origin + ISSUER_PATH, register, close: web.close };
+  return {
+    origin,
+    port: web.port,
+    issuer: origin + ISSUER_PATH,
+    sessionEndpoint: endpoint?.endpoint ?? null,
+    sessions,
+    register,
+    fault: faults.fault,
+    close: web.close,
+  };
 }
 
 function notFound(response) {

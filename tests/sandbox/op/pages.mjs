@@ -33,11 +33,14 @@ function frame(title, main, { scripts = [] } = {}) {
 `;
 }
 
-// What waits for the person; sign-in.js fills the status as things happen.
-export function signInPage({ path, port, format }) {
+// What waits for the person; sign-in.js fills the status as things happen. byProof: whether a session
+// proof is asked for first; force, maxAge (seconds): how fresh the PIN has to be.
+export function signInPage({ path, port, format, byProof, force, maxAge }) {
   return frame('Sign in with your smartcard', html`
     <h1>Sign in with your smartcard</h1>
-    <div id="sign-in" data-path="${path}" data-port="${port}" data-format="${format}">
+    <div id="sign-in" data-path="${path}" data-port="${port}" data-format="${format}"
+      data-by="${byProof ? 'proof' : 'card'}" data-interaction="${force ? 'force' : 'if-needed'}"
+      data-max-age="${maxAge}">
       <section class="card" id="progress">
         <div id="status" role="status">
           <h2 class="busy">Starting</h2>
@@ -97,7 +100,7 @@ export function rolePage({ path, person }) {
   return frame('Choose your role', html`
     <h1>Choose your role</h1>
     <p class="lead">${person.givenName} ${person.familyName}, which role do you work in now?
-      It holds until you sign out; changing it in the application asks for your PIN again.</p>
+      It holds until you sign out.</p>
     ${many && html`
       <label for="search">Search by role or organisation</label>
       <input id="search" type="search" autocomplete="off">
@@ -132,7 +135,7 @@ export function errorPage({ error, error_description: description }) {
 export function signOutPage(form) {
   const page = frame('Sign out', html`
     <h1>Do you want to sign out of Care Identity?</h1>
-    <p class="lead">Every application that you opened with it signs you out too.</p>
+    <p class="lead">Every application that you opened with it in this browser signs you out too.</p>
     FORM
     <div class="actions">
       <button form="op.logoutForm" name="logout" value="yes">Sign out</button>

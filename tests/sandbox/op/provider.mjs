@@ -2,20 +2,28 @@
 //
 // oidc-provider set up to look like CIS2 from outside: its issuer path and endpoints, its scopes
 // and claims, authorisation code with PKCE only, private_key_jwt, RS256 ID tokens, back-channel
-// logout. A person chooses a role once; it holds for the session (a grant remembers it), and
-// prompt=login chooses anew.
+// logout. What an application learns of a person it learns from the CIS session (sessions.mjs) that
+// the browser's own session is linked to: the role as it is at that moment, and when the PIN was typed.
+//
+// Two ways lead out. An application that signs somebody out (RP-initiated logout) ends the browser's
+// session here and with it every application that was opened from this browser; the CIS session goes
+// on, because it is the desktop's: whoever leaves the desk takes the card out or signs out of Lanyard,
+// and that ends the CIS session with every browser's session that is linked to it. Either way each
+// application is told by back-channel logout.
 
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import Provider, { interactionPolicy } from 'oidc-provider';
+import Provider from 'oidc-provider';
 import { claimsOf } from './accounts.mjs';
 import { makeMemory } from './memory.mjs';
-import { errorPage, signedOutPage, signOutPage } from './pages.mjs';
+import { errorPage, gonePage, signedOutPage, signOutPage } from './pages.mjs';
+import { makePolicy } from './policy.mjs';
 
 export const ISSUER_PATH = '/openam/oauth2/realms/root/realms/NHSIdentity/realms/Healthcare';
 export const ACR = 'AAL3_CIS2_SMARTCARD';
 export const AMR = ['CIS2_SMARTCARD'];
 
-const SESSION = 36_000; // seconds: CIS2's ten hours
+// What a sign-in with a card is good for. The first is what the applications are told.
+const ATTAINABLE = [ACR, 'AAL3_SMARTCARD', 'AAL3_ANY', 'AAL2_OR_AAL3_ANY'];
 
 const CLAIMS = {
   openid: ['sub', 'azp', 'acr', 'amr', 'auth_time', 'sid', 'realm', 'auditTrackingId',
@@ -31,12 +39,12 @@ const CLAIMS = {
   selectedrole: ['selected_roleid'],
 };
 
-// `client`: the one registered application, { clientId, jwks, redirectUri, signedOutUri, logoutUri }.
-export function makeProvider({ origin, accounts, client, report }) {
-  const roleOfGrant = new Map();
+// clients: the applications, each { clientId, jwks, redirectUri, signedOutUri, logoutUri }.
+export function makeProvider({ origin, accounts, clients, sessions, clock, report }) {
+  const { life } = sessions.limits;
   const provider = new Provider(origin + ISSUER_PATH, {
     adapter: makeMemory(),
-    clients: [clientMetadata(client)],
+    clients: clients.map(clientMetadata),
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     routes: {
@@ -48,7 +56,7 @@ export function makeProvider({ origin, accounts, client, report }) {
     },
     scopes: Object.keys(CLAIMS),
     claims: CLAIMS,
-    acrValues: [ACR, 'AAL3_SMARTCARD', 'AAL3_ANY', 'AAL2_OR_AAL3_ANY'],
+    acrValues: ATTAINABLE,
     responseTypes: ['code'],
     subjectTypes: ['public'],
     clientAuthMethods: ['private_key_jwt'],
@@ -69,22 +77,48 @@ export function makeProvider({ origin, accounts, client, report }) {
     },
     ttl: {
       AccessToken: 3599, AuthorizationCode: 60, IdToken: 3600,
-      Interaction: 1800, Session: SESSION, Grant: SESSION,
+      Interaction: 1800, Session: life, Grant: life,
     },
     interactions: {
-      policy: signInOnly(),
+      policy: makePolicy({ sessions, clock, attainable: ATTAINABLE }),
       url: (ctx, interaction) => `/sign-in/${interaction.uid}`,
     },
-    loadExistingGrant: (ctx) => grantOf(ctx, roleOfGrant),
-    findAccount: (ctx, uid, token) => accountOf(accounts.find(uid), token, roleOfGrant),
-    renderError: (ctx, out) => show(ctx, errorPage(out)),
+    loadExistingGrant: (ctx) => grantOf(ctx, sessions),
+    findAccount: (ctx, uid, token) => accountOf(accounts.find(uid), token, sessions),
+    renderError: (ctx, out, error) =>
+      show(ctx, error.name === 'SessionNotFound' ? gonePage() : errorPage(out)),
   });
   for (const event of ['server_error', 'grant.error', 'authorization.error', 'backchannel.error']) {
     provider.on(event, (ctx, error) => report(error.error === 'access_denied'
       ? 'somebody went back to the application without signing in'
       : `${event}: ${error.error_description ?? error.message}`));
   }
+  provider.on('end_session.success', ({ oidc: { session } }) => {
+    if (session.destroyed) sessions.unlink(session.uid);
+  });
+  provider.on('authorization.error', ({ oidc: { entities, session } }) => {
+    if (entities.Interaction?.result?.notMe) endSessionOf(session.uid, sessions);
+  });
   return provider;
+}
+
+function endSessionOf(browser, sessions) {
+  const session = sessions.ofBrowser(browser);
+  if (session) sessions.end(session, 'it is somebody else who sits there');
+}
+
+// Ends a browser's session at the provider: no token that came from it works any more, and each
+// application is told (OpenID Connect Back-Channel Logout 1.0).
+export async function endBrowserSession(provider, browser, report) {
+  const session = await provider.Session.findByUid(browser);
+  await session?.destroy();
+  const applications = Object.entries(session?.authorizations ?? {});
+  await Promise.all(applications.map(async ([clientId, { sid, grantId }]) => {
+    await (await provider.Grant.find(grantId))?.destroy();
+    const client = await provider.Client.find(clientId);
+    await client.backchannelLogout(session.accountId, sid).catch((error) =>
+      report(`${clientId} could not be told of the end: ${error.message}`));
+  }));
 }
 
 function clientMetadata({ clientId, jwks, redirectUri, signedOutUri, logoutUri }) {
@@ -106,34 +140,30 @@ function signingKey() {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
 }
 
-// CIS2 asks nobody for consent: its applications are assured before they are connected.
-function signInOnly() {
-  const policy = interactionPolicy.base();
-  policy.remove('consent');
-  return policy;
-}
-
-// A new grant at a real sign-in; otherwise the one there is; otherwise, for a further application
-// in the same session, one with the role that the session already has.
-async function grantOf(ctx, roleOfGrant) {
-  const { client, session, result, provider } = ctx.oidc;
-  const mine = session.grantIdFor(client.clientId);
-  if (mine && !result?.login) return provider.Grant.find(mine);
-  const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+// CIS2 asks nobody for consent, since its applications are assured before they are connected: so
+// there is a grant for whoever is signed in. This is also where a browser's session is linked to the
+// CIS session that its page has just proved, and where it learns when the PIN was last typed.
+async function grantOf(ctx, sessions) {
+  const { client, session: browser, result, provider } = ctx.oidc;
+  const proved = result?.login && sessions.find(result.login.cis);
+  if (proved) sessions.link(proved, browser.uid);
+  const session = sessions.ofBrowser(browser.uid);
+  if (!session) return undefined;
+  browser.loginTs = Math.floor(session.authTime / 1000);
+  const known = await provider.Grant.find(browser.grantIdFor(client.clientId));
+  if (known) return known;
+  const grant = new provider.Grant({ accountId: browser.accountId, clientId: client.clientId });
   grant.addOIDCScope(Object.keys(CLAIMS).join(' '));
-  const others = Object.values(session.authorizations ?? {}).map(({ grantId }) => grantId);
-  const held = others.map((id) => roleOfGrant.get(id)).find(Boolean);
-  const id = await grant.save();
-  roleOfGrant.set(id, result?.login ? result.role : held);
+  await grant.save();
   return grant;
 }
 
-function accountOf(person, token, roleOfGrant) {
+function accountOf(person, token, sessions) {
   if (!person) return undefined;
   return {
     accountId: person.uid,
     claims: () => ({
-      ...claimsOf(person, roleOfGrant.get(token?.grantId), token?.clientId),
+      ...claimsOf(person, sessions.ofBrowser(token?.sessionUid)?.role ?? undefined, token?.clientId),
       auditTrackingId: randomUUID(),
     }),
   };

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// From "who is it?" to an answer for oidc-provider: the page asks for a challenge, brings back what
-// the card signed, and the person chooses a role where there is a choice. Everything hangs on
-// oidc-provider's interaction, whose cookie ties the browser to it; what changes something is a
-// POST from our own origin. A refused token is reported with its reason and told in one sentence.
+// From "who is it?" to an answer for oidc-provider. The page asks for a challenge and brings back one
+// of two things: a session proof, made by an agent that has a CIS session or has just opened one at
+// the session endpoint; or a card token, for which a CIS session is opened here and, where an agent is
+// to have it, handed on by the page (session.begin). Where the application asks for a role and the
+// session has none of several, the role page asks for it.
+//
+// Everything hangs on oidc-provider's interaction, whose cookie ties the browser to it; what changes
+// something is a POST from our own origin. What is refused is reported with its reason and told in
+// one sentence.
 
 import { TokenRefused, verifyCardToken } from './card-token.mjs';
 import { makeChallenges } from './challenges.mjs';
 import { gonePage, otherWaysPage, rolePage, signInPage } from './pages.mjs';
-import { ACR, AMR } from './provider.mjs';
+import { ACR, AMR, endBrowserSession } from './provider.mjs';
+import { verifySessionProof } from './session-proof.mjs';
 import { verifyWebEidToken } from './web-eid-token.mjs';
 import { readBody, redirect, sendHtml, sendJson } from '../http.mjs';
 
-const PATH = /^\/sign-in\/([A-Za-z0-9_-]+)(?:\/(challenge|token|role|other-ways|leave))?$/;
+const PATH = /^\/sign-in\/([A-Za-z0-9_-]+)(?:\/(challenge|proof|token|role|other-ways|leave))?$/;
 
 // What a person is told when the provider refuses; anything else is the last line.
 const REFUSALS = {
@@ -27,35 +33,68 @@ const REFUSALS = {
   'stale-challenge': ['The sign-in took longer than two minutes.', 'Start again when you are ready.'],
   'unknown-person': ['This smartcard belongs to nobody who is known here.',
     'Ask your Registration Authority to check your account.'],
+  'unknown-session': ['Care Identity has ended your session.', 'Start again and type your PIN.'],
+  'stale-authentication': ['Your PIN is needed once more for this.', 'Start again and type your PIN.'],
+  'another-person': ['Somebody else was signed in in this browser, and has been signed out now.',
+    'Go back to the application and sign in from there.'],
 };
 const REFUSED = ['Your smartcard could not be checked. Nobody was signed in.',
   'Start again. If it persists, tell your IT service desk.'];
 
-export function makeSignIn({ provider, origin, accounts, trust, agentPort, format, report }) {
-  const challenges = makeChallenges();
-  const verified = new Map(); // interaction -> the person whose card has signed
+// byProof: the page asks for a session proof first. bound: sessions are for agents, and bound to the
+// key that the card vouches for; otherwise they are the browser's alone.
+export function makeSignIn({
+  provider, origin, accounts, sessions, trust, agentPort, format, byProof, bound, clock, report,
+}) {
+  const challenges = makeChallenges({ clock: clock.now });
   const csp = [
     "default-src 'none'", "script-src 'self'", "style-src 'self'", 'img-src data:',
     `connect-src 'self' ws://127.0.0.1:${agentPort}`, "base-uri 'none'", "frame-ancestors 'none'",
   ].join('; ');
 
-  async function verify(uid, { format: used, token, challenge }) {
-    const redeem = (nonce) => challenges.redeem(nonce, uid);
-    const { uid: person } = used === 'web-eid:1.1'
-      ? verifyWebEidToken(token, { origin, nonce: challenge, redeem, trust })
-      : await verifyCardToken(String(token), { origin, redeem, trust });
-    const account = accounts.find(person);
-    if (!account) throw new TokenRefused('unknown-person', person);
-    return account;
+  // The session that a proof names.
+  async function proved({ proof }, interaction) {
+    const redeem = (nonce) => challenges.redeem(nonce, interaction.uid);
+    const session = await verifySessionProof(String(proof),
+      { origin, redeem, find: sessions.find, now: new Date(clock.now()) });
+    await checkSamePerson(interaction, session.person);
+    checkRecent(interaction, session);
+    return { session };
   }
 
-  async function acceptToken(request, response, uid, path) {
+  // A new session for whoever's card has signed; `begin`: an agent is to have it.
+  async function opened({ format: used, token, challenge }, interaction) {
+    const redeem = (nonce) => challenges.redeem(nonce, interaction.uid);
+    const now = new Date(clock.now());
+    const { uid, sessionKey } = used === 'web-eid:1.1'
+      ? verifyWebEidToken(token, { origin, nonce: challenge, redeem, trust, now })
+      : await verifyCardToken(String(token), { origin, redeem, trust, now });
+    const person = accounts.find(uid);
+    if (!person) throw new TokenRefused('unknown-person', uid);
+    await checkSamePerson(interaction, person);
+    const session = sessions.open({ person, key: bound ? sessionKey : null, acr: ACR, amr: AMR });
+    return { session, begin: session.key && { sid: session.sid } };
+  }
+
+  // A browser in which somebody is signed in never becomes another person's on the way. It is
+  // nobody's then, and the sign-in starts over.
+  async function checkSamePerson({ session: browser }, person) {
+    const before = browser && sessions.ofBrowser(browser.uid);
+    if (!before || before.person.uid === person.uid) return;
+    sessions.unlink(browser.uid);
+    await endBrowserSession(provider, browser.uid, report);
+    throw new TokenRefused('another-person');
+  }
+
+  // What the application asked for with max_age or prompt=login.
+  function checkRecent({ prompt }, { authTime }) {
+    if (authTime < prompt.details.notBefore) throw new TokenRefused('stale-authentication');
+  }
+
+  async function accept(request, response, interaction, sessionOf) {
     try {
-      const person = await verify(uid, JSON.parse(await readBody(request)));
-      if (person.roles.length > 1) verified.set(uid, person);
-      const next = person.roles.length > 1 ? path
-        : await finish(request, response, uid, person, person.roles[0]?.id);
-      sendJson(response, { next });
+      const { session, begin } = await sessionOf(JSON.parse(await readBody(request)), interaction);
+      sendJson(response, { next: await finish(request, response, session), begin });
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
       report(`sign-in refused: ${error.message}`);
@@ -64,59 +103,67 @@ export function makeSignIn({ provider, origin, accounts, trust, agentPort, forma
     }
   }
 
-  async function chooseRole(request, response, uid) {
-    const chosen = new URLSearchParams(await readBody(request)).get('role');
-    const person = verified.get(uid);
-    const role = person?.roles.find(({ id }) => id === chosen);
-    if (!role) return sendHtml(response, gonePage(), { status: 400, csp });
-    redirect(response, await finish(request, response, uid, person, role.id));
+  function finish(request, response, { sid, person, acr, amr }) {
+    return provider.interactionResult(request, response,
+      { login: { accountId: person.uid, acr, amr, cis: sid } });
   }
 
-  function finish(request, response, uid, person, role) {
-    verified.delete(uid);
-    return provider.interactionResult(request, response, {
-      login: { accountId: person.uid, acr: ACR, amr: AMR },
-      role,
-    });
+  async function chooseRole(request, response, interaction) {
+    const role = new URLSearchParams(await readBody(request)).get('role');
+    const session = sessions.ofBrowser(interaction.session?.uid);
+    if (!session || !sessions.chooseRole(session, role)) {
+      return sendHtml(response, gonePage(), { status: 400, csp });
+    }
+    redirect(response, await provider.interactionResult(request, response, { role: {} }));
   }
 
-  function leave(request, response, uid) {
-    verified.delete(uid);
+  // Whoever leaves instead of choosing a role is not the one who is signed in (provider.mjs).
+  function leave(request, response, { prompt }) {
     return provider.interactionResult(request, response, {
       error: 'access_denied',
       error_description: 'The person did not sign in.',
+      notMe: prompt.name === 'role',
     });
   }
 
-  function show(response, uid, path, what) {
+  function show(response, interaction, what) {
+    const path = `/sign-in/${interaction.uid}`;
     if (what === 'other-ways') return sendHtml(response, otherWaysPage({ path }), { csp });
-    const person = verified.get(uid);
-    const page = person ? rolePage({ path, person }) : signInPage({ path, port: agentPort, format });
-    sendHtml(response, page, { csp });
+    if (interaction.prompt.name === 'role') return showRoles(response, interaction, path);
+    const { force, maxAge } = interaction.prompt.details;
+    sendHtml(response, signInPage({ path, port: agentPort, format, byProof, force, maxAge }), { csp });
+  }
+
+  function showRoles(response, { session: browser }, path) {
+    const session = sessions.ofBrowser(browser?.uid);
+    if (!session) return sendHtml(response, gonePage(), { status: 404, csp });
+    sendHtml(response, rolePage({ path, person: session.person }), { csp });
   }
 
   // Resolves with whether the request was one of this file's.
   return async function handle(request, response, pathname) {
     const [, uid, what] = PATH.exec(pathname) ?? [];
     if (!uid) return false;
-    const path = `/sign-in/${uid}`;
-    if (!await interactionIs(provider, request, response, uid)) {
-      sendHtml(response, gonePage(), { status: 404, csp });
-    } else if (request.method === 'GET') show(response, uid, path, what);
+    const interaction = await interactionOf(provider, request, response, uid);
+    const { name } = interaction?.prompt ?? {};
+    if (!interaction) sendHtml(response, gonePage(), { status: 404, csp });
+    else if (request.method === 'GET') show(response, interaction, what);
     else if (request.method !== 'POST' || request.headers.origin !== origin) sendJson(response, {}, 403);
+    else if (what === 'leave') redirect(response, await leave(request, response, interaction));
+    else if (what === 'role' && name === 'role') await chooseRole(request, response, interaction);
     else if (what === 'challenge') sendJson(response, { challenge: challenges.issue(uid) });
-    else if (what === 'token') await acceptToken(request, response, uid, path);
-    else if (what === 'role') await chooseRole(request, response, uid);
-    else if (what === 'leave') redirect(response, await leave(request, response, uid));
+    else if (what === 'proof' && name === 'login') await accept(request, response, interaction, proved);
+    else if (what === 'token' && name === 'login') await accept(request, response, interaction, opened);
     else sendJson(response, {}, 404);
     return true;
   };
 }
 
-async function interactionIs(provider, request, response, uid) {
+async function interactionOf(provider, request, response, uid) {
   try {
-    return (await provider.interactionDetails(request, response)).uid === uid;
+    const interaction = await provider.interactionDetails(request, response);
+    return interaction.uid === uid ? interaction : null;
   } catch {
-    return false;
+    return null;
   }
 }

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The sign-in page at work: challenge from the provider, token from the card, token to the
-// provider, onwards. Whatever Lanyard waits for is said in a sentence that a screen reader speaks
-// too, and whatever fails ends in its own sentence, the advice that goes with it and "Try again".
-// There is no state in which this page waits without saying for what.
+// The sign-in page at work: challenge from the provider, proof from Lanyard, proof to the provider,
+// onwards. Lanyard proves at once where somebody is signed in on this desktop, and otherwise asks
+// for card and PIN first. Where it cannot (it knows no session endpoint of this provider, or the
+// provider offers none) the page has the card sign for it, and hands Lanyard the session that the
+// provider opens for that.
+//
+// Whatever Lanyard waits for is said in a sentence that a screen reader speaks too, and whatever
+// fails ends in its own sentence, the advice that goes with it and "Try again". There is no state
+// in which this page waits without saying for what.
 
 import { Lanyard, LanyardError } from './lanyard.js';
 
@@ -19,6 +24,8 @@ const WAITING = {
   pin: ['Enter your PIN', 'Type it in the Lanyard window. No web page ever asks for it.'],
   'pin-pad': ['Enter your PIN on the reader', 'Type it on the keys of the reader itself.'],
   signature: ['Signing you in', 'Leave your smartcard in the reader.'],
+  provider: ['Signing you in', 'Waiting for Care Identity to answer.'],
+  role: ['Choose your role', 'Choose in the Lanyard window which role you work in now.'],
 };
 const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then type the PIN. ' +
   'Another wrong PIN blocks the card.';
@@ -27,9 +34,19 @@ const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then t
 const CARD_IS_NO_USE = ['pin-blocked', 'no-certificate', 'certificate-expired', 'certificate-revoked'];
 // Nothing went wrong, so nobody needs a code.
 const NO_FAULT = ['cancelled', 'timed-out'];
+// What the provider refuses a proof with that another proof, made so, may put right.
+const ONCE_MORE = {
+  // The provider has ended the session that Lanyard still has: that one goes, a new one comes.
+  'unknown-session': async (agent, how, signal) => {
+    await agent.endSession({ signal });
+    return how;
+  },
+  // The provider's idea of when the PIN was typed counts.
+  'stale-authentication': async () => ({ interaction: 'force' }),
+};
 
 const element = (id) => document.getElementById(id);
-const { path, port, format } = element('sign-in').dataset;
+const { path, port, format, by, interaction, maxAge } = element('sign-in').dataset;
 let attempt = null; // the AbortController of the sign-in under way
 
 async function signIn() {
@@ -39,17 +56,42 @@ async function signIn() {
   let agent;
   try {
     agent = await Lanyard.connect({ port: Number(port), signal, onWaiting: showWaiting });
-    const { challenge } = await post('challenge', {}, signal);
-    const answer = await agent.signIn(
-      { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWaiting });
-    showProgress('Checking', 'Your smartcard has signed. One moment.');
-    const { next } = await post('token', { ...answer, challenge }, signal);
+    const next = await (by === 'proof' ? proof(agent, signal) : card(agent, signal));
     location.replace(next);
   } catch (error) {
     showFailure(inWords(error, signal));
   } finally {
     agent?.close();
   }
+}
+
+// Where to go on, after Lanyard has proved who it is.
+async function proof(agent, signal) {
+  let how = { interaction, ...(maxAge && { maxAge: Number(maxAge) }) };
+  for (let first = true; ; first = false) {
+    try {
+      const { challenge } = await post('challenge', {}, signal);
+      const proved = await agent.prove({ challenge, ...how, signal, onWaiting: showWaiting });
+      showProgress('Checking', 'Care Identity checks who you are. One moment.');
+      return (await post('proof', proved, signal)).next;
+    } catch (error) {
+      if (error.reason === 'no-session') return card(agent, signal);
+      const again = first && ONCE_MORE[error.reason];
+      if (!again) throw error;
+      how = await again(agent, how, signal);
+    }
+  }
+}
+
+// Where to go on, after the card has signed for this page.
+async function card(agent, signal) {
+  const { challenge } = await post('challenge', {}, signal);
+  const signed = await agent.signIn(
+    { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWaiting });
+  showProgress('Checking', 'Your smartcard has signed. One moment.');
+  const { next, begin } = await post('token', { ...signed, challenge }, signal);
+  if (begin) await agent.begin({ ...begin, signal, onWaiting: showWaiting });
+  return next;
 }
 
 async function post(what, body, signal) {
