@@ -52,9 +52,12 @@ struct lanyard {
 
 /* One call under way. */
 struct call {
-    int64_t id;                            /* -1: waits for a notification */
-    int64_t deadline;                      /* CLOCK_MONOTONIC, milliseconds; -1: none */
-    const struct lanyard_sign_in *sign_in; /* whose waiting function is told; may be NULL */
+    const char *method;
+    int timeout_ms;
+    int64_t id;                  /* -1: waits for a notification */
+    int64_t deadline;            /* CLOCK_MONOTONIC, milliseconds; -1: none */
+    lanyard_waiting_fn *waiting; /* NULL: nobody is told */
+    void *context;               /* of waiting */
     struct message answer;
 };
 
@@ -112,12 +115,11 @@ static void tell_waiting(const struct call *call, const json_t *message)
     const json_t *request = json_object_get(params, "request");
     const char *what = json_string_value(json_object_get(params, "for"));
     const json_t *tries = json_object_get(params, "triesLeft");
-    if (!call->sign_in || !call->sign_in->waiting || !what || !json_is_integer(request) ||
+    if (!call->waiting || !what || !json_is_integer(request) ||
         json_integer_value(request) != call->id)
         return;
-    call->sign_in->waiting(call->sign_in->context, what,
-                           json_string_value(json_object_get(params, "reader")),
-                           json_is_integer(tries) ? (int)json_integer_value(tries) : -1);
+    call->waiting(call->context, what, json_string_value(json_object_get(params, "reader")),
+                  json_is_integer(tries) ? (int)json_integer_value(tries) : -1);
 }
 
 /* Takes in one message. True when it ends the call. */
@@ -211,14 +213,14 @@ static enum lanyard_result send_request(struct lanyard *agent, const char *metho
 }
 
 /* Sends and waits. Takes params. On LANYARD_OK call->answer holds the result. */
-static enum lanyard_result ask(struct lanyard *agent, struct call *call, const char *method,
-                               json_t *params, int timeout_ms, struct lanyard_error *error)
+static enum lanyard_result ask(struct lanyard *agent, struct call *call, json_t *params,
+                               struct lanyard_error *error)
 {
-    enum lanyard_result result = send_request(agent, method, params);
+    enum lanyard_result result = send_request(agent, call->method, params);
     if (result != LANYARD_OK)
         return error_of(error, result);
     call->id = agent->last_id;
-    call->deadline = now_ms() + timeout_ms;
+    call->deadline = now_ms() + call->timeout_ms;
     result = read_until_answered(agent, call);
     if (result == LANYARD_CANCELLED || result == LANYARD_TIMED_OUT)
         send_request(agent, "operation.cancel",
@@ -230,40 +232,59 @@ static enum lanyard_result ask(struct lanyard *agent, struct call *call, const c
     return error_of(error, LANYARD_OK);
 }
 
-static enum lanyard_result ask_for_text(struct lanyard *agent, const char *method, char **json,
+/* A text as it is, an object as JSON; NULL: neither, or no memory. */
+static char *value_text(const json_t *value)
+{
+    if (json_is_string(value))
+        return strdup(json_string_value(value));
+    return json_is_object(value) ? json_dumps(value, JSON_COMPACT) : NULL;
+}
+
+/* Asks, and gives the result's member (NULL: the whole result) as text. Takes params, which are
+ * NULL where they could not be made. */
+static enum lanyard_result ask_for_text(struct lanyard *agent, struct call *call, json_t *params,
+                                        const char *member, char **text,
                                         struct lanyard_error *error)
 {
-    struct call call = {0};
-    *json = NULL;
-    enum lanyard_result result = ask(agent, &call, method, NULL, ANSWER_WITHIN_MS, error);
+    if (!params)
+        return error_invalid(error, "params: text that is not UTF-8");
+    enum lanyard_result result = ask(agent, call, params, error);
     if (result == LANYARD_OK) {
-        *json = json_dumps(call.answer.body, JSON_COMPACT);
-        if (!*json)
-            result = error_of(error, LANYARD_NO_MEMORY);
+        const json_t *whole = call->answer.body;
+        const json_t *value = member ? json_object_get(whole, member) : whole;
+        *text = value_text(value);
+        if (!*text)
+            result = error_of(error, value ? LANYARD_NO_MEMORY : LANYARD_REFUSED);
     }
-    message_deinit(&call.answer);
+    message_deinit(&call->answer);
     return result;
 }
 
-EXPORT enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
-                                             struct lanyard_error *error)
+static enum lanyard_result ask_at_once(struct lanyard *agent, const char *method, char **json,
+                                       struct lanyard_error *error)
 {
-    return ask_for_text(agent, "card.list", json, error);
+    struct call call = {.method = method, .timeout_ms = ANSWER_WITHIN_MS};
+    *json = NULL;
+    return ask_for_text(agent, &call, json_object(), NULL, json, error);
 }
 
-EXPORT enum lanyard_result lanyard_status(struct lanyard *agent, char **json,
-                                          struct lanyard_error *error)
+/* ---- what may wait for the person ---- */
+
+static int patience(int timeout_ms)
 {
-    return ask_for_text(agent, "agent.status", json, error);
+    return timeout_ms ? timeout_ms : PERSON_WITHIN_MS;
 }
 
-/* The token as text: a JWS is a string, a Web eID token an object. */
-static char *token_text(const json_t *result)
+static const char *wrong_timeout(int timeout_ms)
 {
-    const json_t *token = json_object_get(result, "token");
-    if (json_is_string(token))
-        return strdup(json_string_value(token));
-    return json_is_object(token) ? json_dumps(token, JSON_COMPACT) : NULL;
+    return timeout_ms < 0 ? "timeout_ms: 0 or more is needed" : NULL;
+}
+
+static const char *wrong_provider(const char *challenge, const char *origin, int timeout_ms)
+{
+    return !challenge ? "challenge: the provider's nonce is needed"
+           : !origin  ? "origin: the provider's origin is needed"
+                      : wrong_timeout(timeout_ms);
 }
 
 EXPORT enum lanyard_result lanyard_sign_in(struct lanyard *agent,
@@ -271,32 +292,93 @@ EXPORT enum lanyard_result lanyard_sign_in(struct lanyard *agent,
                                            struct lanyard_error *error)
 {
     *token = NULL;
-    const char *wrong = !request->challenge       ? "challenge: the provider's nonce is needed"
-                        : !request->origin        ? "origin: the provider's origin is needed"
-                        : request->timeout_ms < 0 ? "timeout_ms: 0 or more is needed"
-                                                  : NULL;
+    const char *wrong = wrong_provider(request->challenge, request->origin, request->timeout_ms);
     if (wrong)
         return error_invalid(error, wrong);
-    json_t *params = sign_in_params(request);
-    if (!params)
-        return error_invalid(error, "params: text that is not UTF-8");
-    struct call call = {.sign_in = request};
-    int timeout = request->timeout_ms ? request->timeout_ms : PERSON_WITHIN_MS;
-    enum lanyard_result result = ask(agent, &call, "card.signIn", params, timeout, error);
-    if (result == LANYARD_OK) {
-        *token = token_text(call.answer.body);
-        if (!*token)
-            result = error_of(error, LANYARD_NO_MEMORY);
-    }
+    struct call call = {.method = "card.signIn",
+                        .timeout_ms = patience(request->timeout_ms),
+                        .waiting = request->waiting,
+                        .context = request->context};
+    return ask_for_text(agent, &call, sign_in_params(request), "token", token, error);
+}
+
+EXPORT enum lanyard_result lanyard_session_prove(struct lanyard *agent,
+                                                 const struct lanyard_session_prove *request,
+                                                 char **proof, struct lanyard_error *error)
+{
+    *proof = NULL;
+    const char *wrong = wrong_provider(request->challenge, request->origin, request->timeout_ms);
+    if (wrong)
+        return error_invalid(error, wrong);
+    struct call call = {.method = "session.prove",
+                        .timeout_ms = patience(request->timeout_ms),
+                        .waiting = request->waiting,
+                        .context = request->context};
+    return ask_for_text(agent, &call, prove_params(request), "proof", proof, error);
+}
+
+EXPORT enum lanyard_result lanyard_session_begin(struct lanyard *agent,
+                                                 const struct lanyard_session_begin *request,
+                                                 char **json, struct lanyard_error *error)
+{
+    *json = NULL;
+    const char *wrong = wrong_timeout(request->timeout_ms);
+    if (wrong)
+        return error_invalid(error, wrong);
+    struct call call = {.method = "session.begin",
+                        .timeout_ms = patience(request->timeout_ms),
+                        .waiting = request->waiting,
+                        .context = request->context};
+    return ask_for_text(agent, &call, begin_params(request), NULL, json, error);
+}
+
+EXPORT enum lanyard_result lanyard_session_role(struct lanyard *agent,
+                                                const struct lanyard_session_role *request,
+                                                char **json, struct lanyard_error *error)
+{
+    *json = NULL;
+    const char *wrong = wrong_timeout(request->timeout_ms);
+    if (wrong)
+        return error_invalid(error, wrong);
+    struct call call = {.method = "session.role",
+                        .timeout_ms = patience(request->timeout_ms),
+                        .waiting = request->waiting,
+                        .context = request->context};
+    return ask_for_text(agent, &call, role_params(request), NULL, json, error);
+}
+
+/* ---- what is answered at once ---- */
+
+EXPORT enum lanyard_result lanyard_session_status(struct lanyard *agent, char **json,
+                                                  struct lanyard_error *error)
+{
+    return ask_at_once(agent, "session.status", json, error);
+}
+
+EXPORT enum lanyard_result lanyard_session_end(struct lanyard *agent, struct lanyard_error *error)
+{
+    struct call call = {.method = "session.end", .timeout_ms = ANSWER_WITHIN_MS};
+    enum lanyard_result result = ask(agent, &call, NULL, error);
     message_deinit(&call.answer);
     return result;
 }
 
+EXPORT enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
+                                             struct lanyard_error *error)
+{
+    return ask_at_once(agent, "card.list", json, error);
+}
+
+EXPORT enum lanyard_result lanyard_status(struct lanyard *agent, char **json,
+                                          struct lanyard_error *error)
+{
+    return ask_at_once(agent, "agent.status", json, error);
+}
+
 EXPORT enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanyard_error *error)
 {
-    struct call call = {0};
-    enum lanyard_result result =
-        ask(agent, &call, "agent.subscribe", NULL, ANSWER_WITHIN_MS, error);
+    struct call call = {.method = "agent.subscribe", .timeout_ms = ANSWER_WITHIN_MS};
+    enum lanyard_result result = ask(agent, &call, NULL, error);
     message_deinit(&call.answer);
     return result;
 }
@@ -336,10 +418,9 @@ static int find_path(const char *path, struct sockaddr_un *address)
 
 static enum lanyard_result say_hello(struct lanyard *agent, struct lanyard_error *error)
 {
-    struct call call = {0};
+    struct call call = {.method = "agent.hello", .timeout_ms = ANSWER_WITHIN_MS};
     enum lanyard_result result =
-        ask(agent, &call, "agent.hello", json_pack("{s:[i]}", "protocol", PROTOCOL),
-            ANSWER_WITHIN_MS, error);
+        ask(agent, &call, json_pack("{s:[i]}", "protocol", PROTOCOL), error);
     const char *version = json_string_value(json_object_get(call.answer.body, "version"));
     if (result == LANYARD_OK && version)
         snprintf(agent->version, sizeof agent->version, "%s", version);

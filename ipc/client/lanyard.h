@@ -5,11 +5,11 @@
  *     struct lanyard *agent;
  *     struct lanyard_error error;
  *     if (lanyard_open(NULL, &agent, &error) == LANYARD_OK) {
- *         char *token;
- *         if (lanyard_sign_in(agent, &(struct lanyard_sign_in){.challenge = nonce,
- *                 .origin = "https://provider.example"}, &token, &error) == LANYARD_OK) {
+ *         char *proof;
+ *         if (lanyard_session_prove(agent, &(struct lanyard_session_prove){.challenge = nonce,
+ *                 .origin = "https://provider.example"}, &proof, &error) == LANYARD_OK) {
  *             ...
- *             lanyard_free(token);
+ *             lanyard_free(proof);
  *         }
  *         lanyard_close(agent);
  *     }
@@ -61,9 +61,10 @@ void lanyard_close(struct lanyard *agent);
 /* The agent's version, "0.1.0"; borrowed until lanyard_close. Does not block. */
 const char *lanyard_version(const struct lanyard *agent);
 
-/* What a sign-in waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad" or
- * "signature" (or a later agent's word). reader may be NULL; tries_left is -1 when not known.
- * Borrowed for the call, during which the connection must not be used. */
+/* What a request waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad",
+ * "signature", "provider" or "role" (or a later agent's word; ipc/PROTOCOL.md 2.3). reader may be
+ * NULL; tries_left is -1 when not known. Borrowed for the call, during which the connection must
+ * not be used. */
 typedef void lanyard_waiting_fn(void *context, const char *what, const char *reader,
                                 int tries_left);
 
@@ -85,6 +86,67 @@ struct lanyard_sign_in {
  * results; the connection stays usable after each but UNREACHABLE. */
 enum lanyard_result lanyard_sign_in(struct lanyard *agent, const struct lanyard_sign_in *request,
                                     char **token, struct lanyard_error *error);
+
+/* ---- the session: signed in once, for every program and page of this desktop ---- */
+
+struct lanyard_session_prove {
+    const char *challenge;       /* required: base64url, 32 to 256 bytes when decoded */
+    const char *origin;          /* required: the provider's, in the administrator's list */
+    const char *interaction;     /* "if-needed"; "silent" never asks the person, "force" always */
+    const int *max_age;          /* the PIN was typed at most so many seconds ago, 0 to 86,400
+                                    (OpenID Connect max_age). NULL: any time in the session */
+    int timeout_ms;              /* 120,000 */
+    lanyard_waiting_fn *waiting; /* none */
+    void *context;               /* of waiting */
+};
+
+/* A proof that somebody is signed in at that provider, for the provider to verify (ipc/PROTOCOL.md
+ * 3.3). The person signs in first where that is needed and interaction allows it. *proof is owned:
+ * release it with lanyard_free; NULL unless LANYARD_OK. Any of the results, as lanyard_sign_in; the
+ * error's reason is "no-session" where the session is another provider's, or where the provider
+ * leaves opening it to its page. */
+enum lanyard_result lanyard_session_prove(struct lanyard *agent,
+                                          const struct lanyard_session_prove *request, char **proof,
+                                          struct lanyard_error *error);
+
+struct lanyard_session_begin {
+    const char *origin;          /* of the provider; the first that has a session endpoint */
+    const char *role;            /* "window": of several roles the agent lets the person choose;
+                                    "caller": this program does, with lanyard_session_role */
+    int timeout_ms;              /* 120,000 */
+    lanyard_waiting_fn *waiting; /* none */
+    void *context;               /* of waiting */
+};
+
+/* Signs the person in. *json is the session, the result of session.status (ipc/PROTOCOL.md 2.11):
+ * owned, to be released with lanyard_free; NULL unless LANYARD_OK. Any of the results; reason
+ * "session-exists" where somebody is signed in already. */
+enum lanyard_result lanyard_session_begin(struct lanyard *agent,
+                                          const struct lanyard_session_begin *request, char **json,
+                                          struct lanyard_error *error);
+
+/* Who is signed in, in which role, until when; *json as above. "state" is "none" when nobody is.
+ * At most five seconds. */
+enum lanyard_result lanyard_session_status(struct lanyard *agent, char **json,
+                                           struct lanyard_error *error);
+
+struct lanyard_session_role {
+    const char *role;            /* the id of one of the session's; the agent asks the person */
+    int timeout_ms;              /* 120,000 */
+    lanyard_waiting_fn *waiting; /* none */
+    void *context;               /* of waiting */
+};
+
+/* Works in another role from now on; *json as above. Any of the results; reason "no-session" or
+ * "role-unknown". */
+enum lanyard_result lanyard_session_role(struct lanyard *agent,
+                                         const struct lanyard_session_role *request, char **json,
+                                         struct lanyard_error *error);
+
+/* Signs out. LANYARD_OK also when nobody was signed in. At most five seconds. */
+enum lanyard_result lanyard_session_end(struct lanyard *agent, struct lanyard_error *error);
+
+/* ---- the agent ---- */
 
 /* Readers and cards, and the state of the agent: the results of card.list and agent.status as JSON
  * text (ipc/PROTOCOL.md), owned, to be released with lanyard_free. At most five seconds. */

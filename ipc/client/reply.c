@@ -35,6 +35,15 @@ static int set_text(json_t *object, const char *name, const char *text)
     return text ? json_object_set_new(object, name, json_string(text)) : 0;
 }
 
+/* Takes params. */
+static json_t *params_or_nothing(json_t *params, int failed)
+{
+    if (params && !failed)
+        return params;
+    json_decref(params);
+    return NULL;
+}
+
 json_t *sign_in_params(const struct lanyard_sign_in *request)
 {
     json_t *params = json_object();
@@ -48,10 +57,32 @@ json_t *sign_in_params(const struct lanyard_sign_in *request)
             r |= json_array_append_new(names, json_string(*name));
         r |= json_object_set_new(params, "algorithms", names);
     }
-    if (params && r == 0)
-        return params;
-    json_decref(params);
-    return NULL;
+    return params_or_nothing(params, r);
+}
+
+json_t *prove_params(const struct lanyard_session_prove *request)
+{
+    json_t *params = json_object();
+    int r = set_text(params, "challenge", request->challenge);
+    r |= set_text(params, "origin", request->origin);
+    r |= set_text(params, "interaction", request->interaction);
+    if (request->max_age)
+        r |= json_object_set_new(params, "maxAge", json_integer(*request->max_age));
+    return params_or_nothing(params, r);
+}
+
+json_t *begin_params(const struct lanyard_session_begin *request)
+{
+    json_t *params = json_object();
+    int r = set_text(params, "origin", request->origin);
+    r |= set_text(params, "role", request->role);
+    return params_or_nothing(params, r);
+}
+
+json_t *role_params(const struct lanyard_session_role *request)
+{
+    json_t *params = json_object();
+    return params_or_nothing(params, set_text(params, "role", request->role));
 }
 
 /* ---- messages ---- */

@@ -80,6 +80,7 @@ static int teardown(void **state)
     lanyard_close(f->agent);
     if (f->input >= 0)
         stop_server(f);
+    unlink(f->path); /* of a server that died */
     snprintf(path, sizeof path, "%s.lock", f->path);
     unlink(path);
     snprintf(path, sizeof path, "%s/lanyard", f->folder);
@@ -195,6 +196,172 @@ static void refusals_carry_words(void **state)
         assert_true(strlen(error.advice) > 0);
         assert_null(token);
     }
+}
+
+/* ---- the session ---- */
+
+static const struct lanyard_session_prove at_op = {.challenge = CHALLENGE,
+                                                   .origin = "https://op.example"};
+
+static void a_proof_signs_in_where_that_is_needed(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    struct lanyard_error error;
+    char *text;
+    struct lanyard_session_prove request = at_op;
+    request.interaction = "silent";
+    assert_int_equal(lanyard_session_prove(f->agent, &request, &text, &error), LANYARD_REFUSED);
+    assert_string_equal(error.reason, "interaction-required");
+    assert_null(text);
+    request.interaction = NULL;
+    request.waiting = note_waiting;
+    request.context = &seen;
+    assert_int_equal(lanyard_session_prove(f->agent, &request, &text, &error), LANYARD_OK);
+    assert_string_equal(text, "https://op.example " CHALLENGE " -1");
+    assert_string_equal(seen.words, "provider(-) ");
+    assert_int_equal(seen.tries, -1);
+    lanyard_free(text);
+    request.interaction = "silent";
+    request.max_age = &(int){0};
+    assert_int_equal(lanyard_session_prove(f->agent, &request, &text, &error), LANYARD_OK);
+    assert_string_equal(text, "https://op.example " CHALLENGE " 0");
+    assert_string_equal(error.reason, "");
+    lanyard_free(text);
+}
+
+static void a_proof_is_refused_with_words(void **state)
+{
+    struct fixture *f = *state;
+    static const int too_old = 86401;
+    static const struct {
+        struct lanyard_session_prove request;
+        enum lanyard_result result;
+        const char *reason;
+        const char *says; /* how the sentence begins */
+    } rows[] = {
+        {{.challenge = CHALLENGE, .origin = "https://no.example"},
+         LANYARD_REFUSED,
+         "not-allowed",
+         "This site"},
+        {{.challenge = CHALLENGE, .origin = "https://op.example", .max_age = &too_old},
+         LANYARD_REFUSED,
+         "invalid-request",
+         "maxAge: "},
+        {{.challenge = "short", .origin = "https://op.example"},
+         LANYARD_REFUSED,
+         "invalid-request",
+         "challenge: base64url"},
+        {{.challenge = CHALLENGE}, LANYARD_INVALID, "invalid-request", "origin: "},
+        {{.origin = "https://op.example"}, LANYARD_INVALID, "invalid-request", "challenge: "},
+        {{.challenge = CHALLENGE, .origin = "https://op.example", .timeout_ms = -1},
+         LANYARD_INVALID,
+         "invalid-request",
+         "timeout_ms: "},
+        {{.challenge = CHALLENGE, .origin = "\xff"},
+         LANYARD_INVALID,
+         "invalid-request",
+         "params: "},
+        {{.challenge = CHALLENGE,
+          .origin = "https://op.example",
+          .interaction = "force",
+          .timeout_ms = 50},
+         LANYARD_TIMED_OUT,
+         "timed-out",
+         "Nobody"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lanyard_error error;
+        char *proof;
+        assert_int_equal(lanyard_session_prove(f->agent, &rows[i].request, &proof, &error),
+                         rows[i].result);
+        assert_string_equal(error.reason, rows[i].reason);
+        assert_ptr_equal(strstr(error.sentence, rows[i].says), error.sentence);
+        assert_null(proof);
+    }
+}
+
+static void a_session_begins_changes_its_role_and_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    struct lanyard_error error;
+    char *json;
+    assert_int_equal(lanyard_session_status(f->agent, &json, &error), LANYARD_OK);
+    assert_string_equal(json, "{\"state\":\"none\",\"cause\":null,\"pendingEnds\":0}");
+    lanyard_free(json);
+    struct lanyard_session_role role = {.role = "r1"};
+    assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_REFUSED);
+    assert_string_equal(error.reason, "no-session");
+    assert_null(json);
+
+    struct lanyard_session_begin begin = {
+        .origin = "https://op.example", .waiting = note_waiting, .context = &seen};
+    assert_int_equal(lanyard_session_begin(f->agent, &begin, &json, &error), LANYARD_OK);
+    assert_non_null(strstr(json, "\"sid\":\"stub-session\""));
+    assert_non_null(strstr(json, "\"role\":null"));
+    assert_string_equal(seen.words, "role(-) ");
+    lanyard_free(json);
+    assert_int_equal(lanyard_session_begin(f->agent, &begin, &json, &error), LANYARD_REFUSED);
+    assert_string_equal(error.reason, "session-exists");
+    assert_null(json);
+
+    assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_OK);
+    assert_non_null(strstr(json, "\"role\":{\"id\":\"r1\""));
+    lanyard_free(json);
+    role.role = "r9";
+    assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_REFUSED);
+    assert_string_equal(error.reason, "role-unknown");
+    role = (struct lanyard_session_role){.waiting = note_waiting, .context = &seen};
+    assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_OK);
+    assert_string_equal(seen.words, "role(-) role(-) ");
+    lanyard_free(json);
+
+    assert_int_equal(lanyard_session_end(f->agent, &error), LANYARD_OK);
+    assert_int_equal(lanyard_session_end(f->agent, &error), LANYARD_OK);
+    assert_int_equal(lanyard_session_status(f->agent, &json, &error), LANYARD_OK);
+    assert_non_null(strstr(json, "\"state\":\"none\""));
+    lanyard_free(json);
+}
+
+static void a_program_may_choose_the_role_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {0};
+    char *json;
+    struct lanyard_session_begin begin = {
+        .role = "caller", .waiting = note_waiting, .context = &seen};
+    assert_int_equal(lanyard_session_begin(f->agent, &begin, &json, NULL), LANYARD_OK);
+    assert_string_equal(seen.words, "");
+    lanyard_free(json);
+    begin.role = "nobody";
+    struct lanyard_error error;
+    assert_int_equal(lanyard_session_begin(f->agent, &begin, &json, &error), LANYARD_REFUSED);
+    assert_ptr_equal(strstr(error.sentence, "role: window or caller"), error.sentence);
+    begin.timeout_ms = -1;
+    assert_int_equal(lanyard_session_begin(f->agent, &begin, &json, &error), LANYARD_INVALID);
+    const struct lanyard_session_role role = {.timeout_ms = -1};
+    assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_INVALID);
+}
+
+/* The stub's process is gone right after it has told of the end: what it wrote still counts. */
+static void the_end_of_a_session_is_an_event(void **state)
+{
+    struct fixture *f = *state;
+    struct lanyard *unsubscribed;
+    char *text;
+    assert_int_equal(lanyard_open(f->path, &unsubscribed, NULL), LANYARD_OK);
+    assert_int_equal(lanyard_session_prove(f->agent, &at_op, &text, NULL), LANYARD_OK);
+    lanyard_free(text);
+    assert_int_equal(lanyard_subscribe(f->agent, NULL), LANYARD_OK);
+    assert_int_equal(kill(f->server, SIGUSR2), 0);
+    assert_int_equal(lanyard_next_event(f->agent, -1, &text, NULL), LANYARD_OK);
+    assert_string_equal(text, "{\"method\":\"session.changed\",\"params\":{\"state\":\"none\","
+                              "\"cause\":\"card-removed\",\"pendingEnds\":0}}");
+    lanyard_free(text);
+    assert_int_equal(lanyard_next_event(unsubscribed, -1, &text, NULL), LANYARD_UNREACHABLE);
+    assert_int_equal(lanyard_session_end(f->agent, NULL), LANYARD_UNREACHABLE);
+    lanyard_close(unsubscribed);
 }
 
 static void cancel_when_waiting(void *context, const char *what, const char *reader, int tries_left)
@@ -323,6 +490,11 @@ int main(void)
         T(the_default_path_is_found),
         T(a_sign_in_gives_a_token),
         T(refusals_carry_words),
+        T(a_proof_signs_in_where_that_is_needed),
+        T(a_proof_is_refused_with_words),
+        T(a_session_begins_changes_its_role_and_ends),
+        T(a_program_may_choose_the_role_itself),
+        T(the_end_of_a_session_is_an_event),
         T(cancelling_leaves_a_usable_connection),
         T(events_come),
         T(the_end_of_the_agent_is_told),
