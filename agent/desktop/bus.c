@@ -77,6 +77,13 @@ bool reply_is(sd_bus_message *reply, const char *types)
            sd_bus_message_has_signature(reply, types) > 0;
 }
 
+bool variant_is(sd_bus_message *reply, const char *type)
+{
+    const char *contents = NULL;
+    return reply_is(reply, "v") && sd_bus_message_peek_type(reply, NULL, &contents) > 0 &&
+           contents && strcmp(contents, type) == 0;
+}
+
 void call_forget(struct call *call)
 {
     call->slot = sd_bus_slot_unref(call->slot);
@@ -121,6 +128,30 @@ int peer_call(struct peer *peer, struct call *call, const char *path, const char
                      arguments);
     va_end(arguments);
     return r;
+}
+
+sd_bus_message *peer_message(struct peer *peer, const char *path, const char *interface,
+                             const char *member)
+{
+    sd_bus_message *message = NULL;
+    if (!peer->owner || !peer->bus->connection ||
+        sd_bus_message_new_method_call(peer->bus->connection, &message, peer->owner, path,
+                                       interface, member) < 0)
+        return NULL;
+    return message;
+}
+
+int peer_send(struct peer *peer, struct call *call, sd_bus_message *message, call_fn fn,
+              void *context)
+{
+    call_forget(call);
+    int r = peer->bus->connection
+                ? sd_bus_call_async(peer->bus->connection, &call->slot, message, fn, context, 0)
+                : -ENOTCONN;
+    sd_bus_message_unref(message);
+    if (peer->bus->connection)
+        settle(peer->bus);
+    return r < 0 ? r : 0;
 }
 
 /* ---- signals ---- */

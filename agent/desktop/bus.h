@@ -39,6 +39,8 @@ typedef sd_bus_message_handler_t call_fn;
 
 /* The reply is one, and has exactly these types. */
 bool reply_is(sd_bus_message *reply, const char *types);
+/* The reply is a variant with exactly this type in it. */
+bool variant_is(sd_bus_message *reply, const char *type);
 /* Forgets the call; its handler will not be called. Takes none. */
 void call_forget(struct call *call);
 
@@ -67,6 +69,13 @@ bool peer_pending(const struct peer *peer);
 /* As bus_call, to the peer as it is now; -ENOTCONN when it is not there. */
 int peer_call(struct peer *peer, struct call *call, const char *path, const char *interface,
               const char *member, call_fn fn, void *context, const char *types, ...);
+
+/* The same in two steps, for arguments that are not of a fixed number: a message of the peer's, to
+ * be appended to (owned; NULL: not there, or a fault), which is then sent and released. */
+sd_bus_message *peer_message(struct peer *peer, const char *path, const char *interface,
+                             const char *member);
+int peer_send(struct peer *peer, struct call *call, sd_bus_message *message, call_fn fn,
+              void *context);
 
 /* ---- a signal that is listened for ---- */
 

@@ -1,198 +1,255 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The locker may run for hours, must outlive the agent, and must be nobody's business here but for
- * its first moments. But agent/helper.c reaps every child of the agent, and waits for all of them
- * when it ends. So the locker is no child: a fork of the agent starts it, waits until it ends or
- * until the agent closes its end of a pipe, says how it ended, and is gone; then the locker belongs
- * to whoever adopts orphans. The fork is reaped with the helpers.
+ * The command is given to the person's service manager (systemd --user), as the unit
+ * lanyard-lock.service. What the agent starts itself would inherit that there are no new privileges
+ * (harden.h), and a locker that asks a set-user-id program about the password would never open
+ * again; it would also end with the agent's own unit, and leave the screen open. Where there is no
+ * such manager, it is started from here (orphan.h).
  *
- * In the fork only calls that are allowed there between fork and exec: the agent has threads.
- * Secrets are wiped in it by the kernel (MADV_WIPEONFORK).
+ * The unit is "forking" and may take for ever to start: a program that goes on is starting until it
+ * ends, one that leaves a process behind has started when it ends, and one that only passes the
+ * request on has started and ended. Its job is over when the program has ended, and tells how. The
+ * unit is there as long as something of it runs; so a second lock finds the first at work, and is
+ * good.
  */
 #include "agent/desktop/command.h"
 
+#include "agent/desktop/orphan.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern char **environ;
+#define NAME "org.freedesktop.systemd1"
+#define PATH "/org/freedesktop/systemd1"
+#define MANAGER "org.freedesktop.systemd1.Manager"
+#define UNIT "lanyard-lock.service"
+#define UNIT_PATH "/org/freedesktop/systemd1/unit/lanyard_2dlock_2eservice"
 
 struct command {
-    int fd;
-    struct loop_watch *watch;
-    command_fn *ended;
-    void *context;
-};
-
-/* What posix_spawn is told; made before the fork. */
-struct plan {
+    struct command_setup setup;
     char *line;
-    char **words; /* into line; NULL-terminated */
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
+    char **words; /* into line; NULL-terminated; [0] NULL: there is no command */
+    struct peer *manager;
+    struct listener job_removed;
+    struct call starting;
+    bool started; /* the manager has taken the unit */
+    struct orphan *orphan;
 };
 
-static int plan_words(struct plan *plan, const char *line)
+static void ended(struct command *c, bool good)
 {
-    plan->line = strdup(line);
-    plan->words = calloc(strlen(line) / 2 + 2, sizeof *plan->words);
-    if (!plan->line || !plan->words)
-        return -ENOMEM;
+    command_over(c);
+    c->setup.ended(c->setup.context, good);
+}
+
+static void on_orphan(void *context, bool good)
+{
+    ended(context, good);
+}
+
+static bool start_here(struct command *c)
+{
+    c->orphan = orphan_run(c->setup.loop, c->words, on_orphan, c);
+    return c->orphan;
+}
+
+static void start_otherwise(struct command *c)
+{
+    listener_stop(&c->job_removed);
+    if (!start_here(c))
+        ended(c, false);
+}
+
+/* ---- as a unit ---- */
+
+static void on_job_removed(void *context, sd_bus_message *m)
+{
+    uint32_t number;
+    const char *job, *unit, *result;
+    if (sd_bus_message_read(m, "uoss", &number, &job, &unit, &result) <= 0 ||
+        strcmp(unit, UNIT) != 0)
+        return;
+    bool good = strcmp(result, "done") == 0;
+    if (!good)
+        log_warning("the lock command ended badly: journalctl --user -u " UNIT " says how");
+    ended(context, good);
+}
+
+/* It exists: as a locker that is at work, or as something else. */
+static int on_state(sd_bus_message *m, void *context, sd_bus_error *error)
+{
+    struct command *c = context;
+    const char *state = "";
+    (void)error;
+    if (variant_is(m, "s") && sd_bus_message_read(m, "v", "s", &state) > 0 &&
+        (strcmp(state, "activating") == 0 || strcmp(state, "active") == 0))
+        ended(c, true);
+    else
+        start_otherwise(c);
+    return 1;
+}
+
+static int on_started(sd_bus_message *m, void *context, sd_bus_error *error)
+{
+    struct command *c = context;
+    (void)error;
+    if (sd_bus_message_is_method_error(m, NAME ".UnitExists") > 0) {
+        if (peer_call(c->manager, &c->starting, UNIT_PATH, "org.freedesktop.DBus.Properties", "Get",
+                      on_state, c, "ss", NAME ".Unit", "ActiveState") < 0)
+            start_otherwise(c);
+    } else if (sd_bus_message_is_method_error(m, NULL)) {
+        log_warning("systemd does not start the lock command: %s",
+                    sd_bus_message_get_error(m)->name);
+        start_otherwise(c);
+    } else {
+        c->started = true;
+    }
+    return 1;
+}
+
+/* (sasb): the program, its arguments with its name, and that a failure counts. */
+static int append_program(sd_bus_message *m, char **words)
+{
+    int r = sd_bus_message_open_container(m, 'r', "sv");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "s", "ExecStart");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'v', "a(sasb)");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'a', "(sasb)");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'r', "sasb");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "s", words[0]);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(m, words);
+    if (r >= 0)
+        r = sd_bus_message_append(m, "b", 0);
+    for (int depth = 0; depth < 4 && r >= 0; depth++)
+        r = sd_bus_message_close_container(m);
+    return r;
+}
+
+/* Where the screen is, as we were told: the manager may not have been. */
+static int append_environment(sd_bus_message *m)
+{
+    static const char *const names[] = {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"};
+    int r = sd_bus_message_open_container(m, 'r', "sv");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "s", "Environment");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'v', "as");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'a', "s");
+    for (size_t i = 0; i < sizeof names / sizeof *names && r >= 0; i++) {
+        char variable[512];
+        const char *value = getenv(names[i]);
+        if (value &&
+            snprintf(variable, sizeof variable, "%s=%s", names[i], value) < (int)sizeof variable)
+            r = sd_bus_message_append(m, "s", variable);
+    }
+    for (int depth = 0; depth < 3 && r >= 0; depth++)
+        r = sd_bus_message_close_container(m);
+    return r;
+}
+
+static int append_unit(sd_bus_message *m, char **words)
+{
+    int r = sd_bus_message_append(m, "ss", UNIT, "fail");
+    if (r >= 0)
+        r = sd_bus_message_open_container(m, 'a', "(sv)");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", "Screen lock", "Type",
+                                  "s", "forking", "TimeoutStartUSec", "t", UINT64_MAX,
+                                  "CollectMode", "s", "inactive-or-failed");
+    if (r >= 0)
+        r = append_environment(m);
+    if (r >= 0)
+        r = append_program(m, words);
+    if (r >= 0)
+        r = sd_bus_message_close_container(m);
+    if (r >= 0)
+        r = sd_bus_message_append(m, "a(sa(sv))", 0);
+    return r;
+}
+
+static bool start_unit(struct command *c)
+{
+    sd_bus_message *message = peer_message(c->manager, PATH, MANAGER, "StartTransientUnit");
+    if (!message)
+        return false;
+    int r = append_unit(message, c->words);
+    if (r < 0) {
+        log_fault(-r, "the lock command");
+        sd_bus_message_unref(message);
+        return false;
+    }
+    peer_listen(c->manager, &c->job_removed, PATH, MANAGER, "JobRemoved", "uoss", on_job_removed,
+                c);
+    return peer_send(c->manager, &c->starting, message, on_started, c) == 0;
+}
+
+bool command_start(struct command *command)
+{
+    command_over(command);
+    if (!command->words[0])
+        return false;
+    return start_unit(command) || start_here(command);
+}
+
+bool command_runs(const struct command *command)
+{
+    return command->started || command->orphan;
+}
+
+void command_over(struct command *command)
+{
+    listener_stop(&command->job_removed);
+    call_forget(&command->starting);
+    command->started = false;
+    orphan_free(&command->orphan);
+}
+
+/* ---- its life ---- */
+
+static void on_manager(void *context)
+{
+    struct command *c = context;
+    if (!c->job_removed.slot)
+        return;
+    log_warning("systemd went away while it ran the lock command");
+    ended(c, false);
+}
+
+static int split(struct command *c)
+{
+    c->line = strdup(c->setup.line);
+    c->words = calloc(strlen(c->setup.line) / 2 + 2, sizeof *c->words);
+    if (!c->line || !c->words)
+        return log_fault(ENOMEM, "the lock command");
     size_t count = 0;
     char *rest = NULL;
-    for (char *word = strtok_r(plan->line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-        plan->words[count++] = word;
-    return count > 0 ? 0 : -EINVAL;
-}
-
-static int plan_attributes(struct plan *plan)
-{
-    sigset_t none, ours;
-    sigemptyset(&none);
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGPIPE);
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
-    int r = posix_spawn_file_actions_addopen(&plan->files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (r == 0)
-        r = posix_spawn_file_actions_addopen(&plan->files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (r == 0)
-        r = posix_spawn_file_actions_addclosefrom_np(&plan->files, STDERR_FILENO + 1);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(&plan->attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(&plan->attributes, &ours);
-    if (r == 0)
-        r = posix_spawnattr_setpgroup(&plan->attributes, 0);
-    if (r == 0)
-        r = posix_spawnattr_setflags(&plan->attributes, flags);
-    return -r;
-}
-
-static void plan_deinit(struct plan *plan)
-{
-    posix_spawnattr_destroy(&plan->attributes);
-    posix_spawn_file_actions_destroy(&plan->files);
-    free(plan->words);
-    free(plan->line);
-}
-
-/* *plan is to be released in any case. */
-static int plan_init(struct plan *plan, const char *line)
-{
-    *plan = (struct plan){0};
-    posix_spawn_file_actions_init(&plan->files); /* neither fails on GNU/Linux */
-    posix_spawnattr_init(&plan->attributes);
-    int r = plan_words(plan, line);
-    return r < 0 ? r : plan_attributes(plan);
-}
-
-/* What the fork says. */
-struct report {
-    bool started;
-    int code; /* started: the exit status, or -signal; else errno */
-};
-
-static struct report watch_over(const struct plan *plan, int agent)
-{
-    pid_t pid;
-    int r =
-        posix_spawnp(&pid, plan->words[0], &plan->files, &plan->attributes, plan->words, environ);
-    if (r != 0)
-        return (struct report){.code = r};
-    int locker = pidfd_open(pid, 0);
-    if (locker < 0)
-        return (struct report){.code = errno};
-    struct pollfd both[] = {{.fd = locker, .events = POLLIN}, {.fd = agent, .events = 0}};
-    do
-        r = poll(both, 2, -1);
-    while (r < 0 && errno == EINTR);
-    int status;
-    if (waitpid(pid, &status, WNOHANG) != pid)
-        _exit(EXIT_SUCCESS); /* the agent does not want to know any more */
-    return (struct report){.started = true,
-                           .code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)};
-}
-
-static void report(const struct plan *plan, int agent)
-{
-    struct report result = watch_over(plan, agent);
-    ssize_t sent = send(agent, &result, sizeof result, MSG_NOSIGNAL);
-    _exit(sent == sizeof result ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-static void on_report(void *context, uint32_t events)
-{
-    struct command *command = context;
-    struct report result = {0};
-    (void)events;
-    ssize_t got = recv(command->fd, &result, sizeof result, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    loop_watch_free(&command->watch);
-    bool known = got == sizeof result;
-    bool good = known && result.started && result.code == 0;
-    if (known && !result.started)
-        log_warning("the lock command cannot be started: %s", strerror(result.code));
-    else if (!good)
-        log_warning("the lock command ended with %d", result.code);
-    command->ended(command->context, good);
-}
-
-/* The fork keeps no descriptor but its end and standard error: sockets of the agent would stay open
- * in it. */
-static int start(const struct plan *plan, int theirs)
-{
-    pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
-    if (pid > 0)
-        return 0;
-    if (dup2(theirs, STDIN_FILENO) < 0)
-        _exit(EXIT_FAILURE);
-    closefrom(STDERR_FILENO + 1);
-    report(plan, STDIN_FILENO);
+    for (char *word = strtok_r(c->line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        c->words[count++] = word;
     return 0;
 }
 
-struct command *command_run(struct loop *loop, const char *line, command_fn *ended, void *context)
+struct command *command_new(const struct command_setup *setup)
 {
-    CLEANUP(command_free) struct command *command = calloc(1, sizeof *command);
-    if (!command) {
+    CLEANUP(command_free) struct command *c = calloc(1, sizeof *c);
+    if (!c) {
         log_fault(ENOMEM, "the lock command");
         return NULL;
     }
-    *command = (struct command){.fd = -1, .ended = ended, .context = context};
-    CLEANUP(plan_deinit) struct plan plan;
-    int r = plan_init(&plan, line);
-    if (r < 0) {
-        log_fault(-r, "the lock command");
+    c->setup = *setup;
+    if (split(c) < 0)
         return NULL;
-    }
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-        log_fault(errno, "socketpair");
-        return NULL;
-    }
-    command->fd = pair[0];
-    CLEANUP(close_fd) int theirs = pair[1];
-    r = start(&plan, theirs);
-    if (r < 0) {
-        log_fault(-r, "fork");
-        return NULL;
-    }
-    command->watch = loop_watch_new(loop, command->fd, LOOP_READABLE, on_report, command);
-    return command->watch ? STEAL(command) : NULL;
+    c->manager = peer_new(setup->bus, NAME, on_manager, c);
+    return c->manager ? STEAL(c) : NULL;
 }
 
 void command_free(struct command **command)
@@ -200,7 +257,9 @@ void command_free(struct command **command)
     struct command *c = STEAL(*command);
     if (!c)
         return;
-    loop_watch_free(&c->watch);
-    close_fd(&c->fd);
+    command_over(c);
+    peer_free(&c->manager);
+    free(c->words);
+    free(c->line);
     free(c);
 }

@@ -1,22 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the administrator's command that locks the screen, and learns how it ended.
+ * The administrator's command that locks the screen, and how it went.
  *
  * Loop thread only; nothing blocks.
  */
 #pragma once
 
-#include "ipc/loop.h"
+#include "agent/desktop/bus.h"
 
 #include <stdbool.h>
 
 struct command;
 
-/* How it ended: with 0, or otherwise (also: it could not be started). Comes from the loop, once. */
+/* How it ended: with 0, or otherwise (also: it could not be started; logged). */
 typedef void command_fn(void *context, bool good);
 
-/* line: a program and its arguments, split at spaces; a program without a slash is looked for in
- * PATH. Runs with our environment and standard error, in a process group of its own, and goes on
- * when the command is freed. NULL on fault (logged). */
-struct command *command_run(struct loop *loop, const char *line, command_fn *ended, void *context);
+struct command_setup {
+    struct loop *loop;
+    struct bus *bus;  /* the session's */
+    const char *line; /* a program and its arguments, split at spaces; "": none */
+    command_fn *ended;
+    void *context;
+};
+
+/* What setup names is borrowed for its life. NULL on fault (logged). */
+struct command *command_new(const struct command_setup *setup);
+/* A command that runs goes on. */
 void command_free(struct command **command);
+
+/* Starts it. ended comes from the loop, unless command_over comes first. False: there is none. */
+bool command_start(struct command *command);
+/* It was started, and has not ended as far as is known. */
+bool command_runs(const struct command *command);
+/* How it ends no longer matters; it goes on. */
+void command_over(struct command *command);

@@ -10,6 +10,7 @@
 #include "agent/desktop/desktop.h"
 
 #include "agent/desktop/bus.h"
+#include "agent/desktop/command.h"
 #include "agent/desktop/locker.h"
 #include "agent/desktop/logind.h"
 #include "agent/desktop/notice.h"
@@ -24,6 +25,7 @@ struct desktop {
     struct bus *system, *session;
     struct logind *logind;
     struct saver *saver;
+    struct command *command;
     struct locker *locker;
     struct notice *notice;
     desktop_fn *fn;
@@ -66,6 +68,12 @@ static void on_saver_refused(void *context)
     locker_saver_refused(d->locker);
 }
 
+static void on_command_ended(void *context, bool good)
+{
+    const struct desktop *d = context;
+    locker_command_ended(d->locker, good);
+}
+
 struct desktop *desktop_new(struct loop *loop, const struct config *config, desktop_fn *fn,
                             void *context)
 {
@@ -85,12 +93,15 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
     d->saver = saver_new(&(struct saver_setup){
         .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
     d->notice = notice_new(d->session);
-    if (!d->logind || !d->saver || !d->notice)
+    d->command = command_new(&(struct command_setup){.loop = loop,
+                                                     .bus = d->session,
+                                                     .line = config->desktop_lock_command,
+                                                     .ended = on_command_ended,
+                                                     .context = d});
+    if (!d->logind || !d->saver || !d->notice || !d->command)
         return NULL;
-    d->locker = locker_new(&(struct locker_setup){.loop = loop,
-                                                  .logind = d->logind,
-                                                  .saver = d->saver,
-                                                  .command = config->desktop_lock_command});
+    d->locker = locker_new(&(struct locker_setup){
+        .loop = loop, .logind = d->logind, .saver = d->saver, .command = d->command});
     return d->locker ? STEAL(d) : NULL;
 }
 
@@ -100,6 +111,7 @@ void desktop_free(struct desktop **desktop)
     if (!d)
         return;
     locker_free(&d->locker);
+    command_free(&d->command);
     notice_free(&d->notice);
     saver_free(&d->saver);
     logind_free(&d->logind);

@@ -10,7 +10,6 @@
  */
 #include "agent/desktop/locker.h"
 
-#include "agent/desktop/command.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
@@ -50,7 +49,7 @@ static void finish(struct locker *l, bool locked)
     if (!locked && !result.failed)
         result.failed = result.locker; /* there was no way at all */
     loop_timer_stop(l->timer);
-    command_free(&l->command);
+    command_over(l->setup.command);
     logind_lock_over(l->setup.logind);
     saver_lock_over(l->setup.saver);
     l->way = WAY_NONE;
@@ -65,8 +64,6 @@ static void finish(struct locker *l, bool locked)
     }
 }
 
-static void on_command(void *context, bool good);
-
 /* False: it is not to be had. */
 static bool begin(struct locker *l, enum way way)
 {
@@ -76,9 +73,7 @@ static bool begin(struct locker *l, enum way way)
     case WAY_SAVER:
         return saver_lock(l->setup.saver);
     case WAY_COMMAND:
-        if (l->setup.command[0] != '\0')
-            l->command = command_run(l->setup.loop, l->setup.command, on_command, l);
-        return l->command;
+        return command_start(l->setup.command);
     case WAY_NONE:
     case WAY_OVER:
         break;
@@ -109,7 +104,7 @@ static void give_up(struct locker *l)
 static void on_time(void *context)
 {
     struct locker *l = context;
-    if (logind_locked(l->setup.logind) || l->way == WAY_COMMAND)
+    if (logind_locked(l->setup.logind) || (l->way == WAY_COMMAND && command_runs(l->setup.command)))
         finish(l, true);
     else if (l->way == WAY_OVER)
         finish(l, false);
@@ -117,12 +112,14 @@ static void on_time(void *context)
         give_up(l);
 }
 
-static void on_command(void *context, bool good)
+void locker_command_ended(struct locker *l, bool good)
 {
+    if (l->way != WAY_COMMAND)
+        return;
     if (good)
-        finish(context, true);
+        finish(l, true);
     else
-        give_up(context);
+        give_up(l);
 }
 
 void locker_look(struct locker *l)
@@ -184,7 +181,6 @@ void locker_free(struct locker **locker)
     if (!l)
         return;
     loop_timer_free(&l->timer);
-    command_free(&l->command);
     struct waiter *waiter;
     while ((waiter = l->waiters)) {
         l->waiters = waiter->next;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "agent/desktop/command.h"
 #include "agent/desktop/desktop.h"
 #include "agent/desktop/logind.h"
 #include "agent/desktop/saver.h"
@@ -17,7 +18,7 @@ struct locker_setup {
     struct loop *loop;
     struct logind *logind;
     struct saver *saver;
-    const char *command; /* "": none */
+    struct command *command;
 };
 
 /* NULL on fault (logged). */
@@ -31,3 +32,5 @@ void locker_lock(struct locker *locker, desktop_lock_fn *done, void *context);
 void locker_look(struct locker *locker);
 void locker_logind_refused(struct locker *locker);
 void locker_saver_refused(struct locker *locker);
+/* How the command ended. */
+void locker_command_ended(struct locker *locker, bool good);

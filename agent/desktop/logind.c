@@ -227,10 +227,9 @@ static void found(struct logind *l, const char *path, bool by_display)
 static int on_display(sd_bus_message *m, void *context, sd_bus_error *error)
 {
     struct logind *l = context;
-    const char *contents = NULL, *id = NULL, *path = NULL;
+    const char *id = NULL, *path = NULL;
     (void)error;
-    if (reply_is(m, "v") && sd_bus_message_peek_type(m, NULL, &contents) > 0 && contents &&
-        strcmp(contents, "(so)") == 0 && sd_bus_message_read(m, "v", "(so)", &id, &path) > 0 &&
+    if (variant_is(m, "(so)") && sd_bus_message_read(m, "v", "(so)", &id, &path) > 0 &&
         id[0] != '\0')
         found(l, path, true);
     else
@@ -385,9 +384,9 @@ static void on_sleep(void *context, sd_bus_message *m)
 /* The signal may have come while nobody was connected. */
 static int on_sleep_state(sd_bus_message *m, void *context, sd_bus_error *error)
 {
-    int sleeping = -1;
+    int sleeping;
     (void)error;
-    if (reply_is(m, "v") && read_variant(m, "b", &sleeping) >= 0 && sleeping >= 0)
+    if (variant_is(m, "b") && sd_bus_message_read(m, "v", "b", &sleeping) > 0)
         set_sleeping(context, sleeping);
     return 1;
 }
