@@ -77,8 +77,9 @@ export function makeAgent({ op, clock, card, keys = generateKeyPairSync('ec', { 
     { htm: method, htu: url, iat: seconds(), jti: randomUUID(), nonce, ...claims },
     { typ: 'dpop+jwt', jwk, ...header }, key);
 
-  // dpop: the proof to send; undefined: an honest one; null: none.
-  async function request(method, path, { body, dpop, type = 'application/json' } = {}) {
+  // dpop: the proof to send; undefined: an honest one, and another with the server's nonce where it
+  // asks for one (unless `once`); null: none.
+  async function request(method, path, { body, dpop, type = 'application/json', once = false } = {}) {
     const url = op.sessionEndpoint + path;
     const given = dpop === undefined ? await proof(method, url) : dpop;
     const response = await fetch(url, {
@@ -89,6 +90,9 @@ export function makeAgent({ op, clock, card, keys = generateKeyPairSync('ec', { 
     });
     nonce = response.headers.get('dpop-nonce') ?? nonce;
     const text = await response.text();
+    if (dpop === undefined && !once && text.includes('use_dpop_nonce')) {
+      return request(method, path, { body, type, once: true });
+    }
     return { status: response.status, body: text && JSON.parse(text), headers: response.headers };
   }
 
