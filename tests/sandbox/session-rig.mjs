@@ -11,8 +11,9 @@ import { makeCardToken, readCard } from './make-token.mjs';
 import { startOp } from './op/op.mjs';
 import { makePeople, trustOf } from './people.mjs';
 
-// Resolves with { op, apps, clock, people, agent(card), browser(), lines, close }.
-export async function startSessionRig(options = {}) {
+// Resolves with { op, apps, clock, people, agent(card), browser(), lines, close }. options: of startOp.
+// register(registration): how an application registers, if not as it would itself.
+export async function startSessionRig({ register = (registration) => registration, ...options } = {}) {
   const people = await makePeople();
   const clock = makeClock();
   const lines = [];
@@ -28,7 +29,7 @@ export async function startSessionRig(options = {}) {
     await startApp(),
     await startApp({ name: 'Prescriptions', clientId: '120000000002.apps.sandbox' }),
   ];
-  op.register(...apps.map(({ registration }) => registration));
+  op.register(...apps.map(({ registration }) => register(registration)));
   for (const app of apps) await app.connect(op.issuer);
   return {
     op,
