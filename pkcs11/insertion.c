@@ -90,7 +90,7 @@ struct insertion insertions_in(const struct insertions *all, const char *reader)
 /* Each insertion and each removal counts one. So a reader that was empty and holds a card has had
  * no other in it if it has counted one; and a card that was in is still the same if nothing was
  * counted. */
-static bool missed(const struct insertion *before, const struct insertion *now)
+bool insertion_missed(const struct insertion *before, const struct insertion *now)
 {
     return now->present && (uint16_t)(now->events - before->events) > (before->present ? 0 : 1);
 }
@@ -100,7 +100,7 @@ bool insertions_missed(const struct insertions *before, const struct insertions 
     for (size_t i = 0; i < before->count; i++)
         for (size_t k = 0; k < now->count; k++)
             if (strcmp(before->at[i].reader, now->at[k].reader) == 0 &&
-                missed(&before->at[i].insertion, &now->at[k].insertion))
+                insertion_missed(&before->at[i].insertion, &now->at[k].insertion))
                 return true;
     return false;
 }

@@ -40,8 +40,9 @@ struct insertions {
 void insertions_look(struct insertions *all);
 /* That in this reader (a slot's description); not known when there is none of that name. */
 struct insertion insertions_in(const struct insertions *all, const char *reader);
-/* True if whoever looked into the readers soon after the first look, and not since, may take a card
- * that is in at the second for one that is not. */
+/* True if whoever looked into the reader soon after the first look, and not since, may take a card
+ * that is in at the second for one that is not; or so for any of the readers. */
+bool insertion_missed(const struct insertion *before, const struct insertion *now);
 bool insertions_missed(const struct insertions *before, const struct insertions *now);
 
 /* True if another program holds the card in this reader for itself alone. */

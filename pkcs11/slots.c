@@ -181,12 +181,18 @@ static bool token_blank(struct module *m, CK_SLOT_ID slot)
 }
 
 /* As it was before the module looked: of a card exchanged meanwhile the certificates may be
- * either's, and the count is then another when it comes to signing. */
+ * either's, and the count is then another when it comes to signing. A card that came meanwhile into
+ * an empty reader, and no other, is the one that the module has seen. */
 static void note_listed(struct module *m, const struct card_token *token)
 {
+    struct insertion seen = insertions_in(&m->looked, token->reader);
+    if (seen.known && !seen.present) {
+        struct insertion now = insertion_look(token->reader);
+        if (!insertion_missed(&seen, &now))
+            seen = now;
+    }
     if (m->listed_count < CARD_TOKENS_MAX)
-        m->listed[m->listed_count++] =
-            (struct listed_card){token->slot, insertions_in(&m->looked, token->reader)};
+        m->listed[m->listed_count++] = (struct listed_card){token->slot, seen};
 }
 
 struct insertion slots_listed(const struct module *m, CK_SLOT_ID slot)
