@@ -3,11 +3,28 @@
  * Sealed memory: what lets a session outlive the agent's process, and nothing else does. It is
  * memory of the kernel's (memfd_secret where there is one, else a memfd, locked), kept by systemd
  * in its file-descriptor store (sd_notify FDSTORE=1, FDNAME=session) while no agent runs. It is
- * never on disk, is gone with the user's service manager, and without a store there is none.
+ * never in a file, is gone with the user's service manager, and without a store there is none.
+ *
+ * It exists only while something is sealed: it is made by the first seal_write and given back by
+ * seal_destroy. Where it is memfd_secret the kernel does not swap it, and refuses to hibernate as
+ * long as there is any. A memfd is locked by the agent that has it; in the moment between two
+ * agents nobody locks it, so that a machine without memfd_secret wants its swap encrypted.
  *
  * Written in place, so that the store's descriptor always shows the latest: two halves with a
  * number and a checksum each, the older one overwritten, so that an agent killed in the middle
- * leaves the one before. Loop thread only; nothing blocks.
+ * leaves the one before. Loop thread only; nothing blocks but for the service manager, which is
+ * given a descriptor by the first write and takes it back by seal_destroy.
+ *
+ * The agent's unit needs
+ *
+ *     Type=notify                 or notify-reload: NOTIFY_SOCKET is set
+ *     NotifyAccess=main           the default with Type=notify: helpers cannot store anything
+ *     FileDescriptorStoreMax=1    the default is 0: systemd would drop what it is given, in silence
+ *     LimitMEMLOCK=8M             the kernel's own default, where it has been lowered
+ *     Restart=on-failure          so that there is a next process
+ *
+ * systemd empties the store when the unit is stopped for good (systemctl stop), not when it is
+ * restarted or fails. A session is then over, as it is when the person logs out.
  */
 #pragma once
 
@@ -21,18 +38,25 @@ enum { SEAL_BYTES_MAX = 128 * 1024 };
 struct seal;
 
 /* Takes over the descriptor that the service manager kept, if it passed one that is right in every
- * detail (name, size, seals, this user's). Returns owned, also without a store; NULL on fault
- * (logged). */
+ * detail (name, size, seals, this user's), and closes every other that it passed. Once in a
+ * process, before anything else uses the descriptors that it was started with. Returns owned, also
+ * without a store; NULL on fault (logged). */
 struct seal *seal_new(void);
 /* What is sealed stays sealed. */
 void seal_free(struct seal **seal);
 
-/* Whether a session can outlive this process. */
+/* Whether a session can outlive this process: there is a service manager, and memory to be had. */
 bool seal_available(const struct seal *seal);
 
-/* What an earlier process left; NULL: nothing. Owned: free it with secret_free. */
+/* What is sealed: at first what an earlier process left; NULL: nothing. Owned: free it with
+ * secret_free. */
 struct secret *seal_read(struct seal *seal);
 /* Replaces it; at most SEAL_BYTES_MAX. 0 or a fault (logged); on fault nothing is sealed. */
 int seal_write(struct seal *seal, const void *data, size_t len);
 /* Wipes it. */
 void seal_destroy(struct seal *seal);
+
+/* ---- for tests ---- */
+
+/* The file's size, which both halves are in. */
+enum { SEAL_FILE_BYTES = 5 * 65536 };
