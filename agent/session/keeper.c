@@ -55,6 +55,7 @@ bool keeper_signed_in(const struct keeper *k)
 static struct view_source source_of(const struct keeper *k)
 {
     return (struct view_source){.machine = &k->machine,
+                                .cause = k->cause,
                                 .provider = k->provider,
                                 .about = k->about,
                                 .reachable = k->reachable,
@@ -107,7 +108,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
         .session = about ? about->sid : NULL,
         .role = role ? role->id : NULL,
         .organisation = role ? role->organisation : NULL,
-        .cause = session_cause_name(k->machine.cause),
+        .cause = session_cause_name(k->cause),
     });
 }
 
@@ -424,6 +425,8 @@ static void take_step(struct keeper *k, struct fact *fact)
 {
     struct session_step step;
     session_step(&k->machine, &fact->event, now_ms(), &step);
+    if (k->machine.cause != SESSION_INPUT_SETTLED)
+        k->cause = k->machine.cause;
     for (unsigned bit = 0; bit < SESSION_ACTIONS; bit++)
         if (step.actions & 1U << bit)
             do_action(k, (enum session_action)(1U << bit), &step, fact);
@@ -705,6 +708,7 @@ struct keeper *keeper_new(const struct keeper_setup *setup)
     k->setup = *setup;
     struct session_policy policy = policy_of(setup->config, setup->seal);
     session_init(&k->machine, &policy);
+    k->cause = k->machine.cause;
     static const char *const nobody[] = {NULL};
     k->rate = rate_new(setup->config->origins.at ? setup->config->origins.at : nobody);
     k->timer = loop_timer_new(setup->loop, on_timer, k);

@@ -37,6 +37,7 @@ struct opening {
 struct keeper {
     struct keeper_setup setup;
     struct session machine;
+    enum session_input cause; /* the machine's, but that an end was settled is no news */
     struct fact facts[FACTS_MAX];
     size_t fact_first, fact_count;
     bool driving;

@@ -15,7 +15,6 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
-#include "ipc/card_message.h"
 
 #include <errno.h>
 #include <openssl/rand.h>
@@ -159,9 +158,7 @@ static void begin_ceremony(struct keeper *k, uint64_t card)
 {
     bool fresh = k->machine.state == SESSION_AUTHENTICATING;
     struct ceremony_request request = {
-        .params = {.format = TOKEN_JWS,
-                   .algorithm_count = 4,
-                   .algorithms = {CARD_ES256, CARD_ES384, CARD_PS256, CARD_RS256}},
+        .params = {.format = TOKEN_JWS},
         .caller = k->has_caller ? &k->caller : NULL,
         .key = k->key,
         .identity = fresh ? NULL : k->machine.identity,

@@ -219,7 +219,7 @@ enum seats_found seats_find(const struct seats *seats,
         struct candidate candidate;
         if (candidate_of(card, seats->issuers, &candidate) &&
             memcmp(candidate_holder(&candidate)->hash, identity, SESSION_IDENTITY_BYTES) == 0)
-            return SEATS_HERE;
+            return seats_of_identity(seats, identity) ? SEATS_HERE : SEATS_UNKNOWN;
         if (card->token.flags & (CARD_HELD | CARD_UNREADABLE))
             return SEATS_UNKNOWN; /* it may be the one */
     }

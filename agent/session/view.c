@@ -45,7 +45,7 @@ void view_make(const struct view_source *source, bool hidden, struct view *out)
     if (hidden)
         return;
     out->it.state = session_state_name(machine->state);
-    out->it.cause = said(session_cause_name(machine->cause));
+    out->it.cause = said(session_cause_name(source->cause));
     if (!live(source))
         return;
     const struct cis_session *about = source->about;

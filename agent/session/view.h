@@ -11,6 +11,7 @@
 
 struct view_source {
     const struct session *machine;
+    enum session_input cause;               /* why the state is what it is */
     const struct config_provider *provider; /* NULL: none */
     const struct cis_session *about;        /* NULL: not known yet */
     bool reachable;
