@@ -33,7 +33,9 @@ export type WaitingFor =
   | 'choice' // say whose card it is
   | 'pin' // type the PIN into Lanyard's window
   | 'pin-pad' // type the PIN on the reader
-  | 'signature'; // the card is signing
+  | 'signature' // the card is signing
+  | 'provider' // the provider has not answered yet
+  | 'role'; // choose a role in Lanyard's window
 
 export interface Waiting {
   for: WaitingFor;
@@ -67,6 +69,67 @@ export interface SignInOptions extends Wait {
   interaction?: 'if-needed' | 'silent' | 'force';
 }
 
+export interface ProveOptions extends Wait {
+  /** The provider's nonce: base64url, 32 to 256 bytes when decoded. */
+  challenge: string;
+  /** `silent` never asks the person, `force` always does. */
+  interaction?: 'if-needed' | 'silent' | 'force';
+  /** The PIN was typed at most so many seconds ago, 0 to 86,400 (OpenID Connect `max_age`). Any time
+   *  in the session unless told. */
+  maxAge?: number;
+}
+
+export interface SessionProof {
+  /** JWS compact, for the provider to verify: PROTOCOL.md 3.3. */
+  proof: string;
+}
+
+export interface BeginOptions extends Wait {
+  /** The session that the provider has opened for the card token of this page. Without it the agent
+   *  opens one itself. */
+  sid?: string;
+}
+
+export interface Role {
+  id: string;
+  name: string;
+  organisation: string;
+  code: string | null;
+}
+
+/** Nobody is signed in at this page's provider. */
+export interface NoSession {
+  state: 'none' | 'authenticating' | 'opening' | 'ended';
+  /** One word for why the state changed last, e.g. `card-removed`. */
+  cause: string | null;
+}
+
+/** Somebody is. Only while `state` is `active` does the agent make proofs. */
+export interface LiveSession {
+  state: 'active' | 'checking' | 'leaving' | 'locked';
+  cause: string | null;
+  provider: string;
+  sid: string;
+  uid: string;
+  name: string | null;
+  role: Role | null;
+  roles: Role[];
+  acr: string | null;
+  amr: string[];
+  /** Seconds since the epoch: when the PIN was typed. */
+  authTime: number;
+  /** Seconds. */
+  expiresIn: number;
+  /** Seconds; null: no limit. */
+  idleIn: number | null;
+  /** The session's card is in. */
+  card: boolean;
+  /** The provider answered last time. */
+  reachable: boolean;
+}
+
+export type Session = NoSession | LiveSession;
+
 export interface WebEidSigningCertificate {
   certificate: string;
   supportedSignatureAlgorithms: {
@@ -92,14 +155,40 @@ export type CardToken =
   | { format: 'jws'; token: string }
   | { format: 'web-eid:1.1'; token: WebEidToken };
 
-/** A connection to the agent. While a sign-in is under way it dispatches `card.changed`, a CustomEvent
- *  with the notification's parameters as `detail`; `close` has the LanyardError that ended it. */
+/** What a connection dispatches. */
+export interface LanyardEvents {
+  /** While a sign-in is under way: how many readers and cards there are. */
+  'card.changed': CustomEvent<{ readers: number; cards: number }>;
+  /** Signed in, locked, ended, another role: at any time. */
+  'session.changed': CustomEvent<Session>;
+  /** The connection has ended, and with it all that is known of the session. */
+  close: CustomEvent<LanyardError>;
+}
+
+/** A connection to the agent. Its events are CustomEvents: see LanyardEvents for their `detail`. */
 export class Lanyard extends EventTarget {
   private constructor();
   /** Rejects with a LanyardError whose `kind` says what stood in the way. */
   static connect(options?: ConnectOptions): Promise<Lanyard>;
   readonly version: string;
   readonly methods: readonly string[];
+  /** Proves that somebody is signed in, who signs in first where that is needed. */
+  prove(options: ProveOptions): Promise<SessionProof>;
+  /** Has the card sign. Then `begin` with what the provider has opened for it. */
   signIn(options: SignInOptions): Promise<CardToken>;
+  begin(options?: BeginOptions): Promise<Session>;
+  status(options?: { signal?: AbortSignal }): Promise<Session>;
+  /** Signs out, everywhere on this desktop and at the provider. */
+  endSession(options?: { signal?: AbortSignal }): Promise<void>;
+  addEventListener<K extends keyof LanyardEvents>(
+    type: K,
+    listener: ((event: LanyardEvents[K]) => void) | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   close(): void;
 }

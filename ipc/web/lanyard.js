@@ -3,7 +3,8 @@
 // The page's way to Lanyard, the agent on the person's own computer.
 //
 //   const agent = await Lanyard.connect({ signal, onWaiting });
-//   const { token } = await agent.signIn({ challenge, signal, onWaiting });
+//   const { proof } = await agent.prove({ challenge, signal, onWaiting });
+//   agent.addEventListener('session.changed', ({ detail }) => ...);
 //
 // The agent listens on a WebSocket at 127.0.0.1 and speaks JSON-RPC (ipc/PROTOCOL.md). Two things
 // are hard about that and are solved here, once. A browser never tells a page why a WebSocket
@@ -21,6 +22,9 @@ const PORT = 24290;
 const ANSWER_WITHIN = 5_000; // an agent on this computer answers in milliseconds
 const PERSON_WITHIN = 120_000; // as long as a provider's challenge lives
 const PROMPT_SHOWS_AFTER = 300; // longer than any connection that nobody holds back
+
+// For requests that wait for nobody.
+const AT_ONCE = { timeout: ANSWER_WITHIN, late: 'agent-unreachable' };
 
 // What the client itself can report, in the words of ipc/base/outcome.h.
 // The agent's own errors carry their words with them.
@@ -78,7 +82,7 @@ export class Lanyard extends EventTarget {
     const agent = new Lanyard(socket);
     try {
       const hello = await agent.#request('agent.hello', { protocol: [PROTOCOL] },
-        { signal, timeout: ANSWER_WITHIN, late: 'agent-unreachable' });
+        { signal, ...AT_ONCE });
       if (hello?.protocol !== PROTOCOL) throw new LanyardError('agent-too-old');
       agent.version = hello.version;
       agent.methods = hello.methods ?? [];
@@ -103,6 +107,31 @@ export class Lanyard extends EventTarget {
   signIn({ challenge, format, algorithms, interaction, signal, onWaiting, timeout } = {}) {
     const params = { challenge, format, algorithms, interaction };
     return this.#request('card.signIn', params, { signal, onWaiting, timeout });
+  }
+
+  // A proof that somebody is signed in, made for the provider's challenge (base64url of 32 to 256
+  // bytes); the person signs in first where that is needed. Resolves with { proof }. Reason
+  // 'no-session': this page does it with signIn() and begin().
+  prove({ challenge, interaction, maxAge, signal, onWaiting, timeout } = {}) {
+    const params = { challenge, interaction, maxAge };
+    return this.#request('session.prove', params, { signal, onWaiting, timeout });
+  }
+
+  // Takes over the session that the provider has opened for the token of signIn(), or without a sid
+  // has the agent open one. Resolves with the session, as status() does.
+  begin({ sid, signal, onWaiting, timeout } = {}) {
+    return this.#request('session.begin', { sid }, { signal, onWaiting, timeout });
+  }
+
+  // Who is signed in: { state, ... }. What changes from then on comes as 'session.changed', so a
+  // page that follows the session listens first and asks second.
+  status({ signal } = {}) {
+    return this.#request('session.status', {}, { signal, ...AT_ONCE });
+  }
+
+  // Signs out; resolves also when nobody was signed in.
+  async endSession({ signal } = {}) {
+    await this.#request('session.end', {}, { signal, ...AT_ONCE });
   }
 
   // Ends the connection; whatever is under way is cancelled by the agent.

@@ -14,7 +14,7 @@
  * proof names origin, challenge and maxAge. There are two roles, "r1" and "r2".
  *
  * SIGUSR1 changes the cards, SIGUSR2 pulls the session's card; the process is gone right after it
- * has told of that. Ends on SIGTERM, or when standard input ends.
+ * has told of that. Ends on SIGTERM, or when standard input ends, if that is a pipe.
  */
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct reader_view readers[] = {{.name = "Stub reader", .state = "card"}};
@@ -259,6 +260,12 @@ static void input_ready(void *context, uint32_t events)
         loop_stop(context);
 }
 
+static bool input_is_pipe(void)
+{
+    struct stat input;
+    return fstat(STDIN_FILENO, &input) == 0 && S_ISFIFO(input.st_mode);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3 || harden_process() < 0)
@@ -268,7 +275,7 @@ int main(int argc, char **argv)
     if (!loop || !loop_signal_new(loop, SIGTERM, stop, loop) ||
         !loop_signal_new(loop, SIGUSR1, change_cards, NULL) ||
         !loop_signal_new(loop, SIGUSR2, pull_card, NULL) ||
-        !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop))
+        (input_is_pipe() && !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop)))
         return EXIT_FAILURE;
 
     const struct service service = {.context = NULL,
