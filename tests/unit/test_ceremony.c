@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A ceremony in every stage, with a person, a card and a provider who do as they like. */
-#include "agent/wording.h"
 #include "ipc/base/outcome.h"
 #include "tests/unit/test_ceremony_rig.h"
 
 #include <errno.h>
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,6 +39,7 @@ static void begin(struct play *play, struct ceremony_request request)
 
 static void assert_ended(const struct play *play, int result)
 {
+    assert_int_equal(world.secrets, 0);
     assert_int_equal(play->dones, 1);
     assert_int_equal(play->result, result);
     assert_null(play->ceremony);
@@ -95,6 +96,8 @@ static void a_card_is_waited_for(void **state)
     world.stale = false;
     cards_say();
     assert_int_equal(play.waiting, WAITING_PIN);
+    pass(PIN_TIMEOUT * SECOND); /* the prompt has a limit of its own */
+    assert_int_equal(play.dones, 0);
     ceremony_free(&play.ceremony);
 }
 
@@ -130,6 +133,30 @@ static void what_cannot_be_waited_for_ends_it(void **state)
     assert_string_equal(held.uid, ALICE);
 }
 
+static void nothing_is_said_before_all_is_known(void **state)
+{
+    (void)state;
+    world.absence = OUTCOME_CARD_UNREADABLE;
+    world.unknown = true;
+    struct play play = {0};
+    begin(&play, request_with(CHALLENGE));
+    assert_int_equal(play.dones, 0);
+    world.unknown = false;
+    cards_say();
+    assert_ended(&play, OUTCOME_CARD_UNREADABLE);
+
+    card_in(ALICE);
+    world.reading = true; /* the right one may be there, too */
+    struct ceremony_request request = request_with(CHALLENGE);
+    request.identity = identity_of(BOB);
+    struct play other = {0};
+    begin(&other, request);
+    assert_int_equal(other.dones, 0);
+    world.reading = false;
+    cards_say();
+    assert_ended(&other, OUTCOME_CARD_CHANGED);
+}
+
 /* ---- the PIN ---- */
 
 static void a_wrong_pin_is_asked_for_again(void **state)
@@ -146,11 +173,26 @@ static void a_wrong_pin_is_asked_for_again(void **state)
     card_answers(OUTCOME_PIN_WRONG);
     assert_int_equal(world.question.kind, PROMPT_CONFIRM); /* the last try wants an explicit yes */
     person_answers(OUTCOME_OK);
+    assert_string_equal(world.question.error, ""); /* said already */
     person_types("3333");
     card_answers(OUTCOME_PIN_WRONG);
     assert_ended(&play, OUTCOME_PIN_BLOCKED);
     assert_int_equal(world.signs, 3);
     assert_string_equal(play.uid, ALICE);
+}
+
+static void a_module_that_never_blocks_is_not_asking_a_card(void **state)
+{
+    (void)state;
+    card_in(ALICE)->token.tries_left = CARD_TRIES_UNKNOWN;
+    struct play play = {0};
+    begin(&play, request_with(CHALLENGE));
+    for (unsigned round = 0; round < 10; round++) {
+        assert_int_equal(play.dones, 0);
+        person_types("1111");
+        card_answers(OUTCOME_PIN_WRONG);
+    }
+    assert_ended(&play, OUTCOME_CARD_MODULE_FAILED);
 }
 
 static void what_cannot_be_a_pin_never_reaches_the_card(void **state)
@@ -425,9 +467,11 @@ static void a_late_pin_waits_for_a_new_challenge(void **state)
     assert_int_equal(play.fetches, 2);
     assert_int_equal(play.waiting, WAITING_PROVIDER);
     assert_int_equal(world.signs, 0);
+    assert_int_equal(world.secrets, 1);
     ceremony_challenge(play.ceremony, OUTCOME_OK, "second");
     run();
     assert_int_equal(play.waiting, WAITING_SIGNATURE);
+    assert_int_equal(world.secrets, 0);
     assert_string_equal(world.pin, "1234");
     assert_int_equal(world.prompts, 1); /* typed once */
     card_answers(OUTCOME_OK);
@@ -586,6 +630,56 @@ static void an_identity_that_has_expired_is_not_replaced(void **state)
     struct play play = {0};
     begin(&play, request);
     assert_ended(&play, OUTCOME_CERTIFICATE_EXPIRED);
+}
+
+static struct issuers *issuers_of(const struct made *authority)
+{
+    struct issuers *issuers = NULL;
+    BIO *pem = BIO_new(BIO_s_mem());
+    char *text;
+    assert_int_equal(PEM_write_bio_X509(pem, authority->x509), 1);
+    long len = BIO_get_mem_data(pem, &text);
+    assert_int_equal(issuers_parse(text, (size_t)len, &issuers), 0);
+    BIO_free(pem);
+    return issuers;
+}
+
+/* Of the other certificates on the card those of authorities still count. */
+static void the_identity_keeps_its_chain(void **state)
+{
+    (void)state;
+    struct recipe authority = {.authority = true, .from = ALWAYS_FROM, .to = ALWAYS_TO};
+    authority.key = "P-256 root";
+    authority.subject = "CN=root";
+    struct made root = rig_make(&authority, NULL);
+    authority.key = "P-256 between";
+    authority.subject = "CN=between";
+    struct made between = rig_make(&authority, &root);
+    struct recipe holder = {.subject = "CN=holder", .from = ALWAYS_FROM, .to = ALWAYS_TO};
+    struct made made = rig_make(&holder, &between);
+    struct card *card = card_made(ALICE);
+    card_holds(card, &made, CARD_ES256);
+    card_holds(card, &between, 0);
+    struct issuers *issuers = issuers_of(&root);
+    ceremonies_free(&world.ceremonies);
+    world.ceremonies = ceremonies_new(NULL, NULL, NULL, &world.config, issuers);
+    cards_say();
+
+    struct ceremony_request request = request_with(CHALLENGE);
+    request.identity = card->certificates.at[1]->hash;
+    struct play play = {0};
+    begin(&play, request);
+    assert_int_equal(play.waiting, WAITING_PIN);
+    assert_non_null(strstr(world.question.text, "holder"));
+    ceremony_free(&play.ceremony);
+
+    request.identity = identity_of(ALICE);
+    struct play other = {0};
+    begin(&other, request);
+    assert_ended(&other, OUTCOME_ISSUER_UNKNOWN);
+    ceremonies_free(&world.ceremonies);
+    issuers_free(&issuers);
+    world.ceremonies = ceremonies_new(NULL, NULL, NULL, &world.config, NULL);
 }
 
 static void only_that_insertion_will_do(void **state)
@@ -895,6 +989,7 @@ static void another_may_be_begun_at_the_end(void **state)
     ceremonies_free(&world.ceremonies);
     assert_null(next.ceremony);
     assert_int_equal(next.result, OUTCOME_CANCELLED);
+    assert_int_equal(next.dones, 0);
     world.ceremonies = ceremonies_new(NULL, NULL, NULL, &world.config, NULL);
 }
 
@@ -997,7 +1092,9 @@ int main(void)
         TEST(a_card_is_waited_for),
         TEST(nobody_waits_for_ever),
         TEST(what_cannot_be_waited_for_ends_it),
+        TEST(nothing_is_said_before_all_is_known),
         TEST(a_wrong_pin_is_asked_for_again),
+        TEST(a_module_that_never_blocks_is_not_asking_a_card),
         TEST(what_cannot_be_a_pin_never_reaches_the_card),
         TEST(the_person_may_say_no),
         TEST(without_a_prompt_there_is_no_sign_in),
@@ -1022,6 +1119,7 @@ int main(void)
         TEST(what_is_wrong_with_the_right_card_is_said),
         TEST(the_identity_is_one_certificate),
         TEST(an_identity_that_has_expired_is_not_replaced),
+        TEST(the_identity_keeps_its_chain),
         TEST(only_that_insertion_will_do),
         cmocka_unit_test(freed_anywhere_it_says_nothing),
         cmocka_unit_test(cancelled_anywhere_it_says_so_once),

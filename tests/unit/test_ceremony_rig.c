@@ -6,7 +6,6 @@
 #include "agent/prompt_client.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
-#include "tests/unit/test_certificate_rig.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,9 +19,6 @@
 #include <cmocka.h>
 
 struct world world;
-
-/* Valid whenever the tests run. */
-static const time_t always_from = 946684800, always_to = 4102444800; /* the years 2000 and 2100 */
 
 /* ---- the clock ---- */
 
@@ -129,7 +125,7 @@ static const struct made *person(const char *uid)
     snprintf(subject, sizeof subject, "O=nhs/OU=people/CN=%s", uid);
     snprintf(key, sizeof key, "P-256 %s", uid);
     p->card = rig_make(
-        &(struct recipe){.key = key, .subject = subject, .from = always_from, .to = always_to},
+        &(struct recipe){.key = key, .subject = subject, .from = ALWAYS_FROM, .to = ALWAYS_TO},
         NULL);
     return &p->card;
 }
@@ -161,17 +157,22 @@ struct card *card_made(const char *uid)
     return card;
 }
 
+void card_holds(struct card *card, const struct made *made, uint8_t algorithms)
+{
+    rig_add(&card->token, made, algorithms);
+    read_certificates(card);
+}
+
 void card_holds_another(struct card *card, const char *uid, bool expired)
 {
     char subject[64];
     snprintf(subject, sizeof subject, "O=nhs/OU=people/CN=%s", uid);
     struct recipe recipe = {.key = "P-256 another",
                             .subject = subject,
-                            .from = always_from + 1,
-                            .to = expired ? always_from + 2 : always_to};
+                            .from = ALWAYS_FROM + 1,
+                            .to = expired ? ALWAYS_FROM + 2 : ALWAYS_TO};
     struct made made = rig_make(&recipe, NULL);
-    rig_add(&card->token, &made, CARD_ES256);
-    read_certificates(card);
+    card_holds(card, &made, CARD_ES256);
 }
 
 void cards_say(void)
@@ -242,7 +243,7 @@ bool cards_fresh(struct cards *cards, const struct card *card)
 bool cards_known(struct cards *cards)
 {
     (void)cards;
-    return !world.stale;
+    return !world.unknown;
 }
 
 int cards_absence(const struct cards *cards)
@@ -354,7 +355,7 @@ void card_answers(int result)
     assert_non_null(card);
     reply.flags = card->token.flags;
     reply.tries_left = card->token.tries_left;
-    if (result == OUTCOME_PIN_WRONG)
+    if (result == OUTCOME_PIN_WRONG && reply.tries_left != CARD_TRIES_UNKNOWN)
         reply.tries_left--;
     if (reply.tries_left == 0)
         reply.flags |= CARD_PIN_LOCKED;
@@ -477,6 +478,26 @@ const char *session_key_y(const struct session_key *key)
     return "y";
 }
 
+/* ---- secrets: the linker's --wrap puts these in front of the real ones ---- */
+
+struct secret *__real_secret_new(size_t capacity);
+struct secret *__wrap_secret_new(size_t capacity);
+void __real_secret_free(struct secret **secret);
+void __wrap_secret_free(struct secret **secret);
+
+struct secret *__wrap_secret_new(size_t capacity)
+{
+    struct secret *secret = __real_secret_new(capacity);
+    world.secrets += secret != NULL;
+    return secret;
+}
+
+void __wrap_secret_free(struct secret **secret)
+{
+    world.secrets -= *secret != NULL;
+    __real_secret_free(secret);
+}
+
 /* ---- the world ---- */
 
 void world_begin(void)
@@ -496,6 +517,7 @@ void world_end(void)
     assert_null(shown);
     assert_false(card_is_asked());
     assert_int_equal(world.keys, 0);
+    assert_int_equal(world.secrets, 0);
     assert_int_equal(world.timers, 0);
     while (world.card_count > 0)
         take_out(world.cards[0]->id);
@@ -569,9 +591,17 @@ void play_begin(struct play *play, const struct ceremony_request *request)
 {
     play->waiting = -1;
     struct ceremony_events events = {play, on_waiting, on_fetch, on_done};
+    struct ceremony_request copy = *request; /* both are gone when this returns */
+    uint8_t identity[CERTIFICATE_HASH_BYTES] = {0};
+    if (request->identity) {
+        memcpy(identity, request->identity, sizeof identity);
+        copy.identity = identity;
+    }
     play->quiet = true;
-    play->ceremony = ceremony_begin(world.ceremonies, request, &events, &play->result);
+    play->ceremony = ceremony_begin(world.ceremonies, &copy, &events, &play->result);
     play->quiet = false;
+    memset(identity, 0, sizeof identity);
+    memset(&copy, 0, sizeof copy);
 }
 
 bool token_says(const struct play *play, const char *text)

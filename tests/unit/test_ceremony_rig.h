@@ -8,6 +8,7 @@
 
 #include "agent/ceremony.h"
 #include "ipc/prompt_message.h"
+#include "tests/unit/test_certificate_rig.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,8 +28,8 @@ struct world {
     /* what is in; change it freely */
     size_t card_count;
     struct card *cards[8];
-    bool reading, stale;
-    int absence; /* an outcome, while no card is in */
+    bool reading, stale, unknown; /* unknown: what is in may have been missed */
+    int absence;                  /* an outcome, while no card is in */
 
     /* what the module was asked for last, and how often */
     unsigned signs;
@@ -41,8 +42,8 @@ struct world {
     struct prompt_question question;
     bool prompt_fails;
 
-    unsigned keys;   /* that are alive */
-    unsigned timers; /* likewise */
+    /* that are alive */
+    unsigned keys, secrets, timers;
 };
 extern struct world world;
 
@@ -61,12 +62,18 @@ void pass(uint64_t milliseconds);
 struct card *card_in(const char *uid);
 /* Puts one in without saying so: change it, then say cards_say. */
 struct card *card_made(const char *uid);
-/* A further certificate of that person on the same card, younger than the other, or expired. */
+/* A further certificate on the same card. */
+void card_holds(struct card *card, const struct made *made, uint8_t algorithms);
+/* One of that person, younger than the other, or expired. */
 void card_holds_another(struct card *card, const char *uid, bool expired);
 void cards_say(void);
 void card_out(uint64_t id);
 /* The certificate's hash. */
 const uint8_t *identity_of(const char *uid);
+
+/* Certificates are valid whenever the tests run. */
+#define ALWAYS_FROM ((time_t)946684800) /* 2000 */
+#define ALWAYS_TO ((time_t)4102444800)  /* 2100 */
 
 /* What the card answers to the question that is out; OUTCOME_OK comes with a signature. */
 void card_answers(int result);
