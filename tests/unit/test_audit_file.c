@@ -293,13 +293,13 @@ static void the_folder_is_where_the_desktop_keeps_state(void **state)
 {
     (void)state;
     char path[128];
-    setenv("HOME", "/home/nobody", 1);
+    setenv("HOME", "/people/nobody", 1);
     setenv("XDG_STATE_HOME", "/var/state", 1);
     assert_int_equal(state_folder_path("", path, sizeof path), 0);
     assert_string_equal(path, "/var/state/lanyard");
     setenv("XDG_STATE_HOME", "relative", 1);
     assert_int_equal(state_folder_path("ends", path, sizeof path), 0);
-    assert_string_equal(path, "/home/nobody/.local/state/lanyard/ends");
+    assert_string_equal(path, "/people/nobody/.local/state/lanyard/ends");
     assert_int_equal(state_folder_path("ends", path, 20), -ENAMETOOLONG);
     unsetenv("XDG_STATE_HOME");
     unsetenv("HOME");
