@@ -5,7 +5,7 @@
 // stay within reach in all of them.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
 import { agentThat, agentThatWaitsFor as waitsFor, startPageRig } from '../sandbox/page-rig.mjs';
 import { attend } from '../sandbox/says.mjs';
@@ -20,6 +20,8 @@ after(async () => {
   await browser.close();
   await rig.close();
 });
+
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 async function open(script) {
   const parts = await rig.start(script);

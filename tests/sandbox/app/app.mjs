@@ -32,13 +32,16 @@ const PROBLEM_OF = {
 };
 const PASSED_ON = ['prompt', 'max_age', 'acr_values', 'scope'];
 
+// One for all applications of this process: making it takes longer than all else they need.
+let keyPair = null;
+
 // Listens and says how it wants to be registered; connect() then meets the provider.
 export async function startApp({
   name = 'Ward Round', clientId = '120000000001.apps.sandbox', report = () => {},
 } = {}) {
   const web = await listen();
   const { origin } = web;
-  const { publicKey, privateKey } = await generateKeyPair('RS512');
+  const { publicKey, privateKey } = await (keyPair ??= generateKeyPair('RS512'));
   const registration = {
     clientId,
     jwks: { keys: [{ ...await exportJWK(publicKey), use: 'sig', alg: 'RS512', kid: 'app' }] },

@@ -135,9 +135,15 @@ function clientMetadata({ clientId, jwks, redirectUri, signedOutUri, logoutUri }
   };
 }
 
+// One for all providers of this process: making an RSA key takes longer than all else they need.
+let key = null;
+
 function signingKey() {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
+  key ??= {
+    ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+    kid: randomUUID(), use: 'sig', alg: 'RS256',
+  };
+  return key;
 }
 
 // CIS2 asks nobody for consent, since its applications are assured before they are connected: so
