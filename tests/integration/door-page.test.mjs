@@ -190,6 +190,22 @@ test('a page hands over a session, and only what is one', async () => {
   page.close();
 });
 
+test('the longest session reaches its pages whole, and what follows it too', async () => {
+  const doors = await startDoors();
+  const page = await doors.page(OP);
+  await page.begin();
+  const roles = event(page, 'session.changed');
+  doors.server.child.kill('SIGHUP');
+  const session = await roles;
+  assert.equal(session.roles.length, 256);
+  assert.equal(session.roles[255].code, '"'.repeat(256));
+  assert.deepEqual((await page.status()).roles, session.roles);
+  const ended = event(page, 'session.changed');
+  await page.endSession();
+  assert.equal((await ended).state, 'none');
+  page.close();
+});
+
 test('a page reads of a pulled card even when the agent does nothing after it', async () => {
   const doors = await startDoors();
   const page = await doors.page(OP);

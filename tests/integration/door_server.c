@@ -13,6 +13,7 @@
  * if-needed, needs to be signed in with silent, waits until it is cancelled with force, and its
  * proof names origin, challenge and maxAge. There are two roles, "r1" and "r2".
  *
+ * SIGHUP gives the session as many roles as there may be, with the longest texts, and tells of it.
  * SIGUSR1 changes the cards, SIGUSR2 pulls the session's card; the process is gone right after it
  * has told of that. Ends on SIGTERM, or when standard input ends, if that is a pipe.
  */
@@ -48,9 +49,10 @@ static const struct card_view cards[] = {{.reader = "Stub reader",
                                           .certificates = certificates}};
 static const struct card_list list = {1, readers, 1, cards};
 
-static const struct role_view roles[] = {
+static struct role_view roles[ROLES_MAX] = {
     {.id = "r1", .name = "Nurse", .organisation = "Stub Infirmary", .code = "S0010:G0020:R8001"},
     {.id = "r2", .name = "Clerk", .organisation = "Stub Infirmary"}};
+static size_t role_count = 2;
 static const char *const amr[] = {"sc"};
 
 static struct doors *doors;
@@ -96,7 +98,7 @@ static struct session_view view_of(bool live, const char *cause)
                                  .sid = "stub-session",
                                  .uid = "555000000001",
                                  .role = role,
-                                 .role_count = sizeof roles / sizeof *roles,
+                                 .role_count = role_count,
                                  .roles = roles,
                                  .amr_count = 1,
                                  .amr = amr,
@@ -177,7 +179,7 @@ static void choose_role(void *context, struct request *request,
 {
     (void)context;
     const struct role_view *chosen = NULL;
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+    for (size_t i = 0; i < role_count; i++)
         if (!*params->role || strcmp(roles[i].id, params->role) == 0)
             chosen = &roles[i];
     if (!signed_in || !chosen) {
@@ -199,6 +201,17 @@ static void end_session(void *context, struct request *request)
         tell_session("signed-out");
     }
     answer_done(&request);
+}
+
+static void give_roles(void *context)
+{
+    static char id[ROLE_ID_MAX + 1], text[ROLE_TEXT_MAX + 1];
+    (void)context;
+    memset(id, 'r', ROLE_ID_MAX);
+    memset(text, '"', ROLE_TEXT_MAX); /* each is two characters of JSON */
+    while (role_count < ROLES_MAX)
+        roles[role_count++] = (struct role_view){id, text, text, text};
+    tell_session("role-changed");
 }
 
 static void pull_card(void *context)
@@ -273,6 +286,7 @@ int main(int argc, char **argv)
     log_init("door_server", LOG_LEVEL_INFO);
     CLEANUP(loop_free) struct loop *loop = loop_new();
     if (!loop || !loop_signal_new(loop, SIGTERM, stop, loop) ||
+        !loop_signal_new(loop, SIGHUP, give_roles, NULL) ||
         !loop_signal_new(loop, SIGUSR1, change_cards, NULL) ||
         !loop_signal_new(loop, SIGUSR2, pull_card, NULL) ||
         (input_is_pipe() && !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, input_ready, loop)))

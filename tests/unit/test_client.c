@@ -344,6 +344,23 @@ static void a_program_may_choose_the_role_itself(void **state)
     assert_int_equal(lanyard_session_role(f->agent, &role, &json, &error), LANYARD_INVALID);
 }
 
+static void the_longest_session_is_read(void **state)
+{
+    struct fixture *f = *state;
+    char *text;
+    assert_int_equal(lanyard_session_prove(f->agent, &at_op, &text, NULL), LANYARD_OK);
+    lanyard_free(text);
+    assert_int_equal(lanyard_subscribe(f->agent, NULL), LANYARD_OK);
+    assert_int_equal(kill(f->server, SIGHUP), 0);
+    assert_int_equal(lanyard_next_event(f->agent, -1, &text, NULL), LANYARD_OK);
+    assert_true(strlen(text) > 256 * 256);
+    assert_non_null(strstr(text, "\"cause\":\"role-changed\""));
+    lanyard_free(text);
+    assert_int_equal(lanyard_session_status(f->agent, &text, NULL), LANYARD_OK);
+    assert_true(strlen(text) > 256 * 256);
+    lanyard_free(text);
+}
+
 /* The stub's process is gone right after it has told of the end: what it wrote still counts. */
 static void the_end_of_a_session_is_an_event(void **state)
 {
@@ -494,6 +511,7 @@ int main(void)
         T(a_proof_is_refused_with_words),
         T(a_session_begins_changes_its_role_and_ends),
         T(a_program_may_choose_the_role_itself),
+        T(the_longest_session_is_read),
         T(the_end_of_a_session_is_an_event),
         T(cancelling_leaves_a_usable_connection),
         T(events_come),
