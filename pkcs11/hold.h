@@ -7,6 +7,11 @@
  * commands are refused or wait; at the end the card is reset before anybody's can begin, because a
  * logout leaves some verified. It reaches modules that are linked to libpcsclite, and OpenSC, which
  * is told to look its functions up here (hold_configure_opensc); no others. Main thread.
+ *
+ * One gap is pcscd's own (1.9.9): SCardTransmit looks whether somebody else has a transaction before
+ * it waits for the reader, and not again. A command that another program sent without a transaction
+ * of its own, and that was between the two when ours began, is late by as long as pcscd's thread was
+ * not run.
  */
 #pragma once
 
