@@ -8,10 +8,9 @@
  * logout leaves some verified. It reaches modules that are linked to libpcsclite, and OpenSC, which
  * is told to look its functions up here (hold_configure_opensc); no others. Main thread.
  *
- * One gap is pcscd's own (1.9.9): SCardTransmit looks whether somebody else has a transaction before
- * it waits for the reader, and not again. A command that another program sent without a transaction
- * of its own, and that was between the two when ours began, is late by as long as pcscd's thread was
- * not run.
+ * One gap is pcscd's own (1.9.9): SCardTransmit looks whether somebody else has a transaction, then
+ * waits for the reader, and does not look again. A command that another program sent without a
+ * transaction of its own, and that was between the two when ours began, may come after the PIN.
  */
 #pragma once
 
