@@ -5,7 +5,7 @@
 // tells it to, with a session and a card that are good.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
 import { readCard } from '../sandbox/make-token.mjs';
 import { startPageRig } from '../sandbox/page-rig.mjs';
@@ -25,6 +25,8 @@ after(async () => {
   await browser.close();
   await rig.close();
 });
+
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 // What an agent does with each method unless a test says otherwise: it has a session.
 const HONEST = {

@@ -357,3 +357,40 @@ test('a provider without sessions has no endpoint', async () => {
     await plain.close();
   }
 });
+
+// --- the endpoint misbehaves on command, for the tests of agents (op/faults.mjs) ---
+
+test('a fault meets the requests it is meant for, as often as it is meant to', async () => {
+  const agent = await opened();
+  await agent.look();
+  const busy = rig.op.fault({ on: /^GET/, times: 2, status: 503, retryAfter: 30 });
+  const first = await agent.look();
+  says(first, 503);
+  assert.equal(first.headers.get('retry-after'), '30');
+  says(await agent.role('x'), 403, 'role-unknown');
+  says(await agent.look(), 503);
+  says(await agent.look(), 200);
+  await busy.reached;
+  const gone = rig.op.fault({ on: `GET /${agent.sid}`, cut: 'request' });
+  await assert.rejects(agent.look(), TypeError);
+  gone.lift();
+  says(await agent.look(), 200);
+  rig.op.fault({ times: 1, cut: 'middle' });
+  await assert.rejects(agent.look(), TypeError);
+  rig.op.fault({ times: 1, garbage: true });
+  await assert.rejects(agent.look(), SyntaxError);
+  says(await agent.look(), 200);
+});
+
+test('a fault may cut the answer off and do what was asked, or keep somebody waiting', async () => {
+  const agent = await opened();
+  const { roles } = (await agent.look()).body;
+  rig.op.fault({ on: /^PUT/, times: 1, cut: 'answer' });
+  await assert.rejects(agent.role(roles[1].id), TypeError);
+  assert.equal((await agent.look()).body.role, roles[1].id);
+  const slow = rig.op.fault({ on: /^GET/, hold: true });
+  const looked = agent.look();
+  await slow.reached;
+  slow.lift();
+  says(await looked, 200);
+});

@@ -9,6 +9,7 @@ import { SignJWT } from 'jose';
 import { startApp } from './app/app.mjs';
 import { makeCardToken, readCard } from './make-token.mjs';
 import { startOp } from './op/op.mjs';
+import { inTime } from './patience.mjs';
 import { makePeople, trustOf } from './people.mjs';
 
 // Resolves with { op, apps, clock, people, agent(card), browser(), lines, close }. options: of startOp.
@@ -231,7 +232,7 @@ export function makeBrowser() {
     // Listens as the application's page does: { ended }, a promise of the end of the session there.
     async listen(app) {
       const response = await send(`${app.origin}/events`);
-      return { ended: untilEnded(response) };
+      return { ended: inTime(untilEnded(response), 'the application to hear of the end') };
     },
   };
   return browser;
