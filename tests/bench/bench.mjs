@@ -139,7 +139,7 @@ const signIn = (more = {}) =>
 
 async function inSandbox(options, measure) {
   const prompt = await makePrompt(scratch);
-  const sandbox = await startSandbox({ ...options, pinentry: prompt.program });
+  const sandbox = await startSandbox({ sessions: false, ...options, pinentry: prompt.program });
   try {
     return await measure(sandbox, prompt);
   } finally {

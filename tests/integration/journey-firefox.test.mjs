@@ -13,7 +13,7 @@ before(async () => { browser = await launchFirefox(); });
 after(() => browser.close());
 
 async function journey(options, body) {
-  const sandbox = await startSandbox({ card: 'bob', ...options });
+  const sandbox = await startSandbox({ card: 'bob', sessions: false, ...options });
   const context = await browser.createBrowserContext();
   try {
     const page = attend(await context.newPage());

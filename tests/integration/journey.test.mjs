@@ -18,7 +18,9 @@ after(() => browser.close());
 // Runs `body` with a sandbox and its page, at the point where the person chose to sign in.
 async function journey(options, body) {
   const lines = [];
-  const sandbox = await startSandbox({ report: (line) => lines.push(line), ...options });
+  const sandbox = await startSandbox({
+    sessions: false, report: (line) => lines.push(line), ...options,
+  });
   const context = await browser.newContext();
   try {
     const page = attend(await context.newPage());

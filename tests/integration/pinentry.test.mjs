@@ -31,7 +31,7 @@ async function withWindow(play) {
     '-nolisten', 'tcp'], { ready: /^(\d+)$/m });
   let sandbox = null;
   try {
-    sandbox = await startSandbox({ card: 'alice', agent: false, pinentry: GTK });
+    sandbox = await startSandbox({ card: 'alice', agent: false, sessions: false, pinentry: GTK });
     const env = { DISPLAY: `:${display.match[1]}` };
     Object.assign(sandbox.environment, env, { NO_AT_BRIDGE: '1' });
     await sandbox.startAgent();

@@ -59,7 +59,7 @@ async function makeToken({ directory, people }) {
 
 async function withBothModules(play) {
   const sandbox = await startSandbox({
-    card: null, agent: false, settings: `[cards]\nmodule = ${opensc}\nmodule = ${softhsm}`,
+    card: null, agent: false, sessions: false, settings: `[cards]\nmodule = ${opensc}\nmodule = ${softhsm}`,
   });
   try {
     Object.assign(sandbox.environment, await makeToken(sandbox));

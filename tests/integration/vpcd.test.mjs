@@ -16,7 +16,7 @@ const BOB = '555000000102';
 const skip = await whyNoVpcd();
 
 async function withVpcd(play) {
-  const sandbox = await startSandbox({ card: null, agent: false });
+  const sandbox = await startSandbox({ card: null, agent: false, sessions: false });
   let vpcd = null;
   try {
     vpcd = await startVpcd(sandbox, 'reader-0');
