@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each text has a label of its own, so that one that runs from right to left is laid out within its
- * own place. Only where texts stand side by side in one string, for a tooltip or a screen reader,
- * each is isolated from the others. A label shows text; nothing here reads markup.
+ * Each text has a label of its own, and a line of its own in the tooltip, so that one that runs
+ * from right to left is laid out by itself and turns nothing around it (UAX #9: every paragraph
+ * begins anew). Only for a screen reader, which has no layout, they stand in one string. A label
+ * shows text; nothing here reads markup.
  */
 #include "agent/chooser/row.h"
 
@@ -43,13 +44,9 @@ static GtkWidget *line_new(const char *text, const char *class, const char *end,
 /* The three texts, those that are said, with that between them. */
 static char *join(const char *between, const char *name, const char *organisation, const char *code)
 {
-    g_autofree char *first = text_isolate(name);
-    g_autofree char *second = *organisation ? text_isolate(organisation) : NULL;
-    g_autofree char *third = *code ? text_isolate(code) : NULL;
-    char *parts[] = {first, second, third, NULL};
-    if (!second)
-        parts[1] = third;
-    return g_strjoinv(between, parts);
+    const char *first = *organisation ? organisation : *code ? code : NULL;
+    const char *second = *organisation && *code ? code : NULL;
+    return g_strjoin(between, name, first, second, NULL);
 }
 
 /* Only for what is cut: a tooltip that repeats what stands there is in the way. */

@@ -64,11 +64,6 @@ char *text_clean(const char *text)
     return g_string_free(clean, FALSE);
 }
 
-char *text_isolate(const char *text)
-{
-    return g_strconcat("\u2068", text, "\u2069", NULL);
-}
-
 char *text_fold(const char *text)
 {
     g_autofree char *small = g_utf8_casefold(text, -1);

@@ -12,10 +12,6 @@
  * one character only the first three stay. "" when nothing is left to be seen. */
 char *text_clean(const char *text);
 
-/* The text as a unit whose direction harms nothing around it (U+2068, U+2069; UAX #9), for putting
- * it beside others. */
-char *text_isolate(const char *text);
-
 /* The text as it is searched: no capitals, no accents, no ligatures. */
 char *text_fold(const char *text);
 /* True if every word of typed, folded, is somewhere in folded; without a word always. */

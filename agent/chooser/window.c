@@ -58,6 +58,7 @@ struct window {
     GtkWindow *top;
     GtkListBox *list;
     GtkWidget *search; /* NULL with few roles */
+    GtkWidget *none;   /* shown when no role is found */
     GtkLabel *count;
     GtkWidget *choose;
     guint tick; /* of the list, which has to be scrolled; 0: has been */
@@ -79,11 +80,11 @@ static void cancel(struct window *w)
     give(w, OUTCOME_CANCELLED, 0);
 }
 
-/* What is taken is what is marked, and nothing else. */
+/* What is taken is what is marked and in sight, and nothing else. */
 static void choose(struct window *w)
 {
     GtkListBoxRow *row = gtk_list_box_get_selected_row(w->list);
-    if (row)
+    if (row && gtk_widget_get_visible(GTK_WIDGET(row)))
         give(w, OUTCOME_OK, (uint16_t)gtk_list_box_row_get_index(row));
 }
 
@@ -115,11 +116,6 @@ static const char *typed(const struct window *w)
     return w->search ? gtk_editable_get_text(GTK_EDITABLE(w->search)) : "";
 }
 
-static gboolean is_shown(GtkListBoxRow *row, gpointer context)
-{
-    return row_matches(row, typed(context));
-}
-
 static void on_selected(GtkListBox *list, GtkListBoxRow *row, gpointer context)
 {
     (void)list;
@@ -127,13 +123,20 @@ static void on_selected(GtkListBox *list, GtkListBoxRow *row, gpointer context)
     gtk_widget_set_sensitive(w->choose, row != NULL);
 }
 
-/* Enter, or a double click. */
-static void on_activated(GtkListBox *list, GtkListBoxRow *row, gpointer context)
+/* GTK would mark a role and take it with the same Enter. */
+static gboolean on_list_key(GtkEventControllerKey *keys, guint key, guint code,
+                            GdkModifierType state, gpointer context)
 {
-    if (gtk_list_box_row_is_selected(row))
-        choose(context);
-    else
-        gtk_list_box_select_row(list, row);
+    (void)keys;
+    (void)code;
+    (void)state;
+    struct window *w = context;
+    GtkWidget *row = gtk_root_get_focus(GTK_ROOT(w->top));
+    bool enter = key == GDK_KEY_Return || key == GDK_KEY_KP_Enter || key == GDK_KEY_ISO_Enter;
+    if (!enter || gtk_list_box_get_selected_row(w->list) || !GTK_IS_LIST_BOX_ROW(row))
+        return FALSE;
+    gtk_list_box_select_row(w->list, GTK_LIST_BOX_ROW(row));
+    return TRUE;
 }
 
 /* A frame's ticks come before its layout, so the first one still sees the list as it was. */
@@ -183,19 +186,20 @@ static void say_count(struct window *w, size_t shown)
     gtk_label_set_text(w->count, text);
 }
 
-/* What is typed marks the first role that is left; without words it is as it was at first. */
+/* What is typed marks the first role that is left; without words it is as it was at first. Rows are
+ * hidden rather than filtered, since a screen reader is told of that. */
 static void on_typed(GtkEditable *search, gpointer context)
 {
     struct window *w = context;
-    gtk_list_box_invalidate_filter(w->list);
     GtkListBoxRow *first = NULL, *row;
     size_t shown = 0;
-    for (int i = 0; (row = gtk_list_box_get_row_at_index(w->list, i)); i++)
-        if (is_shown(row, w)) {
-            shown++;
-            if (!first)
-                first = row;
-        }
+    for (int i = 0; (row = gtk_list_box_get_row_at_index(w->list, i)); i++) {
+        bool found = row_matches(row, typed(w));
+        gtk_widget_set_visible(GTK_WIDGET(row), found);
+        if (found && shown++ == 0)
+            first = row;
+    }
+    gtk_widget_set_visible(w->none, shown == 0);
     mark(w, typed(w)[0] != '\0' ? first : current_row(w));
     say_count(w, shown);
     GtkText *text = GTK_TEXT(gtk_editable_get_delegate(search));
@@ -204,8 +208,8 @@ static void on_typed(GtkEditable *search, gpointer context)
 }
 
 /* An arrow in the search field: into the list, at the role beside the one that is marked. */
-static gboolean on_key(GtkEventControllerKey *keys, guint key, guint code, GdkModifierType state,
-                       gpointer context)
+static gboolean on_search_key(GtkEventControllerKey *keys, guint key, guint code,
+                              GdkModifierType state, gpointer context)
 {
     (void)keys;
     (void)code;
@@ -218,7 +222,8 @@ static gboolean on_key(GtkEventControllerKey *keys, guint key, guint code, GdkMo
         return FALSE;
     int at = gtk_list_box_row_get_index(row), step = down ? 1 : -1;
     GtkListBoxRow *next;
-    while ((next = gtk_list_box_get_row_at_index(w->list, at += step)) && !is_shown(next, w))
+    while ((next = gtk_list_box_get_row_at_index(w->list, at += step)) &&
+           !gtk_widget_get_visible(GTK_WIDGET(next)))
         continue;
     if (next)
         row = next;
@@ -237,6 +242,15 @@ static GtkWidget *label_new(const char *text, const char *class)
     return label;
 }
 
+/* Before the widget itself gets them. */
+static void watch_keys(GtkWidget *widget, GCallback pressed, struct window *w)
+{
+    GtkEventController *keys = gtk_event_controller_key_new();
+    gtk_event_controller_set_propagation_phase(keys, GTK_PHASE_CAPTURE);
+    g_signal_connect(keys, "key-pressed", pressed, w);
+    gtk_widget_add_controller(widget, keys);
+}
+
 static GtkWidget *list_new(struct window *w, GtkWidget *heading)
 {
     GtkWidget *list = gtk_list_box_new();
@@ -245,14 +259,15 @@ static GtkWidget *list_new(struct window *w, GtkWidget *heading)
     gtk_list_box_set_activate_on_single_click(w->list, FALSE);
     for (size_t i = 0; i < w->question->role_count; i++)
         gtk_list_box_append(w->list, row_new(&w->question->roles[i], i == w->question->current));
-    gtk_list_box_set_filter_func(w->list, is_shown, w, NULL);
-    GtkWidget *none = label_new("No role has all of these words.", "none");
-    gtk_widget_set_halign(none, GTK_ALIGN_CENTER);
-    gtk_list_box_set_placeholder(w->list, none);
+    w->none = label_new("No role has all of these words.", "none");
+    gtk_widget_set_halign(w->none, GTK_ALIGN_CENTER);
+    gtk_widget_set_visible(w->none, FALSE);
+    gtk_list_box_set_placeholder(w->list, w->none);
     gtk_accessible_update_relation(GTK_ACCESSIBLE(list), GTK_ACCESSIBLE_RELATION_LABELLED_BY,
                                    heading, NULL, -1);
     g_signal_connect(list, "row-selected", G_CALLBACK(on_selected), w);
-    g_signal_connect(list, "row-activated", G_CALLBACK(on_activated), w);
+    g_signal_connect_swapped(list, "row-activated", G_CALLBACK(choose), w);
+    watch_keys(list, G_CALLBACK(on_list_key), w);
 
     GtkWidget *scrolled = gtk_scrolled_window_new();
     GtkScrolledWindow *window = GTK_SCROLLED_WINDOW(scrolled);
@@ -280,11 +295,16 @@ static GtkWidget *search_new(struct window *w)
     g_signal_connect(w->search, "changed", G_CALLBACK(on_typed), w);
     g_signal_connect_swapped(w->search, "activate", G_CALLBACK(choose), w);
     g_signal_connect_swapped(w->search, "stop-search", G_CALLBACK(cancel), w);
-    GtkEventController *keys = gtk_event_controller_key_new();
-    gtk_event_controller_set_propagation_phase(keys, GTK_PHASE_CAPTURE);
-    g_signal_connect(keys, "key-pressed", G_CALLBACK(on_key), w);
-    gtk_widget_add_controller(w->search, keys);
+    watch_keys(w->search, G_CALLBACK(on_search_key), w);
     return w->search;
+}
+
+/* Without mnemonics: GTK 4.8 has a screen reader read them out. */
+static GtkWidget *button_new(const char *text, GCallback clicked, struct window *w)
+{
+    GtkWidget *button = gtk_button_new_with_label(text);
+    g_signal_connect_swapped(button, "clicked", clicked, w);
+    return button;
 }
 
 static GtkWidget *footer_new(struct window *w)
@@ -296,13 +316,11 @@ static GtkWidget *footer_new(struct window *w)
     gtk_widget_add_css_class(count, "count");
     w->count = GTK_LABEL(count);
     gtk_box_append(GTK_BOX(footer), count);
-    GtkWidget *no = gtk_button_new_with_mnemonic("_Cancel");
-    g_signal_connect_swapped(no, "clicked", G_CALLBACK(cancel), w);
+    GtkWidget *no = button_new("Cancel", G_CALLBACK(cancel), w);
     gtk_box_append(GTK_BOX(footer), no);
-    w->choose = gtk_button_new_with_mnemonic("C_hoose");
+    w->choose = button_new("Choose", G_CALLBACK(choose), w);
     gtk_widget_add_css_class(w->choose, "suggested-action");
     gtk_widget_set_sensitive(w->choose, FALSE);
-    g_signal_connect_swapped(w->choose, "clicked", G_CALLBACK(choose), w);
     gtk_box_append(GTK_BOX(footer), w->choose);
     return footer;
 }

@@ -58,13 +58,6 @@ static void what_would_harm_the_layout_goes(void **state)
         assert_text(text_clean(texts[i].text), texts[i].shown);
 }
 
-static void a_text_beside_others_is_isolated(void **state)
-{
-    (void)state;
-    assert_text(text_isolate("رئيس"), "\u2068رئيس\u2069");
-    assert_text(text_isolate(""), "\u2068\u2069");
-}
-
 static bool finds(const char *typed, const char *text)
 {
     char *folded = text_fold(text);
@@ -101,7 +94,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_texts_stay),
         cmocka_unit_test(what_would_harm_the_layout_goes),
-        cmocka_unit_test(a_text_beside_others_is_isolated),
         cmocka_unit_test(every_word_is_searched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

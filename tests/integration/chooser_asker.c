@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asks for a role as the session's keeper does.
+ *
+ *     chooser_asker HELPERS ROLES NAME CURRENT SECONDS
+ *
+ * ROLES is a file with a role on each line: name, organisation and code, tabs between. CURRENT is
+ * an index, or -1. It writes "asked", and then how it ended: "ok 3", "cancelled", ... SIGUSR1 has
+ * it take the question back ("freed") and go on without; it ends on SIGTERM.
+ */
+#include "agent/chooser_client.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct loop *loop;
+static struct chooser *chooser;
+static struct cis_role roles[ROLES_MAX];
+
+static void say(const char *word)
+{
+    puts(word);
+    fflush(stdout);
+}
+
+static void answered(void *context, int result, size_t role)
+{
+    (void)context;
+    char text[64];
+    snprintf(text, sizeof text, result == OUTCOME_OK ? "%s %zu" : "%s", outcome_reason(result),
+             role);
+    chooser_free(&chooser);
+    say(text);
+    loop_stop(loop);
+}
+
+static void take_back(void *context)
+{
+    (void)context;
+    chooser_free(&chooser);
+    say("freed");
+}
+
+static void stop(void *context)
+{
+    (void)context;
+    loop_stop(loop);
+}
+
+/* "" where there is no further one. */
+static void take_word(char **line, char *out, size_t size)
+{
+    char *word = strsep(line, "\t\n");
+    snprintf(out, size, "%s", word ? word : "");
+}
+
+static size_t read_roles(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char text[4 * ROLE_TEXT_MAX];
+    size_t count = 0;
+    while (file && count < ROLES_MAX && fgets(text, sizeof text, file)) {
+        char *line = text;
+        struct cis_role *role = &roles[count++];
+        snprintf(role->id, sizeof role->id, "role-%zu", count);
+        take_word(&line, role->name, sizeof role->name);
+        take_word(&line, role->organisation, sizeof role->organisation);
+        take_word(&line, role->code, sizeof role->code);
+    }
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static int run(char **argv)
+{
+    CLEANUP(helpers_free) struct helpers *helpers = helpers_new(loop, argv[1]);
+    CLEANUP(chooser_free) struct chooser *unanswered = NULL;
+    if (!helpers || !loop_signal_new(loop, SIGUSR1, take_back, NULL) ||
+        !loop_signal_new(loop, SIGTERM, stop, NULL))
+        return EXIT_FAILURE;
+    size_t count = read_roles(argv[2]);
+    chooser = chooser_ask(loop, helpers, argv[3], roles, count, atoi(argv[4]),
+                          (unsigned)atoi(argv[5]), answered, NULL);
+    if (!chooser)
+        return EXIT_FAILURE;
+    say("asked");
+    int r = loop_run(loop);
+    unanswered = STEAL(chooser);
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    log_init("chooser_asker", LOG_LEVEL_INFO);
+    if (argc != 6 || harden_process() < 0)
+        return EXIT_FAILURE;
+    loop = loop_new();
+    int status = loop ? run(argv) : EXIT_FAILURE;
+    loop_free(&loop);
+    return status;
+}
