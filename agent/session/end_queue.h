@@ -11,8 +11,13 @@
  * that opens anything. The folder belongs to this user, mode 0700, and is held by one agent at a
  * time (flock; another agent keeps its own ends in memory); files are written under another name,
  * synced and renamed; files that are not ours in every detail are left alone and said in the log.
- * One provider's silence does not hold up another's. Loop thread only; arming blocks as the disk
- * does, becoming due as a rename does.
+ * One provider's silence does not hold up another's. What a server refuses for good is dropped,
+ * with an audit entry; what is for a provider that the configuration no longer knows is kept.
+ *
+ * A server that cannot be told is tried again after 5 s, then after twice as long each time up to
+ * 10 minutes, each somewhat less by chance, and not before the pause that it asked for.
+ *
+ * Loop thread only; arming blocks as the disk does, becoming due as a rename does.
  */
 #pragma once
 
@@ -21,21 +26,27 @@
 struct end_queue;
 
 enum {
-    END_QUEUE_MAX = 1000
-}; /* the oldest goes when another comes; servers have their own limit */
+    END_QUEUE_MAX = 1000, /* the oldest goes when another comes; servers have their own limit */
+    END_QUEUE_WAIT_MIN_MS = 5000,
+    END_QUEUE_WAIT_MAX_MS = 600000,
+};
 
 /* folder: made if missing, with those above it; "" or NULL: nothing is kept beyond this process.
- * config and cis are borrowed for its life. changed: the count did. NULL on fault (logged); a
- * folder that cannot be used is logged, and the queue is in memory. */
+ * config and cis are borrowed for its life. changed: the count did; called from the loop, may be
+ * NULL. NULL on fault (logged); a folder that cannot be used is logged, and the queue is in memory.
+ */
 struct end_queue *end_queue_new(struct loop *loop, struct cis *cis, const struct config *config,
                                 const char *folder, loop_fn *changed, void *context);
+/* What is armed or due stays in its file. */
 void end_queue_free(struct end_queue **queue);
 
 /* What earlier agents left armed becomes due, but for the session alive (a sid), which this agent
  * has taken over; NULL: none. To be called once, before anything else. */
 void end_queue_release(struct end_queue *queue, const char *alive);
 
-/* Returns when it is on disk. 0 or a fault (logged): it is then in memory only. */
+/* Returns when it is on disk; arming the same again changes nothing. 0 or a fault (logged): it is
+ * then in memory only, and written when the next one is; -EINVAL: it is no end of a session, and
+ * forgotten. */
 int end_queue_arm(struct end_queue *queue, const char *provider, const char *sid,
                   const char *statement);
 /* The session is over: delivery starts from the loop. A sid that is not armed is ignored. */
