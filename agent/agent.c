@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Doors in front, cards and sign-ins behind. The doors may ask before the first snapshot of the
- * readers has come; a sign-in then waits, and a list is short.
+ * Doors in front, cards, sign-ins and the session behind. The doors may ask before the first
+ * snapshot of the readers has come; a sign-in then waits, and a list is short.
  *
  * What a caller sees of cards is made in card_views.c from what is in at that moment; nothing is
  * kept between two looks.
@@ -9,16 +9,22 @@
 #include "agent/agent.h"
 
 #include "agent/audit.h"
+#include "agent/audit_file.h"
 #include "agent/card_views.h"
 #include "agent/cards.h"
 #include "agent/ceremony.h"
+#include "agent/cis/cis.h"
+#include "agent/desktop/desktop.h"
 #include "agent/helper.h"
+#include "agent/session/keeper.h"
 #include "agent/sign_in.h"
+#include "agent/state_folder.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/door/door.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 struct agent {
@@ -29,6 +35,12 @@ struct agent {
     struct cards *cards;
     struct ceremonies *ceremonies;
     struct sign_ins *sign_ins;
+    struct http *http;
+    struct cis *cis;
+    struct desktop *desktop;
+    struct seal *seal;
+    struct end_queue *ends;
+    struct keeper *keeper;
     struct service service; /* the doors borrow it */
     struct doors *doors;
 };
@@ -40,6 +52,39 @@ static void serve_sign_in(void *context, struct request *request,
 {
     struct agent *agent = context;
     sign_ins_add(agent->sign_ins, request, params);
+}
+
+static void serve_prove(void *context, struct request *request,
+                        const struct session_prove_params *params)
+{
+    struct agent *agent = context;
+    keeper_prove(agent->keeper, request, params);
+}
+
+static void serve_begin(void *context, struct request *request,
+                        const struct session_begin_params *params)
+{
+    struct agent *agent = context;
+    keeper_begin(agent->keeper, request, params);
+}
+
+static void serve_session_status(void *context, struct request *request)
+{
+    struct agent *agent = context;
+    keeper_status(agent->keeper, request);
+}
+
+static void serve_role(void *context, struct request *request,
+                       const struct session_role_params *params)
+{
+    struct agent *agent = context;
+    keeper_role(agent->keeper, request, params);
+}
+
+static void serve_end(void *context, struct request *request)
+{
+    struct agent *agent = context;
+    keeper_end(agent->keeper, request);
 }
 
 static void serve_card_list(void *context, struct request *request)
@@ -74,7 +119,7 @@ static void serve_status(void *context, struct request *request)
         .modules = modules,
         .reader_count = cards_reader_count(agent->cards),
         .card_count = cards_count(agent->cards),
-        .operation_count = sign_ins_count(agent->sign_ins),
+        .operation_count = sign_ins_count(agent->sign_ins) + keeper_waiting_count(agent->keeper),
     };
     answer_status(&request, &status);
     free(modules);
@@ -83,7 +128,8 @@ static void serve_status(void *context, struct request *request)
 static void serve_cancel(void *context, struct request *request)
 {
     struct agent *agent = context;
-    sign_ins_cancel(agent->sign_ins, request);
+    if (!sign_ins_cancel(agent->sign_ins, request))
+        keeper_cancel(agent->keeper, request);
 }
 
 static void serve_refused(void *context, const struct caller *caller, const char *origin,
@@ -99,9 +145,13 @@ static void serve_refused(void *context, const struct caller *caller, const char
     });
 }
 
+/* ---- what happens ---- */
+
+/* The session first: whoever pulls a card is not to wait for a list to be written. */
 static void on_cards_changed(void *context)
 {
     struct agent *agent = context;
+    keeper_cards_changed(agent->keeper);
     CLEANUP(card_views_free)
     struct card_views *views = card_views_new(agent->cards, agent->issuers);
     if (views)
@@ -109,7 +159,75 @@ static void on_cards_changed(void *context)
     ceremonies_cards_changed(agent->ceremonies);
 }
 
+static void on_session_changed(void *context, const struct session_view *view,
+                               const char *const *origins)
+{
+    struct agent *agent = context;
+    doors_session_changed(agent->doors, view, origins);
+}
+
+static void on_desktop(void *context, enum desktop_event event)
+{
+    struct agent *agent = context;
+    keeper_desktop(agent->keeper, event);
+}
+
+static void on_ends_changed(void *context)
+{
+    struct agent *agent = context;
+    if (agent->keeper)
+        keeper_ends_changed(agent->keeper);
+}
+
+static void on_card_token(void *context, const char *origin, struct ceremony_result *result)
+{
+    struct agent *agent = context;
+    keeper_card_token(agent->keeper, origin, result);
+}
+
 /* ---- its life ---- */
+
+/* What the session needs besides cards and people. False on fault (logged). */
+static bool open_surroundings(struct agent *agent)
+{
+    char state[PATH_MAX], ends[PATH_MAX];
+    bool home = state_folder_path("", state, sizeof state) == 0 &&
+                state_folder_path("ends", ends, sizeof ends) == 0;
+    if (home)
+        audit_file_open(state);
+    else
+        log_warning("no home folder: nothing is remembered beyond this process");
+    agent->http = http_new(agent->loop);
+    if (agent->http)
+        agent->cis = cis_new(agent->loop, agent->http, agent->config);
+    if (agent->cis)
+        agent->ends = end_queue_new(agent->loop, agent->cis, agent->config, home ? ends : NULL,
+                                    on_ends_changed, agent);
+    agent->seal = seal_new();
+    agent->desktop = desktop_new(agent->loop, agent->config, on_desktop, agent);
+    return agent->ends && agent->seal && agent->desktop;
+}
+
+/* The doors stand already, since what an earlier agent has sealed is told at once. */
+static bool open_session(struct agent *agent)
+{
+    struct keeper_setup setup = {
+        .loop = agent->loop,
+        .helpers = agent->helpers,
+        .config = agent->config,
+        .issuers = agent->issuers,
+        .cards = agent->cards,
+        .ceremonies = agent->ceremonies,
+        .cis = agent->cis,
+        .desktop = agent->desktop,
+        .seal = agent->seal,
+        .ends = agent->ends,
+        .changed = on_session_changed,
+        .context = agent,
+    };
+    agent->keeper = keeper_new(&setup);
+    return agent->keeper != NULL;
+}
 
 struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
 {
@@ -131,8 +249,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         ceremonies_new(loop, agent->helpers, agent->cards, agent->config, agent->issuers);
     if (!agent->ceremonies)
         return NULL;
-    agent->sign_ins = sign_ins_new(agent->ceremonies, agent->config, NULL, NULL);
-    if (!agent->sign_ins)
+    agent->sign_ins = sign_ins_new(agent->ceremonies, agent->config, on_card_token, agent);
+    if (!agent->sign_ins || !open_surroundings(agent))
         return NULL;
 
     struct doors_config doors = {
@@ -143,13 +261,20 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     agent->service = (struct service){
         .context = agent,
         .sign_in = serve_sign_in,
+        .session_prove = serve_prove,
+        .session_begin = serve_begin,
+        .session_status = serve_session_status,
+        .session_role = serve_role,
+        .session_end = serve_end,
         .card_list = serve_card_list,
         .status = serve_status,
         .cancel = serve_cancel,
         .refused = serve_refused,
     };
     agent->doors = doors_open(loop, &doors, &agent->service);
-    return agent->doors ? STEAL(agent) : NULL;
+    if (!agent->doors || !open_session(agent))
+        return NULL;
+    return STEAL(agent);
 }
 
 void agent_free(struct agent **agent)
@@ -159,8 +284,15 @@ void agent_free(struct agent **agent)
         return;
     /* Callers are answered while their connections still stand, then the doors close. */
     sign_ins_free(&a->sign_ins);
+    keeper_free(&a->keeper);
     ceremonies_free(&a->ceremonies);
     doors_close(&a->doors);
+    desktop_free(&a->desktop);
+    seal_free(&a->seal);
+    end_queue_free(&a->ends);
+    cis_free(&a->cis);
+    http_free(&a->http);
+    audit_file_close();
     cards_free(&a->cards);
     helpers_free(&a->helpers);
     free(a);
