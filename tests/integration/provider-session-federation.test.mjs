@@ -320,6 +320,14 @@ test('an application gets the assurance it asks for, or an error that says so', 
   }
 });
 
+test('an application that expects somebody else is told, once the one who is there has proved who it is', async () => {
+  const agent = await signedIn('alice');
+  const browser = rig.browser();
+  const query = `?claims=${JSON.stringify({ id_token: { sub: { value: '555000000102' } } })}`;
+  assert.equal((await browser.signIn(ward, agent, query)).url, `${ward.origin}/?problem=required`);
+  assert.equal((await browser.sees(ward)).who, undefined);
+});
+
 // --- the end ---
 
 test('the end of the session reaches every application in every browser, and all sign in anew', async () => {

@@ -68,7 +68,7 @@ export async function startOp({
       provider, origin, accounts, sessions, trust, agentPort, format, byProof, bound, clock, report,
     });
     web.server.on('request', async (request, response) => {
-      const { pathname } = new URL(request.url, origin);
+      const pathname = request.url.split('?')[0];
       try {
         if (await serveFile(response, pathname, FILES)) return;
         if (await signIn(request, response, pathname)) return;
