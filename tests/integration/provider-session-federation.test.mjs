@@ -199,6 +199,10 @@ test('an application that does not ask for a role gets none; one that does, late
   assert.equal(silent.url, `${prescriptions.origin}/?problem=required`);
   const page = await browser.go(`${prescriptions.origin}/sign-in`);
   assert.match(page.text, /Choose your role/);
+  await agent.role((await agent.look()).body.roles[0].id);
+  assert.equal((await browser.sees(ward, '/refresh')).role, 'None');
+  await browser.go(`${prescriptions.origin}/sign-in`);
+  assert.equal((await browser.sees(prescriptions)).role, 'Clinical Practitioner Access Role');
 });
 
 test('a role that changes is seen by the next sign-in and by whoever asks again', async () => {

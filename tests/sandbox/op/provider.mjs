@@ -17,11 +17,9 @@ import { claimsOf } from './accounts.mjs';
 import { makeMemory } from './memory.mjs';
 import { errorPage, gonePage, signedOutPage, signOutPage } from './pages.mjs';
 import { makePolicy } from './policy.mjs';
+import { ACR } from './sessions.mjs';
 
 export const ISSUER_PATH = '/openam/oauth2/realms/root/realms/NHSIdentity/realms/Healthcare';
-export const ACR = 'AAL3_CIS2_SMARTCARD';
-export const AMR = ['CIS2_SMARTCARD'];
-
 // What a sign-in with a card is good for. The first is what the applications are told.
 const ATTAINABLE = [ACR, 'AAL3_SMARTCARD', 'AAL3_ANY', 'AAL2_OR_AAL3_ANY'];
 
@@ -166,10 +164,12 @@ async function grantOf(ctx, sessions) {
 
 function accountOf(person, token, sessions) {
   if (!person) return undefined;
+  const roleFor = (scope) => scope.split(' ').includes('selectedrole')
+    ? sessions.ofBrowser(token?.sessionUid)?.role ?? undefined : undefined;
   return {
     accountId: person.uid,
-    claims: () => ({
-      ...claimsOf(person, sessions.ofBrowser(token?.sessionUid)?.role ?? undefined, token?.clientId),
+    claims: (use, scope) => ({
+      ...claimsOf(person, roleFor(scope), token?.clientId),
       auditTrackingId: randomUUID(),
     }),
   };

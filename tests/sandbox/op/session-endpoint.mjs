@@ -20,7 +20,6 @@ import { displayName } from './accounts.mjs';
 import { TokenRefused, verifyCardToken } from './card-token.mjs';
 import { makeChallenges } from './challenges.mjs';
 import { DpopRefused, makeDpop } from './dpop.mjs';
-import { ACR, AMR } from './provider.mjs';
 import { verifyEndStatement } from './session-proof.mjs';
 import { readBody } from '../http.mjs';
 
@@ -57,7 +56,7 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, c
     const prover = await proverOf(request, path);
     const { person, sessionKey } = await cardOf(await bodyOf(request));
     await checkKey(sessionKey, prover);
-    const session = sessions.open({ person, key: sessionKey, acr: ACR, amr: AMR });
+    const session = sessions.open({ person, key: sessionKey });
     report(`a session of ${person.uid} was opened`);
     return [201, shown(session)];
   }

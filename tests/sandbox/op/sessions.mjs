@@ -15,6 +15,10 @@
 import { randomBytes } from 'node:crypto';
 
 const PROVISIONAL = 120_000; // milliseconds
+// What a sign-in with a card is worth, in CIS2's words.
+export const ACR = 'AAL3_CIS2_SMARTCARD';
+export const AMR = ['CIS2_SMARTCARD'];
+
 export const LIMITS = { life: 36_000, idle: 0, keepAlive: 60 }; // seconds; CIS's ten hours
 
 // limits: see LIMITS. ended(session, cause) is called once for each session.
@@ -29,14 +33,14 @@ export function makeSessions({ clock, limits, ended }) {
 
   // key: the public JWK that the card has vouched for; without one no agent will ever have the
   // session, it is the browser's alone and ends with the last of them.
-  function open({ person, key = null, acr, amr }) {
+  function open({ person, key = null }) {
     const now = clock.now();
     const session = {
       sid: randomBytes(32).toString('base64url'),
       person,
       key,
-      acr,
-      amr,
+      acr: ACR,
+      amr: AMR,
       role: person.roles.length === 1 ? person.roles[0].id : null,
       authTime: now,
       until: now + limits.life * 1000,

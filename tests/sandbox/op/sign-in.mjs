@@ -13,7 +13,7 @@
 import { TokenRefused, verifyCardToken } from './card-token.mjs';
 import { makeChallenges } from './challenges.mjs';
 import { gonePage, otherWaysPage, rolePage, signInPage } from './pages.mjs';
-import { ACR, AMR, endBrowserSession } from './provider.mjs';
+import { endBrowserSession } from './provider.mjs';
 import { verifySessionProof } from './session-proof.mjs';
 import { verifyWebEidToken } from './web-eid-token.mjs';
 import { readBody, redirect, sendHtml, sendJson } from '../http.mjs';
@@ -72,7 +72,7 @@ export function makeSignIn({
     const person = accounts.find(uid);
     if (!person) throw new TokenRefused('unknown-person', uid);
     await checkSamePerson(interaction, person);
-    const session = sessions.open({ person, key: bound ? sessionKey : null, acr: ACR, amr: AMR });
+    const session = sessions.open({ person, key: bound ? sessionKey : null });
     return { session, begin: session.key && { sid: session.sid } };
   }
 
