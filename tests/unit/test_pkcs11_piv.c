@@ -99,6 +99,7 @@ static const struct card_token *look(const char *name)
     card_reply_deinit(&list);
     assert_int_equal(helper_list(&helper, &list), 0);
     while (list.result == OUTCOME_CARD_CHANGED) {
+        card_reply_deinit(&list);
         helper_stop(&helper);
         helper_start(&helper, module);
         assert_int_equal(helper_list(&helper, &list), 0);
