@@ -51,21 +51,23 @@ static int make(const char *path)
     return 0;
 }
 
+/* Whether it is this user's; its mode is made right. 0 or -errno. */
+static int claim(int fd)
+{
+    struct stat is;
+    if (fstat(fd, &is) < 0)
+        return -errno;
+    if (is.st_uid != geteuid())
+        return -EPERM;
+    return (is.st_mode & 07777) == 0700 || fchmod(fd, 0700) == 0 ? 0 : -errno;
+}
+
 int state_folder_open(const char *path)
 {
     int r = make(path);
-    CLEANUP(close_fd) int fd = -1;
-    struct stat is;
-    if (r == 0) {
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &is) < 0)
-            r = -errno;
-        else if (is.st_uid != geteuid())
-            r = -EPERM;
-        else if ((is.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0)
-            r = -errno;
-    }
     if (r < 0)
         return log_fault(-r, path);
-    return steal_fd(&fd);
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    r = fd < 0 ? -errno : claim(fd);
+    return r < 0 ? log_fault(-r, path) : steal_fd(&fd);
 }

@@ -17,11 +17,12 @@
  *
  * The agent's unit needs
  *
- *     Type=notify                 or notify-reload: NOTIFY_SOCKET is set
- *     NotifyAccess=main           the default with Type=notify: helpers cannot store anything
+ *     Type=notify, or NotifyAccess=main with another type: NOTIFY_SOCKET is set
  *     FileDescriptorStoreMax=1    the default is 0: systemd would drop what it is given, in silence
  *     LimitMEMLOCK=8M             the kernel's own default, where it has been lowered
  *     Restart=on-failure          so that there is a next process
+ *
+ * and never NotifyAccess=all, with which a helper could store something, too.
  *
  * systemd empties the store when the unit is stopped for good (systemctl stop), not when it is
  * restarted or fails. A session is then over, as it is when the person logs out.
@@ -39,8 +40,8 @@ struct seal;
 
 /* Takes over the descriptor that the service manager kept, if it passed one that is right in every
  * detail (name, size, seals, this user's), and closes every other that it passed. Once in a
- * process, before anything else uses the descriptors that it was started with. Returns owned, also
- * without a store; NULL on fault (logged). */
+ * process, before other threads start: it takes LISTEN_FDS and the like out of the environment.
+ * Returns owned, also without a store; NULL on fault (logged). */
 struct seal *seal_new(void);
 /* What is sealed stays sealed. */
 void seal_free(struct seal **seal);
