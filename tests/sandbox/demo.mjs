@@ -32,6 +32,8 @@ async function play({ card, trust }) {
   const sandbox = await startSandbox({
     ...cards(card, trust),
     pinentry,
+    settings: '[desktop]\nlock = no\n', // it is somebody's own
+    environment: { DBUS_SESSION_BUS_ADDRESS: process.env.DBUS_SESSION_BUS_ADDRESS ?? '' },
     directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
     report: (line) => process.stdout.write(`  ${line}\n`),
   });

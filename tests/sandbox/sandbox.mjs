@@ -44,11 +44,13 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 //            clock, format: see op/op.mjs
 // apps       2: a second application, sandbox.app2
 // trust      { anchors, lists } in PEM or DER, besides the sandbox's own; strangers: see accounts.mjs
+// environment  more for the agent, such as the address of a desktop's bus: it has none of its own
 // directory  where, instead of a directory in the temporary one; see directory.mjs
 // report     called with each line an operator would read
 export async function startSandbox({
   card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
-  format, sessions = false, begin, limits, clock, apps = 1, trust, strangers, directory, report = () => {},
+  format, sessions = false, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
+  report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
   const sandbox = { readers, op: { origin: 'https://provider.sandbox.example' } };
@@ -59,7 +61,7 @@ export async function startSandbox({
   })());
 
   try {
-    await makeDirectory(sandbox, directory, undo);
+    await makeDirectory(sandbox, { directory, environment }, undo);
     sandbox.people = await makePeople();
     if (readers.length > 0) await startReaders(sandbox, { readers, card }, undo);
     await startPrompt(sandbox, pinentry, undo);
@@ -78,7 +80,7 @@ export async function startSandbox({
   }
 }
 
-async function makeDirectory(sandbox, directory, undo) {
+async function makeDirectory(sandbox, { directory, environment }, undo) {
   if (directory) await claimDirectory(directory);
   sandbox.directory = directory ?? await mkdtemp(join(tmpdir(), 'lanyard-'));
   const remove = () => rmSync(sandbox.directory, { recursive: true, force: true });
@@ -91,9 +93,18 @@ async function makeDirectory(sandbox, directory, undo) {
   sandbox.config = join(sandbox.directory, 'etc');
   await mkdir(sandbox.runtime, { mode: 0o700 });
   await mkdir(sandbox.config, { mode: 0o700 });
+  // The agent remembers in here, meets no desktop but one that a test gives it, no service manager,
+  // and no proxy on the way to the provider.
+  const noBus = (name) => `unix:path=${join(sandbox.runtime, `no-${name}-bus`)}`;
   sandbox.environment = {
     LANYARD_SANDBOX: sandbox.directory,
     XDG_RUNTIME_DIR: sandbox.runtime,
+    XDG_STATE_HOME: join(sandbox.directory, 'state'),
+    DBUS_SYSTEM_BUS_ADDRESS: noBus('system'),
+    DBUS_SESSION_BUS_ADDRESS: noBus('session'),
+    NOTIFY_SOCKET: '',
+    no_proxy: '127.0.0.1,localhost',
+    ...environment,
   };
 }
 

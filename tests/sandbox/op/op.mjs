@@ -42,6 +42,7 @@ export async function startOp({
   const web = await listen({ host, port, tls });
   const { origin } = web;
   const faults = makeFaults();
+  const asked = [];
   const sessions = makeSessions({ clock, limits: { ...LIMITS, ...limits }, ended });
   const endpoint = bound
     ? makeSessionEndpoint({ origin, path: SESSION_PATH, sessions, accounts, trust, clock, report }) : null;
@@ -57,7 +58,9 @@ export async function startOp({
 
   async function serveEndpoint(request, response, pathname) {
     if (!endpoint || !`${pathname}/`.startsWith(`${SESSION_PATH}/`)) return false;
-    return await faults.strike(request, response, pathname.slice(SESSION_PATH.length)) ||
+    const path = pathname.slice(SESSION_PATH.length);
+    asked.push(`${request.method} ${path || '/'}`);
+    return await faults.strike(request, response, path) ||
       endpoint.handle(request, response, pathname);
   }
 
@@ -92,6 +95,7 @@ export async function startOp({
     sessionEndpoint: endpoint?.endpoint ?? null,
     sessions,
     register,
+    asked, // of the session endpoint, each request as "GET /SID"
     fault: faults.fault,
     close: web.close,
   };

@@ -157,6 +157,7 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, c
       response.writeHead(status, {
         ...(body && { 'Content-Type': 'application/json' }),
         'Cache-Control': 'no-store',
+        Date: new Date(clock.now()).toUTCString(),
         'DPoP-Nonce': dpop.nonce(),
         ...headers,
       });
