@@ -259,7 +259,12 @@ static void read_headers(struct http_transfer *transfer)
 /* A handshake that was cut has the same code as one that failed; only the words differ. */
 static bool handshake_was_cut(const char *trouble)
 {
-    return strstr(trouble, "unexpected eof") || strstr(trouble, " in connection to ");
+    static const char *const words[] = {"unexpected eof", " in connection to ", "Recv failure",
+                                        "Send failure"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(trouble, words[i]))
+            return true;
+    return false;
 }
 
 enum http_end http_end_of(CURLcode code, const char *trouble)
