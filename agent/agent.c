@@ -203,9 +203,8 @@ static bool open_surroundings(struct agent *agent)
     if (agent->cis)
         agent->ends = end_queue_new(agent->loop, agent->cis, agent->config, home ? ends : NULL,
                                     on_ends_changed, agent);
-    agent->seal = seal_new();
     agent->desktop = desktop_new(agent->loop, agent->config, on_desktop, agent);
-    return agent->ends && agent->seal && agent->desktop;
+    return agent->ends && agent->desktop;
 }
 
 /* The doors stand already, since what an earlier agent has sealed is told at once. */
@@ -239,6 +238,10 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     agent->loop = loop;
     agent->config = setup->config;
     agent->issuers = setup->issuers;
+    agent->seal =
+        seal_new(); /* before there are threads: it takes variables out of the environment */
+    if (!agent->seal)
+        return NULL;
     agent->helpers = helpers_new(loop, setup->helper_folder);
     if (!agent->helpers)
         return NULL;
