@@ -37,11 +37,13 @@ static struct word take_token(const char **at)
     return word;
 }
 
-/* Without its quotes. An escaped character ends the word: nothing that is looked for has one. */
+/* Without its quotes; empty where a character is escaped: nothing that is looked for has one. */
 static struct word take_quoted(const char **at)
 {
     const char *s = *at + 1;
     struct word word = {s, strcspn(s, "\"\\")};
+    if (s[word.len] == '\\')
+        word.len = 0;
     while (*s && *s != '"')
         s += s[0] == '\\' && s[1] ? 2 : 1;
     *at = *s ? s + 1 : s;
