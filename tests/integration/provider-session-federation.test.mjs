@@ -129,7 +129,7 @@ test('a page that has the card sign gets a session for the agent to begin', asyn
   const page = await browser.start(ward);
   const { status, body } = await page.token(await agent.token({ challenge: await page.challenge() }));
   assert.equal(status, 200);
-  agent.sid = body.begin.sid;
+  agent.sid = body.sid;
   const looked = await agent.look(); // what session.begin does
   assert.equal(looked.body.uid, '555000000101');
   await agent.role(looked.body.roles[2].id);
@@ -150,7 +150,7 @@ test('where no agent begins it, the session and what was opened with it end afte
   rig.clock.advance(121);
   await ended;
   assert.equal((await browser.sees(ward)).who, undefined);
-  agent.sid = body.begin.sid;
+  agent.sid = body.sid;
   assert.equal((await agent.look()).status, 404);
 });
 
@@ -163,10 +163,37 @@ test('a provider without sessions keeps people signed in by the browser alone', 
     const page = await browser.start(app);
     assert.equal(page.data.by, 'card');
     const { body } = await page.token(await agent.token({ challenge: await page.challenge() }));
-    assert.ok(!body.begin);
+    assert.equal(body.sid, undefined);
     await browser.go(body.next);
     plain.clock.advance(600);
     assert.equal((await browser.sees(app, '/refresh')).role, 'Nurse Access Role');
+  } finally {
+    await plain.close();
+  }
+});
+
+test('a provider without an endpoint believes that the session was taken over, and sees a PIN by the card alone', async () => {
+  const plain = await startSessionRig({ endpoint: false });
+  try {
+    const [app] = plain.apps;
+    const agent = await plain.agent('bob');
+    const browser = plain.browser();
+    const page = await browser.start(app);
+    assert.equal(page.data.by, 'begin');
+    const { body } = await page.token(await agent.token({ challenge: await page.challenge() }));
+    agent.sid = body.sid;
+    await browser.go(body.next);
+    plain.clock.advance(600);
+    const first = await browser.sees(app, '/refresh');
+    await plain.browser().signIn(app, agent);
+    const stepUp = await browser.start(app, '?max_age=60');
+    assert.equal(stepUp.data.by, 'card');
+    await refused(stepUp.prove(await agent.prove(await stepUp.challenge())), 'stale-authentication');
+    const renewed = await stepUp.token(await agent.token({ challenge: await stepUp.challenge() }));
+    assert.equal(renewed.body.sid, undefined);
+    await browser.go(renewed.body.next);
+    assert.notEqual((await browser.sees(app))['auth-time'], first['auth-time']);
+    assert.equal(plain.op.sessions.all().length, 1);
   } finally {
     await plain.close();
   }

@@ -31,6 +31,7 @@ afterEach(() => Promise.all(browser.contexts().map((context) => context.close())
 // What an agent does with each method unless a test says otherwise: it has a session.
 const HONEST = {
   'session.prove': async ({ params }, reply, held) => reply.result({ proof: await held.prove(params.challenge) }),
+  'session.status': async (request, reply) => reply.result({ state: 'none', cause: null }),
   'session.end': async (request, reply) => reply.result({}),
   'card.signIn': async ({ params: { challenge, format } }, reply, held) =>
     reply.result({ format, token: await held.token({ challenge }) }),
@@ -42,7 +43,8 @@ const HONEST = {
 };
 
 // Opens the page with an agent that behaves so; resolves with { page, held, asked, app, op }. held:
-// the agent's key and session (session-rig.mjs), opened so many seconds of `age` ago. asked(method): the params it was asked with.
+// the agent's key and session (session-rig.mjs), opened `age` seconds ago. asked(method): the params
+// that it was asked with.
 async function open(behaviour = {}, { query = '', age = 0, ...options } = {}) {
   const clock = makeClock();
   let held;
@@ -104,10 +106,19 @@ test('an agent that knows no session endpoint has the card sign, and takes the s
   assert.equal((await held.look()).status, 200);
 });
 
+test('where the page hands sessions over, one that is there already is proved and no other made', async () => {
+  const { page, agent } = await open({
+    'session.status': (request, reply) => reply.result({ state: 'active', cause: null }),
+  }, { begin: true });
+  assert.equal((await signedIn(page)).who, 'Mr Bob Brown');
+  assert.deepEqual(agent.received.map(({ method }) => method), ['agent.hello', 'session.status', 'session.prove']);
+});
+
 test('a provider may have the card sign and hand the session over from the start', async () => {
   const { page, agent, asked } = await open({}, { begin: true });
   assert.equal((await signedIn(page)).who, 'Mr Bob Brown');
-  assert.deepEqual(agent.received.map(({ method }) => method), ['agent.hello', 'card.signIn', 'session.begin']);
+  assert.deepEqual(agent.received.map(({ method }) => method),
+    ['agent.hello', 'session.status', 'card.signIn', 'session.begin']);
   assert.deepEqual(Object.keys(asked('session.begin')[0]), ['sid']);
 });
 

@@ -40,8 +40,8 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
 // site       a made-up name: the provider is served under it with TLS on 127.0.0.2. The agent cannot
 //            reach it there, so it goes without sessions
-// sessions   whether the provider has a session endpoint and the agent knows it; begin, limits,
-//            clock, format: see op/op.mjs
+// sessions   whether the provider has a session endpoint and the agent knows it; endpoint, begin,
+//            limits, clock, format: see op/op.mjs
 // apps       2: a second application, sandbox.app2
 // trust      { anchors, lists } in PEM or DER, besides the sandbox's own; strangers: see accounts.mjs
 // environment  more for the agent, such as the address of a desktop's bus: it has none of its own
@@ -49,7 +49,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // report     called with each line an operator would read
 export async function startSandbox({
   card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
-  format, sessions = false, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
+  format, sessions = false, endpoint, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
   report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
@@ -67,7 +67,7 @@ export async function startSandbox({
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
     if (web) {
-      const provider = { format, sessions: sessions && !site, begin, limits, clock, strangers };
+      const provider = { format, sessions: sessions && !site, endpoint, begin, limits, clock, strangers };
       await startWeb(sandbox, { site, apps, trust, provider, report }, undo);
     }
     await writeSettings(sandbox, { origins, settings, trust });

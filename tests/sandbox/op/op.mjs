@@ -31,22 +31,23 @@ const SESSION_PATH = `${ISSUER_PATH}/session`;
 
 // people: path of people.json; strangers: see accounts.mjs. trust: from makeTrust(). format: of the
 // card token, jws or web-eid:1.1. tls, host: see http.mjs. report(line): what an operator would read.
-// sessions: whether there is a session endpoint, and the page signs in by one session proof; false:
-// the page has the card sign for it each time. begin: the page has the card sign although there are
-// sessions, and hands the session to the agent. limits: see sessions.mjs. clock: see clock.mjs.
+// sessions: whether there are any for agents, so that one proof signs in; false: the page has the card
+// sign each time. begin: where nobody is signed in, the page has the card sign and hands the session to
+// the agent, instead of leaving both to the agent; so it is without a session endpoint (endpoint:
+// false). limits: see sessions.mjs. clock: see clock.mjs.
 export async function startOp({
-  people, trust, agentPort, format = 'jws', sessions: bound = true, begin = false, limits, clock = realClock,
-  strangers = false, host, port, tls, report = () => {},
+  people, trust, agentPort, format = 'jws', sessions: bound = true, endpoint: offered = true, begin = !offered,
+  limits, clock = realClock, strangers = false, host, port, tls, report = () => {},
 }) {
   const accounts = await readAccounts(people, { strangers });
   const web = await listen({ host, port, tls });
   const { origin } = web;
   const faults = makeFaults();
   const asked = [];
-  const sessions = makeSessions({ clock, limits: { ...LIMITS, ...limits }, ended });
-  const endpoint = bound
+  const sessions = makeSessions({ clock, limits: { ...LIMITS, ...limits }, claimed: offered, ended });
+  const endpoint = bound && offered
     ? makeSessionEndpoint({ origin, path: SESSION_PATH, sessions, accounts, trust, clock, report }) : null;
-  const byProof = bound && !begin && format === 'jws';
+  const by = !bound || format !== 'jws' ? 'card' : begin ? 'begin' : 'proof';
   let provider;
 
   function ended({ person, browsers }, cause) {
@@ -68,7 +69,7 @@ export async function startOp({
     provider = makeProvider({ origin, accounts, clients, sessions, clock, report });
     const oidc = provider.callback();
     const signIn = makeSignIn({
-      provider, origin, accounts, sessions, trust, agentPort, format, byProof, bound, clock, report,
+      provider, origin, accounts, sessions, trust, agentPort, format, by, bound, clock, report,
     });
     web.server.on('request', async (request, response) => {
       const pathname = request.url.split('?')[0];

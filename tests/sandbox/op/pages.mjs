@@ -33,13 +33,13 @@ function frame(title, main, { scripts = [] } = {}) {
 `;
 }
 
-// What waits for the person; sign-in.js fills the status as things happen. byProof: whether a session
-// proof is asked for first; force, maxAge (seconds): how fresh the PIN has to be.
-export function signInPage({ path, port, format, byProof, force, maxAge }) {
+// What waits for the person; sign-in.js fills the status as things happen. by: proof, begin or card,
+// the three ways in sign-in.js; force, maxAge (seconds): how fresh the PIN has to be.
+export function signInPage({ path, port, format, by, force, maxAge }) {
   return frame('Sign in with your smartcard', html`
     <h1>Sign in with your smartcard</h1>
     <div id="sign-in" data-path="${path}" data-port="${port}" data-format="${format}"
-      data-by="${byProof ? 'proof' : 'card'}" data-interaction="${force ? 'force' : 'if-needed'}"
+      data-by="${by}" data-interaction="${force ? 'force' : 'if-needed'}"
       data-max-age="${maxAge}">
       <section class="card" id="progress">
         <div id="status" role="status">

@@ -37,12 +37,19 @@ const CLAIMS = {
   selectedrole: ['selected_roleid'],
 };
 
+// The sample program (tests/sandbox/native-app), which is registered without being asked for: it has
+// no address of its own. A program on somebody's desktop keeps no secret, so PKCE is all there is,
+// and it comes back to a port that is another one each time (RFC 8252).
+export const NATIVE_APP = {
+  clientId: '120000000003.apps.sandbox', native: true, redirectUri: 'http://127.0.0.1/callback',
+};
+
 // clients: the applications, each { clientId, jwks, redirectUri, signedOutUri, logoutUri }.
 export function makeProvider({ origin, accounts, clients, sessions, clock, report }) {
   const { life } = sessions.limits;
   const provider = new Provider(origin + ISSUER_PATH, {
     adapter: makeMemory(),
-    clients: clients.map(clientMetadata),
+    clients: [...clients, NATIVE_APP].map(clientMetadata),
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     routes: {
@@ -57,7 +64,7 @@ export function makeProvider({ origin, accounts, clients, sessions, clock, repor
     acrValues: ATTAINABLE,
     responseTypes: ['code'],
     subjectTypes: ['public'],
-    clientAuthMethods: ['private_key_jwt'],
+    clientAuthMethods: ['private_key_jwt', 'none'],
     enabledJWA: {
       clientAuthSigningAlgValues: ['RS512', 'RS256'],
       idTokenSigningAlgValues: ['RS256'],
@@ -114,22 +121,29 @@ export async function endBrowserSession(provider, browser, report) {
   await Promise.all(applications.map(async ([clientId, { sid, grantId }]) => {
     await (await provider.Grant.find(grantId))?.destroy();
     const client = await provider.Client.find(clientId);
+    if (!client.backchannelLogoutUri) return;
     await client.backchannelLogout(session.accountId, sid).catch((error) =>
       report(`${clientId} could not be told of the end: ${error.message}`));
   }));
 }
 
-function clientMetadata({ clientId, jwks, redirectUri, signedOutUri, logoutUri }) {
-  return {
+function clientMetadata({ clientId, native, jwks, redirectUri, signedOutUri, logoutUri }) {
+  const metadata = {
     client_id: clientId,
-    jwks,
     redirect_uris: [redirectUri],
+    id_token_signed_response_alg: 'RS256',
+    require_auth_time: true,
+  };
+  if (native) {
+    return { ...metadata, application_type: 'native', token_endpoint_auth_method: 'none' };
+  }
+  return {
+    ...metadata,
+    jwks,
     post_logout_redirect_uris: [signedOutUri],
     backchannel_logout_uri: logoutUri,
     backchannel_logout_session_required: true,
     token_endpoint_auth_method: 'private_key_jwt',
-    id_token_signed_response_alg: 'RS256',
-    require_auth_time: true,
   };
 }
 

@@ -21,8 +21,9 @@ export const AMR = ['CIS2_SMARTCARD'];
 
 export const LIMITS = { life: 36_000, idle: 0, keepAlive: 60 }; // seconds; CIS's ten hours
 
-// limits: see LIMITS. ended(session, cause) is called once for each session.
-export function makeSessions({ clock, limits, ended }) {
+// limits: see LIMITS. claimed: whether agents have an endpoint to name a session at; without one each
+// is believed to have an agent. ended(session, cause) is called once for each session.
+export function makeSessions({ clock, limits, claimed, ended }) {
   const sessions = new Map(); // sid -> the session, while it lasts
   const browsers = new Map(); // a browser's own session at the provider -> the session it is linked to
 
@@ -44,7 +45,7 @@ export function makeSessions({ clock, limits, ended }) {
       role: person.roles.length === 1 ? person.roles[0].id : null,
       authTime: now,
       until: now + limits.life * 1000,
-      provisional: key !== null,
+      provisional: claimed && key !== null,
       browsers: new Set(),
     };
     sessions.set(session.sid, session);
@@ -96,6 +97,7 @@ export function makeSessions({ clock, limits, ended }) {
 
   return {
     limits,
+    claimed,
     open,
     confirm,
     authenticated,

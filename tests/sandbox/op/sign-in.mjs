@@ -41,10 +41,10 @@ const REFUSALS = {
 const REFUSED = ['Your smartcard could not be checked. Nobody was signed in.',
   'Start again. If it persists, tell your IT service desk.'];
 
-// byProof: the page asks for a session proof first. bound: sessions are for agents, and bound to the
+// by: see pages.mjs. bound: sessions are for agents, and bound to the
 // key that the card vouches for; otherwise they are the browser's alone.
 export function makeSignIn({
-  provider, origin, accounts, sessions, trust, agentPort, format, byProof, bound, clock, report,
+  provider, origin, accounts, sessions, trust, agentPort, format, by, bound, clock, report,
 }) {
   const challenges = makeChallenges({ clock: clock.now });
   const csp = [
@@ -62,7 +62,8 @@ export function makeSignIn({
     return { session };
   }
 
-  // A new session for whoever's card has signed; `begin`: an agent is to have it.
+  // A new session for whoever's card has signed; with `sid` where an agent is to have it. Where agents
+  // have no endpoint to tell us that the PIN was typed again, the browser's session is renewed here.
   async function opened({ format: used, token, challenge }, interaction) {
     const redeem = (nonce) => challenges.redeem(nonce, interaction.uid);
     const now = new Date(clock.now());
@@ -72,8 +73,13 @@ export function makeSignIn({
     const person = accounts.find(uid);
     if (!person) throw new TokenRefused('unknown-person', uid);
     await checkSamePerson(interaction, person);
+    const before = sessions.ofBrowser(interaction.session?.uid);
+    if (before?.key && !sessions.claimed) {
+      sessions.authenticated(before);
+      return { session: before };
+    }
     const session = sessions.open({ person, key: bound ? sessionKey : null });
-    return { session, begin: session.key && { sid: session.sid } };
+    return { session, sid: session.key ? session.sid : undefined };
   }
 
   // A browser in which somebody is signed in never becomes another person's on the way. It is
@@ -93,8 +99,8 @@ export function makeSignIn({
 
   async function accept(request, response, interaction, sessionOf) {
     try {
-      const { session, begin } = await sessionOf(JSON.parse(await readBody(request)), interaction);
-      sendJson(response, { next: await finish(request, response, session), begin });
+      const { session, sid } = await sessionOf(JSON.parse(await readBody(request)), interaction);
+      sendJson(response, { next: await finish(request, response, session), sid });
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
       report(`sign-in refused: ${error.message}`);
@@ -131,7 +137,8 @@ export function makeSignIn({
     if (what === 'other-ways') return sendHtml(response, otherWaysPage({ path }), { csp });
     if (interaction.prompt.name === 'role') return showRoles(response, interaction, path);
     const { force, maxAge } = interaction.prompt.details;
-    sendHtml(response, signInPage({ path, port: agentPort, format, byProof, force, maxAge }), { csp });
+    const now = (force || maxAge !== undefined) && !sessions.claimed ? 'card' : by;
+    sendHtml(response, signInPage({ path, port: agentPort, format, by: now, force, maxAge }), { csp });
   }
 
   function showRoles(response, { session: browser }, path) {

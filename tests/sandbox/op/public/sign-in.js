@@ -2,9 +2,12 @@
 //
 // The sign-in page at work: challenge from the provider, proof from Lanyard, proof to the provider,
 // onwards. Lanyard proves at once where somebody is signed in on this desktop, and otherwise asks
-// for card and PIN first. Where it cannot (it knows no session endpoint of this provider, or the
-// provider offers none) the page has the card sign for it, and hands Lanyard the session that the
-// provider opens for that.
+// for card and PIN first. There are three ways, and the provider says which (data-by):
+//
+//   proof  Lanyard does all of it; one call. If it knows no session endpoint of this provider: begin.
+//   begin  where nobody is signed in, the page has the card sign for it, and hands Lanyard the session
+//          that the provider opens for that
+//   card   for a provider without sessions: the card signs each time
 //
 // Whatever Lanyard waits for is said in a sentence that a screen reader speaks too, and whatever
 // fails ends in its own sentence, the advice that goes with it and "Try again". There is no state
@@ -56,7 +59,7 @@ async function signIn() {
   let agent;
   try {
     agent = await Lanyard.connect({ port: Number(port), signal, onWaiting: showWaiting });
-    const next = await (by === 'proof' ? proof(agent, signal) : card(agent, signal));
+    const next = await WAYS[by](agent, signal);
     location.replace(next);
   } catch (error) {
     showFailure(inWords(error, signal));
@@ -65,7 +68,14 @@ async function signIn() {
   }
 }
 
-// Where to go on, after Lanyard has proved who it is.
+// Each resolves with where to go on.
+const WAYS = { proof, begin, card };
+
+async function begin(agent, signal) {
+  const { state } = await agent.status({ signal });
+  return ['none', 'ended'].includes(state) ? card(agent, signal) : proof(agent, signal);
+}
+
 async function proof(agent, signal) {
   let how = { interaction, ...(maxAge && { maxAge: Number(maxAge) }) };
   for (let first = true; ; first = false) {
@@ -83,14 +93,13 @@ async function proof(agent, signal) {
   }
 }
 
-// Where to go on, after the card has signed for this page.
 async function card(agent, signal) {
   const { challenge } = await post('challenge', {}, signal);
   const signed = await agent.signIn(
     { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWaiting });
   showProgress('Checking', 'Your smartcard has signed. One moment.');
-  const { next, begin } = await post('token', { ...signed, challenge }, signal);
-  if (begin) await agent.begin({ ...begin, signal, onWaiting: showWaiting });
+  const { next, sid } = await post('token', { ...signed, challenge }, signal);
+  if (sid) await agent.begin({ sid, signal, onWaiting: showWaiting });
   return next;
 }
 
