@@ -160,6 +160,8 @@ static int on_properties(sd_bus_message *m, void *context, sd_bus_error *error)
         return 1;
     }
     struct properties properties = read_properties(m);
+    if (!l->id)
+        log_info("the desktop's session is %s", l->path);
     free(l->id);
     l->id = properties.id ? strdup(properties.id) : NULL;
     l->looks = false;
@@ -214,7 +216,6 @@ static void found(struct logind *l, const char *path, bool by_display)
         found_none(l);
         return;
     }
-    log_info("the desktop's session is %s", path);
     free(l->path);
     l->path = copy;
     free(STEAL(l->id));

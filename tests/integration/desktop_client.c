@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent/desktop by itself, for desktop.test.mjs: prints each event as a line, and does what it is
+ * told on standard input.
+ *
+ *     desktop_client [LOCK COMMAND]
+ *
+ * lock           locks; then prints "lock LOCKED LOCKER FAILED" ("-": none)
+ * tell TEXT|TEXT shows a notice: summary, body
+ *
+ * A DESKTOP_SLEEP is printed, and handled when the next line has come. Ends with standard input.
+ */
+#include "agent/desktop/desktop.h"
+#include "agent/helper.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
+#include "ipc/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct client {
+    struct loop *loop;
+    struct desktop *desktop;
+    char line[4096];
+    size_t len;
+};
+
+/* Reads one byte after the other: what follows the line is for later. False: the end. */
+static bool read_line(struct client *client)
+{
+    char byte;
+    client->len = 0;
+    while (read(STDIN_FILENO, &byte, 1) == 1) {
+        if (byte == '\n') {
+            client->line[client->len] = '\0';
+            return true;
+        }
+        if (client->len < sizeof client->line - 1)
+            client->line[client->len++] = byte;
+    }
+    return false;
+}
+
+static void on_event(void *context, enum desktop_event event)
+{
+    static const char *const names[] = {
+        [DESKTOP_LOCKED] = "locked",      [DESKTOP_UNLOCKED] = "unlocked",
+        [DESKTOP_SLEEP] = "sleep",        [DESKTOP_RESUMED] = "resumed",
+        [DESKTOP_SWITCHED_AWAY] = "away", [DESKTOP_SWITCHED_BACK] = "back",
+    };
+    struct client *client = context;
+    puts(names[event]);
+    if (event == DESKTOP_SLEEP && !read_line(client))
+        loop_stop(client->loop);
+}
+
+static void on_lock(void *context, const struct desktop_lock_result *result)
+{
+    (void)context;
+    printf("lock %s %s %s\n", result->locked ? "yes" : "no", result->locker,
+           result->failed ? result->failed : "-");
+}
+
+static void on_input(void *context, uint32_t events)
+{
+    struct client *client = context;
+    (void)events;
+    if (!read_line(client)) {
+        loop_stop(client->loop);
+    } else if (strcmp(client->line, "lock") == 0) {
+        desktop_lock(client->desktop, on_lock, client);
+        puts("locking");
+    } else if (strncmp(client->line, "tell ", 5) == 0) {
+        char *body = strchr(client->line, '|');
+        if (body)
+            *body++ = '\0';
+        desktop_tell(client->desktop, client->line + 5, body ? body : "");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char none[] = "";
+    struct config config = {.desktop_lock_command = argc > 1 ? argv[1] : none};
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    log_init("desktop_client", LOG_LEVEL_DEBUG);
+    if (harden_process() < 0)
+        return EXIT_FAILURE;
+    CLEANUP(loop_free) struct loop *loop = loop_new();
+    CLEANUP(helpers_free) struct helpers *helpers = loop ? helpers_new(loop, "") : NULL;
+    struct client client = {.loop = loop};
+    CLEANUP(desktop_free)
+    struct desktop *desktop = helpers ? desktop_new(loop, &config, on_event, &client) : NULL;
+    client.desktop = desktop;
+    if (!desktop || !loop_watch_new(loop, STDIN_FILENO, LOOP_READABLE, on_input, &client))
+        return EXIT_FAILURE;
+    puts("ready");
+    return loop_run(loop) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
