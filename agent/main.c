@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 6 }; /* as lanyardd(8) says */
 
@@ -164,6 +165,7 @@ static int serve(const struct arguments *arguments, const struct config *config,
         return EXIT_FAILURE;
     log_info("ready, version " LANYARD_VERSION);
     ready_say(arguments->ready_fd, "ready");
+    sd_notify(0, "READY=1");
     return agent_run(agent) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
