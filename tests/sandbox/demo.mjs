@@ -11,7 +11,7 @@ import { built } from './build.mjs';
 import { checkCard, giveUp, readOptions } from './demo-options.mjs';
 import { makePeople } from './people.mjs';
 import { startSandbox } from './sandbox.mjs';
-import { attend, says, signedIn } from './says.mjs';
+import { attend, signedIn } from './says.mjs';
 
 const PIN = '123456';
 
@@ -33,7 +33,8 @@ async function play({ card, trust }) {
     ...cards(card, trust),
     pinentry,
     settings: '[desktop]\nlock = no\n', // it is somebody's own
-    environment: { DBUS_SESSION_BUS_ADDRESS: process.env.DBUS_SESSION_BUS_ADDRESS ?? '' },
+    environment: desktop(),
+    apps: 2,
     directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
     report: (line) => process.stdout.write(`  ${line}\n`),
   });
@@ -45,21 +46,30 @@ async function play({ card, trust }) {
   await sandbox.close();
 }
 
+// What the prompt and the window for a role need of the person's own desktop.
+function desktop() {
+  const names = ['DBUS_SESSION_BUS_ADDRESS', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY'];
+  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
+}
+
 function cards(card, trust) {
   if (card === 'none') return { card: null };
   if (card !== 'real') return { card };
   return { readers: [], card: null, strangers: true, trust };
 }
 
-async function introduction({ url, directory, runtime }, card) {
+async function introduction({ url, app2, directory, runtime }, card) {
   const sudo = process.env.SUDO_USER ? 'sudo ' : '';
   const ctl = `${sudo}LANYARD_SANDBOX=${directory} tests/sandbox/ctl`;
   return `
 Open this:  ${url}
+And this:   ${app2.origin}, another application, in any browser
 ${sudo && `
 Lanyard answers its own user only. sudo made that root, so the browser has to be root's too;
 without sudo it is yours.
 `}
+Lanyard asks for the PIN once, when the card goes in. It signs you in everywhere until the card comes out.
+
 ${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
 
   ${ctl} remove reader-0          take the card out
@@ -89,27 +99,30 @@ async function journey() {
     process.stdout.write(`${Math.round(now - last).toString().padStart(6)} ms  ${what}\n`);
     last = now;
   };
-  const sandbox = await startSandbox({ card: 'alice' });
+  const sandbox = await startSandbox({ card: 'alice', apps: 2 });
   let browser;
   try {
     step('the sandbox runs, alice\'s card is in the reader');
+    const prompt = await sandbox.pinentry.next();
+    step('Lanyard asks for the PIN, before any page is open');
+    prompt.answer(PIN);
     browser = await launchChromium();
     const page = attend(await browser.newPage());
     await page.goto(sandbox.url);
     step('the sample application is open');
     await page.click('#sign-in');
-    await says(page, 'Enter your PIN');
-    const prompt = await sandbox.pinentry.next();
-    step('the provider\'s page has reached Lanyard, and Lanyard asks for the PIN');
-    prompt.answer(PIN);
     await page.click('.roles button');
-    step('the card has signed, the provider has checked it, alice has chosen a role');
+    step('Lanyard has proved to the provider who is signed in, alice has chosen a role');
     const { who, role, organisation } = await signedIn(page);
     step(`the application knows ${who}, ${role}, ${organisation}`);
-    await page.click('text=Sign out');
-    await page.click('button[value=yes]');
-    await page.waitForSelector('#sign-in');
-    step('alice has signed out everywhere');
+    const other = attend(await (await browser.newContext()).newPage());
+    await other.goto(sandbox.app2.origin);
+    await other.click('#sign-in');
+    await signedIn(other);
+    step('so does another application in another browser, without a question');
+    await sandbox.ctl('remove', 'reader-0');
+    await Promise.all([page, other].map((each) => each.waitForURL(/problem=ended/)));
+    step('alice has taken her card out, and is signed out of both');
   } finally {
     await browser?.close();
     await sandbox.close();

@@ -49,7 +49,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // report     called with each line an operator would read
 export async function startSandbox({
   card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
-  format, sessions = false, endpoint, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
+  format, sessions = true, endpoint, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
   report = () => {},
 } = {}) {
   const undo = []; // what close() does, last first
@@ -103,6 +103,8 @@ async function makeDirectory(sandbox, { directory, environment }, undo) {
     DBUS_SYSTEM_BUS_ADDRESS: noBus('system'),
     DBUS_SESSION_BUS_ADDRESS: noBus('session'),
     NOTIFY_SOCKET: '',
+    DISPLAY: '',
+    WAYLAND_DISPLAY: '',
     no_proxy: '127.0.0.1,localhost',
     ...environment,
   };
