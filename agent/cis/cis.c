@@ -275,6 +275,7 @@ static void answered(void *context, const struct http_answer *http)
         answer.result = judge(call, http, &challenge, &answer);
     }
     call->fn(call->context, &answer); /* which may free the call */
+    free(answer.session);
 }
 
 static void end_early(void *context)

@@ -31,7 +31,8 @@ void cis_free(struct cis **cis);
  *   CERTIFICATE_REVOKED, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, ISSUER_UNKNOWN,
  *   PERSON_UNKNOWN, TIMED_OUT (stale-challenge), PROVIDER_REFUSED        it refused (401, 403)
  *   PROVIDER_UNREACHABLE   anything else, a nonsensical answer included
- * session: of open, look, role and authenticate with OUTCOME_OK; taken by the callback (owned).
+ * session: of open, look, role and authenticate with OUTCOME_OK; owned: the callback may take it
+ * (STEAL), and what it leaves is freed.
  * challenge: of challenge with OUTCOME_OK; borrowed; base64url, checked.
  */
 struct cis_answer {
