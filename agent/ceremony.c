@@ -166,6 +166,23 @@ static void take_card(struct ceremony *c, const struct candidate *chosen)
     ceremony_ask_for_pin(c);
 }
 
+int ceremony_choose_again(struct ceremony *c, const struct card *card)
+{
+    struct candidate_wish wish = {
+        .algorithms = c->request.params.algorithms,
+        .algorithm_count = c->request.params.algorithm_count,
+        .identity = card->certificates.at[c->certificate]->hash,
+        .card = card->id,
+    };
+    struct candidate found[CANDIDATES_MAX];
+    int problem;
+    if (candidates_find(c->home->cards, c->home->issuers, &wish, found, &problem) == 0)
+        return problem;
+    c->certificate = found[0].choice.index;
+    c->algorithm = found[0].choice.algorithm;
+    return OUTCOME_OK;
+}
+
 static void on_choice(void *context, const struct prompt_answer *answer)
 {
     struct ceremony *c = context;

@@ -94,6 +94,9 @@ struct ceremony_events {
 struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
                                 const struct ceremony_request *request,
                                 const struct ceremony_events *events, int *refusal);
+/* What the provider takes (enum card_algorithm, best first), where it says so with its challenge:
+ * before ceremony_challenge. Then the card's certificate is looked at again, and may not do. */
+void ceremony_algorithms(struct ceremony *ceremony, const uint8_t *algorithms, unsigned count);
 /* The answer to fetch: the challenge (borrowed for the call), or why there is none (an outcome or a
  * fault; the ceremony ends with it). Either takes effect from the loop. Without a fetch that is
  * unanswered it does nothing. */

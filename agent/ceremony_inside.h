@@ -68,6 +68,9 @@ void ceremony_finish_with_token(struct ceremony *c, const struct certificate *ho
 /* To whoever waits; card NULL: none in particular. */
 void ceremony_tell(struct ceremony *c, enum waiting_for what, const struct card *card);
 struct wording ceremony_wording(const struct ceremony *c, const struct card *card);
+/* The chosen certificate with the algorithms as they are now: OUTCOME_OK, or what is wrong with it.
+ */
+int ceremony_choose_again(struct ceremony *c, const struct card *card);
 /* True if the question is on its way to the person; else the ceremony has ended. */
 bool ceremony_ask(struct ceremony *c, const struct prompt_question *question, prompt_fn *fn);
 

@@ -146,8 +146,11 @@ static void fetch(struct ceremony *c)
 void ceremony_fetched(struct ceremony *c)
 {
     const struct card *card = cards_find(c->home->cards, c->card);
-    if (c->fetched != OUTCOME_OK || !card) {
-        ceremony_finish(c, card ? c->fetched : OUTCOME_CARD_REMOVED);
+    int problem = !card                      ? OUTCOME_CARD_REMOVED
+                  : c->fetched != OUTCOME_OK ? c->fetched
+                                             : ceremony_choose_again(c, card);
+    if (problem != OUTCOME_OK) {
+        ceremony_finish(c, problem);
         return;
     }
     if (!c->pin) {
@@ -166,6 +169,15 @@ static int keep_pin(struct ceremony *c, const struct prompt_answer *answer)
 {
     c->pin = secret_new(CARD_PIN_BYTES_MAX);
     return c->pin ? secret_append(c->pin, answer->pin, answer->pin_len) : -ENOMEM;
+}
+
+void ceremony_algorithms(struct ceremony *ceremony, const uint8_t *algorithms, unsigned count)
+{
+    struct sign_in_params *params = &ceremony->request.params;
+    if (count > sizeof params->algorithms)
+        count = sizeof params->algorithms;
+    memcpy(params->algorithms, algorithms, count);
+    params->algorithm_count = count;
 }
 
 void ceremony_challenge(struct ceremony *ceremony, int result, const char *challenge)

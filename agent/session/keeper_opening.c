@@ -70,12 +70,14 @@ static void on_challenge(void *context, struct cis_answer *answer)
 {
     struct keeper *k = context;
     cis_call_free(&k->fetching);
-    if (answer->result == OUTCOME_OK)
+    if (answer->result == OUTCOME_OK) {
+        ceremony_algorithms(k->ceremony, answer->algorithms, answer->algorithm_count);
         ceremony_challenge(k->ceremony, OUTCOME_OK, answer->challenge);
-    else if (can_do_without_server(k, answer->result))
+    } else if (can_do_without_server(k, answer->result)) {
         give_local_challenge(k);
-    else
+    } else {
         ceremony_challenge(k->ceremony, answer->result, NULL);
+    }
 }
 
 static void on_fetch(void *context)

@@ -326,6 +326,28 @@ static void of_several_people_one_is_chosen(void **state)
 
 /* ---- the challenge ---- */
 
+static void what_the_provider_takes_comes_with_its_challenge(void **state)
+{
+    (void)state;
+    card_in(ALICE);
+    struct play play = {0};
+    begin(&play, request_with(""));
+    ceremony_algorithms(play.ceremony, (const uint8_t[]){CARD_RS256}, 1);
+    ceremony_challenge(play.ceremony, OUTCOME_OK, CHALLENGE);
+    run();
+    assert_ended(&play, OUTCOME_KEY_UNSUITABLE); /* her key is on a curve; no PIN was asked for */
+
+    struct play other = {0};
+    begin(&other, request_with(""));
+    ceremony_algorithms(other.ceremony, (const uint8_t[]){CARD_RS256, CARD_ES256}, 2);
+    ceremony_challenge(other.ceremony, OUTCOME_OK, CHALLENGE);
+    run();
+    person_types("1234");
+    card_answers(OUTCOME_OK);
+    assert_ended(&other, OUTCOME_OK);
+    assert_string_equal(other.algorithm, "ES256");
+}
+
 static void the_challenge_is_fetched_before_the_prompt(void **state)
 {
     (void)state;
@@ -1103,6 +1125,7 @@ int main(void)
         TEST(a_module_that_takes_no_more_is_busy),
         TEST(a_card_that_fails_may_have_been_pulled),
         TEST(of_several_people_one_is_chosen),
+        TEST(what_the_provider_takes_comes_with_its_challenge),
         TEST(the_challenge_is_fetched_before_the_prompt),
         TEST(without_a_challenge_nobody_is_asked),
         TEST(a_provider_that_never_answers_ends_it),

@@ -434,6 +434,13 @@ void ceremony_free(struct ceremony **it)
     *it = NULL;
 }
 
+void ceremony_algorithms(struct ceremony *it, const uint8_t *algorithms, unsigned count)
+{
+    assert_ptr_equal(it, &ceremony);
+    assert_int_equal(count, 1);
+    assert_int_equal(algorithms[0], CARD_RS256);
+}
+
 void ceremony_challenge(struct ceremony *it, int result, const char *challenge)
 {
     assert_ptr_equal(it, &ceremony);
@@ -583,7 +590,8 @@ void answer_call(enum call_kind kind, int result, unsigned roles, int chosen)
     struct cis_call *call = calls[kind][0];
     struct cis_answer answer = {.result = result};
     if (result == OUTCOME_OK && kind == CHALLENGE_CALL)
-        answer.challenge = CHALLENGE;
+        answer = (struct cis_answer){
+            .challenge = CHALLENGE, .algorithm_count = 1, .algorithms = {CARD_RS256}};
     else if (result == OUTCOME_OK)
         answer.session = new_session(roles, chosen);
     call->fn(call->context, &answer);
