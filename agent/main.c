@@ -26,7 +26,7 @@ static const char help[] =
     "The Lanyard agent: signs a smartcard's holder in to the sites that ask for it.\n"
     "\n"
     "  --config DIR     read lanyard.conf and conf.d in DIR instead of " CONFIG_DEFAULT_DIR "\n"
-    "  --helpers DIR    find lanyard-card and lanyard-prompt in DIR\n"
+    "  --helpers DIR    find lanyard-card, lanyard-prompt and lanyard-chooser in DIR\n"
     "  --socket PATH    serve native programs at PATH instead of\n"
     "                   $XDG_RUNTIME_DIR/lanyard/agent\n"
     "  --ready-fd N     write a line to descriptor N once the doors are open\n"

@@ -7,6 +7,7 @@
 #include "agent/cli/commands.h"
 
 #include "agent/cli/outline.h"
+#include "agent/cli/session_commands.h"
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
@@ -17,7 +18,7 @@
 
 enum { CHALLENGE_BYTES = 33 }; /* 44 characters, the least that every format takes */
 
-static void text_release(char **text)
+void text_release(char **text)
 {
     lanyard_free(*text);
     *text = NULL;
@@ -51,9 +52,40 @@ static int status_of(const struct lanyard_error *error)
     case OUTCOME_CANCELLED:
     case OUTCOME_TIMED_OUT:
         return STATUS_CANCELLED;
-    default: /* 1003 to 1399: the PIN, the card, its certificates, the reader */
-        return outcome >= OUTCOME_PIN_WRONG && outcome <= OUTCOME_NO_READER ? STATUS_CARD
-                                                                            : STATUS_REFUSED;
+    default:
+        break;
+    }
+    switch (outcome / 100) {
+    case 10: /* the PIN */
+    case 11: /* the card */
+    case 12: /* its certificates */
+    case 13: /* the reader */
+        return STATUS_CARD;
+    case 16:
+        return STATUS_PROVIDER;
+    case 17:
+        return STATUS_SESSION;
+    default:
+        return STATUS_REFUSED;
+    }
+}
+
+/* What this program can do about it, beside the agent's advice; NULL: nothing. */
+static const char *command_for(const char *reason)
+{
+    switch (outcome_from_reason(reason)) {
+    case OUTCOME_NO_SESSION:
+        return "lanyard sign-in signs in.";
+    case OUTCOME_SESSION_EXISTS:
+        return "lanyard session shows who; lanyard sign-out signs out.";
+    case OUTCOME_ROLE_UNKNOWN:
+        return "lanyard session lists them.";
+    case OUTCOME_NO_READER:
+    case OUTCOME_NO_CARD:
+    case OUTCOME_NO_CERTIFICATE:
+        return "lanyard readers and lanyard cards show what there is.";
+    default:
+        return NULL;
     }
 }
 
@@ -76,8 +108,27 @@ int report_error(const struct lanyard_error *error, const struct options *option
         fprintf(stderr, "lanyard: %s (%s)\n", error->sentence, error->code);
         if (error->advice[0] != '\0')
             fprintf(stderr, "%s\n", error->advice);
+        const char *command = command_for(error->reason);
+        if (command)
+            fprintf(stderr, "%s\n", command);
     }
     return status_of(error);
+}
+
+static void error_of_outcome(int outcome, struct lanyard_error *error)
+{
+    *error = (struct lanyard_error){.result = LANYARD_REFUSED};
+    snprintf(error->reason, sizeof error->reason, "%s", outcome_reason(outcome));
+    snprintf(error->code, sizeof error->code, "LY-%d", outcome);
+    snprintf(error->sentence, sizeof error->sentence, "%s", outcome_sentence(outcome));
+    snprintf(error->advice, sizeof error->advice, "%s", outcome_advice(outcome));
+}
+
+int report_outcome(int outcome, const struct options *options)
+{
+    struct lanyard_error error;
+    error_of_outcome(outcome, &error);
+    return report_error(&error, options);
 }
 
 /* ---- what there is ---- */
@@ -108,12 +159,7 @@ static enum lanyard_result ask_reader_service(struct lanyard *agent, struct lany
     const char *state = outline_member(json, "readerService", &len);
     if (!state || strncmp(state, down, sizeof down - 1) != 0)
         return LANYARD_OK;
-    int outcome = OUTCOME_READER_SERVICE_DOWN;
-    *error = (struct lanyard_error){.result = LANYARD_REFUSED};
-    snprintf(error->reason, sizeof error->reason, "%s", outcome_reason(outcome));
-    snprintf(error->code, sizeof error->code, "LY-%d", outcome);
-    snprintf(error->sentence, sizeof error->sentence, "%s", outcome_sentence(outcome));
-    snprintf(error->advice, sizeof error->advice, "%s", outcome_advice(outcome));
+    error_of_outcome(OUTCOME_READER_SERVICE_DOWN, error);
     return error->result;
 }
 
@@ -172,7 +218,7 @@ int command_events(struct lanyard *agent, const struct options *options)
 
 /* ---- signing in ---- */
 
-static void say_waiting(void *context, const char *what, const char *reader, int tries_left)
+void say_waiting(void *context, const char *what, const char *reader, int tries_left)
 {
     static const struct {
         const char *what, *sentence;
@@ -184,6 +230,8 @@ static void say_waiting(void *context, const char *what, const char *reader, int
         {"pin", "Type your PIN into Lanyard's window."},
         {"pin-pad", "Type your PIN on the reader's own keys."},
         {"signature", "The card is signing."},
+        {"provider", "Waiting for the sign-in service."},
+        {"role", "Choose your role in Lanyard's window."},
     };
     (void)context;
     const char *sentence = what;
@@ -230,7 +278,7 @@ static void put_token(const char *token, const char *format, const struct option
     puts("}");
 }
 
-int command_sign_in(struct lanyard *agent, const struct options *options)
+static int make_token(struct lanyard *agent, const struct options *options)
 {
     CLEANUP(bytes_deinit) struct bytes made = {0};
     const char *challenge = options->challenge;
@@ -258,4 +306,9 @@ int command_sign_in(struct lanyard *agent, const struct options *options)
         return report_error(&error, options);
     put_token(token, format, options);
     return STATUS_DONE;
+}
+
+int command_sign_in(struct lanyard *agent, const struct options *options)
+{
+    return options->origin ? make_token(agent, options) : open_session(agent, options);
 }

@@ -9,6 +9,7 @@
 #include "ipc/client/lanyard.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The program's exit statuses; lanyard(1) documents them. */
 enum status {
@@ -19,9 +20,11 @@ enum status {
     STATUS_CANCELLED = 4,   /* cancelled, or nobody answered in time */
     STATUS_CARD = 5,        /* reader, card, certificate or PIN */
     STATUS_SETUP = 6,       /* configuration, card module, smartcard service or prompt */
+    STATUS_PROVIDER = 7,    /* the provider cannot be reached, or refused */
+    STATUS_SESSION = 8,     /* nobody is signed in, or somebody is already; none of the roles */
 };
 
-enum { ALGORITHMS_MAX = 4, TIMEOUT_SECONDS_MAX = 3600 };
+enum { ALGORITHMS_MAX = 4, TIMEOUT_SECONDS_MAX = 3600, ENTRIES_MAX = 100000 };
 
 struct options {
     bool json;
@@ -30,15 +33,34 @@ struct options {
     const char *origin, *challenge, *format;    /* NULL: not given */
     const char *algorithms[ALGORITHMS_MAX + 1]; /* NULL-terminated */
     unsigned algorithm_count;
-    int timeout_seconds; /* 0: not given */
+    int timeout_seconds;                /* 0: not given */
+    const char *role;                   /* NULL: not given */
+    const char *since, *event, *folder; /* of audit; NULL: not given */
+    size_t entries;                     /* 0: not given */
 };
 
 int command_status(struct lanyard *agent, const struct options *options);
 int command_readers(struct lanyard *agent, const struct options *options);
 int command_cards(struct lanyard *agent, const struct options *options);
+/* A card token for the origin that is given; without one, the session. */
 int command_sign_in(struct lanyard *agent, const struct options *options);
+int command_sign_out(struct lanyard *agent, const struct options *options);
+int command_role(struct lanyard *agent, const struct options *options);
+int command_session(struct lanyard *agent, const struct options *options);
 /* Until it is cancelled, which is its success. */
 int command_events(struct lanyard *agent, const struct options *options);
+/* Without an agent: agent is NULL. */
+int command_audit(struct lanyard *agent, const struct options *options);
 
 /* Says what went wrong, and returns the exit status for it. */
 int report_error(const struct lanyard_error *error, const struct options *options);
+/* The same of an outcome (ipc/base/outcome.h) that the command itself has met. */
+int report_outcome(int outcome, const struct options *options);
+
+/* A lanyard_waiting_fn: says what to do now. */
+void say_waiting(void *context, const char *what, const char *reader, int tries_left);
+/* For CLEANUP: lanyard_free. */
+void text_release(char **text);
+
+/* True once the program was interrupted (SIGINT, SIGTERM). */
+bool command_interrupted(void);

@@ -6,6 +6,7 @@
 #include "agent/cli/commands.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,30 +22,49 @@ static const char help[] =
     "  status    show the state of the agent and its parts\n"
     "  readers   list the smartcard readers\n"
     "  cards     list the smartcards and their certificates\n"
-    "  sign-in   sign a challenge with a smartcard and print the token\n"
+    "  sign-in   sign in; with --origin sign a challenge and print the token\n"
+    "  sign-out  sign out\n"
+    "  session   show who is signed in, in which role, until when\n"
+    "  role      work in another role, that of the ID behind it or one that is asked for\n"
     "  events    print what happens until interrupted\n"
+    "  audit     list what was signed in, refused, locked and ended\n"
     "  help      show this text\n"
     "  version   show the version\n"
     "\n"
     "Options:\n"
     "  --json               write JSON, also for errors\n"
     "  --socket PATH        ask the agent at this socket\n"
-    "  --origin URL         sign in at this provider (required for sign-in)\n"
+    "  --origin URL         sign a challenge for this provider\n"
     "  --challenge TEXT     sign this challenge, base64url of 32 to 256 bytes;\n"
     "                       for web-eid 44 to 128 printable ASCII characters\n"
     "  --format FORMAT      make a token of this format, jws or web-eid\n"
     "  --algorithm NAME     accept this algorithm, ES256, ES384, PS256 or RS256; repeatable\n"
     "  --silent             never disturb the person\n"
     "  --timeout SECONDS    give up after so many seconds\n"
+    "  --since TIME         list what happened since then, as 2h, today or 2026-11-22 18:00\n"
+    "  --event NAME         list only these events\n"
+    "  --entries NUMBER     list only so many, the newest\n"
+    "  --journal DIR        read the journal in this folder\n"
     "  --help               show this text\n"
     "  --version            show the version\n";
 
-static const struct {
+/* An option's letter is that of getopt_long; it is for no command that does not name it. */
+static const struct command {
     const char *name;
     int (*run)(struct lanyard *agent, const struct options *options);
+    const char *options;
+    bool takes_word; /* one may follow */
+    bool alone;      /* asks no agent */
 } commands[] = {
-    {"status", command_status},   {"readers", command_readers}, {"cards", command_cards},
-    {"sign-in", command_sign_in}, {"events", command_events},
+    {.name = "status", .run = command_status, .options = "js"},
+    {.name = "readers", .run = command_readers, .options = "js"},
+    {.name = "cards", .run = command_cards, .options = "js"},
+    {.name = "sign-in", .run = command_sign_in, .options = "jsocfaqt"},
+    {.name = "sign-out", .run = command_sign_out, .options = "js"},
+    {.name = "session", .run = command_session, .options = "js"},
+    {.name = "role", .run = command_role, .options = "jst", .takes_word = true},
+    {.name = "events", .run = command_events, .options = "js"},
+    {.name = "audit", .run = command_audit, .options = "jSenJ", .alone = true},
 };
 
 /* ---- the command line ---- */
@@ -70,6 +90,16 @@ static int take_timeout(const char *text, struct options *options)
     return STATUS_DONE;
 }
 
+static int take_entries(const char *text, struct options *options)
+{
+    size_t digits = strspn(text, "0123456789");
+    long entries = digits > 0 && digits <= 6 && !text[digits] ? strtol(text, NULL, 10) : 0;
+    if (entries < 1 || entries > ENTRIES_MAX)
+        return usage_error("--entries is 1 to %d", ENTRIES_MAX);
+    options->entries = (size_t)entries;
+    return STATUS_DONE;
+}
+
 static int take_algorithm(const char *name, struct options *options)
 {
     if (options->algorithm_count == ALGORITHMS_MAX)
@@ -82,7 +112,8 @@ static int take_algorithm(const char *name, struct options *options)
 struct line {
     struct options options;
     const char *command;
-    const char *of_sign_in; /* an option that only sign-in takes; NULL: none was given */
+    const char *word;          /* behind the command; NULL: none */
+    bool given[UCHAR_MAX + 1]; /* by the option's letter */
 };
 
 /* getopt takes any beginning of an option's name for it; what a script writes must not change its
@@ -94,22 +125,76 @@ static bool is_whole(const char *word, const char *name)
            (word[2 + len] == '\0' || word[2 + len] == '=');
 }
 
+static const struct option long_options[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"socket", required_argument, NULL, 's'},
+    {"origin", required_argument, NULL, 'o'},
+    {"challenge", required_argument, NULL, 'c'},
+    {"format", required_argument, NULL, 'f'},
+    {"algorithm", required_argument, NULL, 'a'},
+    {"silent", no_argument, NULL, 'q'},
+    {"timeout", required_argument, NULL, 't'},
+    {"since", required_argument, NULL, 'S'},
+    {"event", required_argument, NULL, 'e'},
+    {"entries", required_argument, NULL, 'n'},
+    {"journal", required_argument, NULL, 'J'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static int take_option(int letter, struct line *line)
+{
+    struct options *options = &line->options;
+    line->given[letter] = true;
+    switch (letter) {
+    case 'j':
+        options->json = true;
+        return STATUS_DONE;
+    case 's':
+        options->socket = optarg;
+        return STATUS_DONE;
+    case 'o':
+        options->origin = optarg;
+        return STATUS_DONE;
+    case 'c':
+        options->challenge = optarg;
+        return STATUS_DONE;
+    case 'f':
+        options->format = optarg;
+        return STATUS_DONE;
+    case 'a':
+        return take_algorithm(optarg, options);
+    case 'q':
+        options->silent = true;
+        return STATUS_DONE;
+    case 't':
+        return take_timeout(optarg, options);
+    case 'S':
+        options->since = optarg;
+        return STATUS_DONE;
+    case 'e':
+        options->event = optarg;
+        return STATUS_DONE;
+    case 'n':
+        return take_entries(optarg, options);
+    case 'J':
+        options->folder = optarg;
+        return STATUS_DONE;
+    case 'h':
+        line->command = "help";
+        return STATUS_DONE;
+    case 'v':
+        line->command = "version";
+        return STATUS_DONE;
+    default:
+        fputs("See lanyard --help\n", stderr);
+        return STATUS_USAGE;
+    }
+}
+
 static int read_line(int argc, char **argv, struct line *line)
 {
-    static const struct option long_options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"socket", required_argument, NULL, 's'},
-        {"origin", required_argument, NULL, 'o'},
-        {"challenge", required_argument, NULL, 'c'},
-        {"format", required_argument, NULL, 'f'},
-        {"algorithm", required_argument, NULL, 'a'},
-        {"silent", no_argument, NULL, 'q'},
-        {"timeout", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
-    };
-    struct options *options = &line->options;
     int status = STATUS_DONE;
     int which = 0;
     for (int c;
@@ -119,51 +204,33 @@ static int read_line(int argc, char **argv, struct line *line)
             word = argv[optind - 2];
         if (c != '?' && !is_whole(word, long_options[which].name))
             return usage_error("\"%s\" is not an option", word);
-        if (strchr("ocfaqt", c))
-            line->of_sign_in = long_options[which].name;
-        switch (c) {
-        case 'j':
-            options->json = true;
-            break;
-        case 's':
-            options->socket = optarg;
-            break;
-        case 'o':
-            options->origin = optarg;
-            break;
-        case 'c':
-            options->challenge = optarg;
-            break;
-        case 'f':
-            options->format = optarg;
-            break;
-        case 'a':
-            status = take_algorithm(optarg, options);
-            break;
-        case 'q':
-            options->silent = true;
-            break;
-        case 't':
-            status = take_timeout(optarg, options);
-            break;
-        case 'h':
-            line->command = "help";
-            break;
-        case 'v':
-            line->command = "version";
-            break;
-        default:
-            fputs("See lanyard --help\n", stderr);
-            status = STATUS_USAGE;
-        }
+        status = take_option(c, line);
     }
     if (status != STATUS_DONE || line->command)
         return status;
     if (optind == argc)
         return usage_error("no command");
-    if (optind + 1 < argc)
-        return usage_error("\"%s\" is one word too many", argv[optind + 1]);
-    line->command = argv[optind];
+    line->command = argv[optind++];
+    if (optind < argc)
+        line->word = argv[optind++];
+    if (optind < argc)
+        return usage_error("\"%s\" is one word too many", argv[optind]);
+    return STATUS_DONE;
+}
+
+/* What belongs together. */
+static int check_line(const struct command *command, const struct line *line)
+{
+    if (line->word && !command->takes_word)
+        return usage_error("\"%s\" is one word too many", line->word);
+    for (const struct option *option = long_options; option->name; option++) {
+        if (!line->given[option->val])
+            continue;
+        if (!strchr(command->options, option->val))
+            return usage_error("%s does not take --%s", command->name, option->name);
+        if (strchr("cfaq", option->val) && !line->options.origin)
+            return usage_error("--%s goes with --origin", option->name);
+    }
     return STATUS_DONE;
 }
 
@@ -171,6 +238,11 @@ static int read_line(int argc, char **argv, struct line *line)
 
 static struct lanyard *volatile connection; /* for the signal handler */
 static volatile sig_atomic_t interrupted;
+
+bool command_interrupted(void)
+{
+    return interrupted != 0;
+}
 
 static void interrupt(int signal_number)
 {
@@ -193,7 +265,7 @@ static void say_where(const char *path)
         fprintf(stderr, "No agent answers at %s/lanyard/agent.\n", runtime);
 }
 
-static int converse(size_t command, const struct options *options)
+static int converse(const struct command *command, const struct options *options)
 {
     struct sigaction action = {.sa_handler = interrupt};
     sigaction(SIGINT, &action, NULL);
@@ -209,7 +281,7 @@ static int converse(size_t command, const struct options *options)
     connection = agent;
     if (interrupted) /* while the handler had nothing to cancel yet */
         lanyard_cancel(agent);
-    int status = commands[command].run(agent, options);
+    int status = command->run(agent, options);
     connection = NULL;
     lanyard_close(agent);
     return status;
@@ -225,15 +297,17 @@ int main(int argc, char **argv)
         return fputs(help, stdout) < 0 ? STATUS_REFUSED : STATUS_DONE;
     if (strcmp(line.command, "version") == 0)
         return puts("lanyard " LANYARD_VERSION) < 0 ? STATUS_REFUSED : STATUS_DONE;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(commands[i].name, line.command) == 0) {
-            bool sign_in = commands[i].run == command_sign_in;
-            if (sign_in && !line.options.origin)
-                return usage_error("sign-in needs --origin");
-            if (!sign_in && line.of_sign_in)
-                return usage_error("%s does not take --%s", line.command, line.of_sign_in);
-            status = converse(i, &line.options);
-            return fflush(stdout) == 0 ? status : STATUS_REFUSED;
-        }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *command = &commands[i];
+        if (strcmp(command->name, line.command) != 0)
+            continue;
+        status = check_line(command, &line);
+        if (status != STATUS_DONE)
+            return status;
+        line.options.role = line.word;
+        status =
+            command->alone ? command->run(NULL, &line.options) : converse(command, &line.options);
+        return fflush(stdout) == 0 ? status : STATUS_REFUSED;
+    }
     return usage_error("unknown command \"%s\"", line.command);
 }

@@ -52,9 +52,18 @@ static const char *skip_value(const char *at)
 
 /* ---- strings ---- */
 
+/* What a terminal obeys instead of showing it: controls, and what breaks lines or turns the
+ * direction of writing (UAX #9). */
+static bool is_obeyed(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 static void put_code(uint32_t code, FILE *out)
 {
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+    if (is_obeyed(code)) {
         fputc('?', out);
     } else if (code < 0x80) {
         fputc((int)code, out);
@@ -96,21 +105,41 @@ static const char *put_escape(const char *at, FILE *out)
     return at;
 }
 
+/* How many bytes of UTF-8 at at are a character that is not written; 0: none. */
+static int hidden_bytes(const char *at)
+{
+    uint32_t first = (unsigned char)at[0], second = first ? (unsigned char)at[1] : 0;
+    uint32_t third = second ? (unsigned char)at[2] : 0;
+    if ((first & 0xe0) == 0xc0)
+        return is_obeyed((first & 0x1f) << 6 | (second & 0x3f)) ? 2 : 0;
+    if ((first & 0xf0) == 0xe0 && third)
+        return is_obeyed((first & 0x0f) << 12 | (second & 0x3f) << 6 | (third & 0x3f)) ? 3 : 0;
+    return first < 0x80 && is_obeyed(first) ? 1 : 0;
+}
+
 /* What stands between the quotes. */
 static const char *put_string(const char *at, FILE *out)
 {
     for (at++; *at && *at != '"'; at++) {
-        bool c1 = (unsigned char)*at == 0xc2 && ((unsigned char)at[1] & 0xe0) == 0x80;
+        int hidden = hidden_bytes(at);
         if (*at == '\\' && at[1]) {
             at = put_escape(at + 1, out);
-        } else if (c1) { /* U+0080 to U+009F: a terminal obeys them */
+        } else if (hidden > 0) {
             fputc('?', out);
-            at++;
+            at += hidden - 1;
         } else {
-            fputc((unsigned char)*at < 0x20 ? '?' : *at, out);
+            fputc(*at, out);
         }
     }
     return *at ? at + 1 : at;
+}
+
+void outline_plain(const char *text, FILE *out)
+{
+    for (int hidden; *text; text += hidden > 0 ? hidden : 1) {
+        hidden = hidden_bytes(text);
+        fputc(hidden > 0 ? '?' : *text, out);
+    }
 }
 
 void outline_quote(const char *text, FILE *out)
@@ -199,24 +228,55 @@ void outline_print(const char *text, FILE *out)
     put_value(skip_blank(text), 0, false, out);
 }
 
+bool outline_each(const char **at, struct outline_part *part)
+{
+    bool first = part->value == NULL;
+    const char *here = skip_blank(*at);
+    if (first ? *here == '{' || *here == '[' : *here == ',')
+        here = skip_blank(here + 1);
+    else if (first)
+        return false;
+    *at = here;
+    if (!*here || *here == '}' || *here == ']')
+        return false;
+    *part = (struct outline_part){0};
+    const char *behind = *here == '"' ? skip_string(here) : here;
+    const char *colon = skip_blank(behind);
+    if (behind != here && *colon == ':') {
+        part->name = here + 1;
+        part->name_len = (size_t)(behind - here) - 2;
+        here = skip_blank(colon + 1);
+    }
+    part->value = here;
+    *at = skip_value(here);
+    part->len = (size_t)(*at - here);
+    return *at > here;
+}
+
 const char *outline_member(const char *text, const char *name, size_t *len)
 {
-    const char *at = skip_blank(text);
-    if (*at != '{')
-        return NULL;
-    at = skip_blank(at + 1);
-    while (*at == '"') {
-        const char *end = skip_string(at);
-        bool found =
-            (size_t)(end - at) == strlen(name) + 2 && strncmp(at + 1, name, strlen(name)) == 0;
-        at = skip_blank(end);
-        at = skip_blank(at + (*at == ':'));
-        end = skip_value(at);
-        if (found) {
-            *len = (size_t)(end - at);
-            return at;
+    struct outline_part part = {0};
+    while (*skip_blank(text) != '[' && outline_each(&text, &part))
+        if (part.name && part.name_len == strlen(name) &&
+            strncmp(part.name, name, part.name_len) == 0) {
+            *len = part.len;
+            return part.value;
         }
-        at = skip_blank(end + (*end == ','));
-    }
+    return NULL;
+}
+
+char *outline_text(const char *value)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (!value || *value != '"')
+        return NULL;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    put_string(value, out);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
     return NULL;
 }

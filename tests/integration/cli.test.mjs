@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
+import { inTime } from '../sandbox/patience.mjs';
 
 const bin = join(process.env.LANYARD_BUILD, 'bin');
 const origin = 'https://login.example';
@@ -22,7 +23,9 @@ async function startAgent(at, service) {
     ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', at, '--ready-fd', '3'],
     {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-      env: { ...process.env, XDG_RUNTIME_DIR: folder, PCSCLITE_CSOCK_NAME: service },
+      env: {
+        ...process.env, XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: folder, PCSCLITE_CSOCK_NAME: service,
+      },
     },
   );
   await once(started.stdio[3], 'data');
@@ -120,6 +123,24 @@ test('an origin that is not listed is not allowed', () => {
   assert.equal(JSON.parse(refused.stdout).error.code, 'LY-1404');
 });
 
+test('the audit tells of a refusal, wherever it was written down', async () => {
+  const stranger = `https://evil-${process.pid}.example`;
+  lanyard('sign-in', '--origin', stranger);
+  const env = { ...process.env, XDG_STATE_HOME: folder };
+  const told = () => spawnSync(join(bin, 'lanyard'), ['audit', '--event', 'refused', '--json'], { encoding: 'utf8', env })
+    .stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    .find((entry) => entry.LANYARD_ORIGIN === stranger);
+  const entry = await inTime((async () => {
+    for (;;) { // the journal takes its time
+      const found = told();
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })(), 'the entry');
+  assert.equal(entry.LANYARD_OUTCOME, 'not-allowed');
+  assert.equal(entry.LANYARD_CODE, 'LY-1404');
+});
+
 test('an interrupt cancels the sign-in and events alike', async () => {
   await withSilentService(async (at) => {
     const signIn = spawn(join(bin, 'lanyard'), ['--socket', at, 'sign-in', '--origin', origin]);
@@ -143,7 +164,11 @@ test('an interrupt cancels the sign-in and events alike', async () => {
 
 test('the command line is checked before anybody is asked', () => {
   const wrong = [
-    [], ['nonsense'], ['status', 'more'], ['sign-in'], ['--nonsense'], ['--timeout', '0', 'status'],
+    [], ['nonsense'], ['status', 'more'], ['sign-in', 'more'], ['sign-in', '--silent'],
+    ['sign-in', '--challenge', 'x'.repeat(43)], ['role', 'r1', 'r2'], ['session', '--timeout', '5'],
+    ['role', '--origin', origin], ['audit', 'more'], ['audit', '--socket', socket], ['audit', '--entries', '0'],
+    ['audit', '--event', 'lunch'], ['audit', '--since', 'noon'], ['audit', '--since', '2026-02-31'],
+    ['status', '--since', 'today'], ['--nonsense'], ['--timeout', '0', 'status'],
     ['--timeout', '3601', 'status'], ['--timeout', '1s', 'status'], ['--origin'],
     ['-a', 'status'], ['status', '--origin', origin], ['cards', '--silent'], ['--versio'],
     ['--chal', '--json', 'sign-in', '--origin', origin], ['--sock=x', 'status'], [...Array(5)].flatMap(() => ['--algorithm', 'ES256']).concat('status'),

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+//
+// `lanyard sign-in`, `sign-out`, `session` and `role`, against the doors with a session of their own
+// behind them (door_server.c): as a script runs them, and as a person at a terminal does (script(1)).
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { build, built } from '../sandbox/build.mjs';
+import { connectNative } from '../sandbox/native.mjs';
+import { inTime } from '../sandbox/patience.mjs';
+import { start } from '../sandbox/processes.mjs';
+
+const ORIGIN = 'https://login.example';
+const lanyard = join(build, 'bin/lanyard');
+const skip = !existsSync('/usr/bin/script') && 'not installed: bsdutils (script)';
+
+async function withDoors(play) {
+  const runtime = await mkdtemp(join(tmpdir(), 'lanyard-cli-session-'));
+  const socket = join(runtime, 'lanyard/agent');
+  const server = await start(await built('door_server'), [socket, '', ORIGIN], { ready: /^ready$/m });
+  const observer = await connectNative({ runtime });
+  try {
+    await play({ socket, observer, run: (...args) => run(socket, ...args), terminal: (...args) => terminal(socket, args) });
+  } finally {
+    await observer.close();
+    await server.stop();
+    await rm(runtime, { recursive: true, force: true });
+  }
+}
+
+const run = (socket, ...args) =>
+  spawnSync(lanyard, ['--socket', socket, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+// lanyard on a pseudo-terminal: says(pattern) resolves once it has written that since the last time,
+// type(text) types, and end is its { status, said }.
+function terminal(socket, args) {
+  const quoted = [lanyard, '--socket', socket, ...args].map((word) => `'${word}'`).join(' ');
+  const child = spawn('/usr/bin/script', ['-qefc', quoted, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  let said = '';
+  let seen = 0;
+  let wake = () => {};
+  child.stdout.setEncoding('utf8').on('data', (piece) => {
+    said += piece;
+    wake();
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  return {
+    async says(pattern) {
+      const heard = new Promise((resolve) => {
+        wake = () => {
+          const match = pattern.exec(said.slice(seen));
+          if (!match) return;
+          seen += match.index + match[0].length;
+          resolve();
+        };
+        wake();
+      });
+      await inTime(heard, `the terminal to say ${pattern}`, () => said);
+    },
+    type: (text) => child.stdin.write(text),
+    get end() {
+      return inTime(ended, 'lanyard to end', () => said).then((status) => {
+        child.stdin.end();
+        return { status, said: said.replaceAll('\r', '') };
+      });
+    },
+  };
+}
+
+test('a script signs in, looks, changes the role and signs out', async () => {
+  await withDoors(async ({ run, observer }) => {
+    const nobody = run('session');
+    assert.deepEqual([nobody.status, nobody.stdout], [8, 'Nobody is signed in.\n']);
+    assert.equal(run('session', '--json').status, 8);
+
+    const signedIn = run('sign-in');
+    assert.equal(signedIn.status, 0);
+    assert.match(signedIn.stdout, /^Signed in +555000000001$/m);
+    assert.match(signedIn.stderr, /Choose your role in Lanyard's window/); // there is no terminal
+    assert.equal((await observer.request('session.status')).state, 'active');
+
+    const again = run('sign-in');
+    assert.equal(again.status, 8);
+    assert.match(again.stderr, /Somebody is signed in already\. \(LY-1702\)\n.*\n.*lanyard sign-out/);
+
+    const changed = run('role', 'r2');
+    assert.equal(changed.status, 0);
+    assert.match(changed.stdout, /^Role +Clerk, Stub Infirmary$/m);
+    assert.match(changed.stdout, /^ {4}r1 {2}Nurse, Stub Infirmary \(S0010:G0020:R8001\)\n {2}\* r2 {2}Clerk/m);
+    const asked = run('role');
+    assert.equal(asked.status, 0);
+    assert.match(asked.stderr, /Choose your role in Lanyard's window/);
+    const unknown = run('role', 'r9', '--json');
+    assert.equal(unknown.status, 8);
+    assert.equal(JSON.parse(unknown.stdout).error.reason, 'role-unknown');
+
+    const session = run('session');
+    assert.equal(session.status, 0);
+    assert.match(session.stdout, /^Provider +stub$/m);
+    assert.match(session.stdout, /^PIN typed +\d{4}-\d\d-\d\d \d\d:\d\d$/m);
+    assert.match(session.stdout, /^Until +\d{4}-\d\d-\d\d \d\d:\d\d$/m);
+    assert.deepEqual(JSON.parse(run('session', '--json').stdout).role.id, 'r2');
+
+    assert.equal(run('sign-out').status, 0);
+    assert.equal((await observer.request('session.status')).state, 'none');
+    assert.equal(run('sign-out', '--json').stdout, '{}\n'); // nobody was, which is no error
+    const role = run('role', 'r1');
+    assert.equal(role.status, 8);
+    assert.match(role.stderr, /LY-1701.*\n.*\nlanyard sign-in signs in\.\n/);
+  });
+});
+
+test('at a terminal the role is a number, asked for until it is one', { skip }, async () => {
+  await withDoors(async ({ terminal, run }) => {
+    const signIn = terminal('sign-in');
+    await signIn.says(/1 {2}Nurse, Stub Infirmary \(S0010:G0020:R8001\)\r?\n +2 {2}Clerk, Stub Infirmary\r?\n/);
+    for (const nonsense of ['', '0', '3', '1x', '-1', '1 2', 'Nurse', `1${' '.repeat(40)}x`, '1'.repeat(30)]) {
+      await signIn.says(/Number \(1 to 2; Ctrl-D cancels\): $/);
+      signIn.type(`${nonsense}\n`);
+    }
+    await signIn.says(/Number .*: $/);
+    signIn.type(' 2 \n');
+    const { status, said } = await signIn.end;
+    assert.equal(status, 0);
+    assert.match(said, /^Role +Clerk, Stub Infirmary$/m);
+
+    const role = terminal('role', '--json');
+    await role.says(/2 {2}Clerk, Stub Infirmary \(current\)\r?\n/);
+    role.type('1\n');
+    assert.equal((await role.end).status, 0);
+    assert.equal(JSON.parse(run('session', '--json').stdout).role.id, 'r1');
+  });
+});
+
+test('Ctrl-D and Ctrl-C leave the role as it is', { skip }, async () => {
+  await withDoors(async ({ terminal, run }) => {
+    for (const key of ['\x04', '\x03']) {
+      const signIn = terminal('sign-in');
+      await signIn.says(/Number .*: $/);
+      signIn.type(key);
+      const { status, said } = await signIn.end;
+      assert.equal(status, 4);
+      assert.match(said, /signed in, without a role: lanyard role chooses one/);
+      assert.equal(JSON.parse(run('session', '--json').stdout).role, null);
+
+      const role = terminal('role');
+      await role.says(/Number .*: $/);
+      role.type(`1${key === '\x04' ? '\x04' : ''}${key}`); // what stands on the line does not count
+      const ended = await role.end;
+      assert.equal(ended.status, 4);
+      assert.match(ended.said, /The role stays as it was\./);
+      assert.equal(JSON.parse(run('session', '--json').stdout).role, null);
+      assert.equal(run('sign-out').status, 0);
+    }
+    const nobody = await terminal('role').end;
+    assert.equal(nobody.status, 8);
+    assert.match(nobody.said, /LY-1701/);
+  });
+});
+
+test('with standard output elsewhere the list is still on the terminal, and only there', { skip }, async () => {
+  await withDoors(async ({ socket }) => {
+    const child = spawn('/usr/bin/script',
+      ['-qefc', `'${lanyard}' --socket '${socket}' sign-in --json > '${socket}.out'`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let said = '';
+    const asked = new Promise((resolve) => child.stdout.setEncoding('utf8').on('data', (piece) => {
+      said += piece;
+      if (/Number .*: $/.test(said)) resolve();
+    }));
+    await inTime(asked, 'the question', () => said);
+    child.stdin.write('1\n');
+    const status = await inTime(new Promise((resolve) => child.once('close', resolve)), 'the end', () => said);
+    child.stdin.end();
+    assert.equal(status, 0);
+    assert.equal(JSON.parse(await readFile(`${socket}.out`, 'utf8')).role.id, 'r1');
+  });
+});
+
+test('events tell of the session', async () => {
+  await withDoors(async ({ socket, run }) => {
+    const events = spawn(lanyard, ['--socket', socket, 'events', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    let wake = () => {};
+    events.stdout.setEncoding('utf8').on('data', (piece) => {
+      said += piece;
+      wake();
+    });
+    const told = (state) => inTime(new Promise((resolve) => {
+      wake = () => said.split('\n').filter(Boolean).map((line) => JSON.parse(line)).some(({ method, params }) =>
+        method === 'session.changed' && params.state === state) && resolve();
+      wake();
+    }), `session.changed to ${state}`, () => said);
+    try {
+      // It is subscribed when it tells of a change; until then a change may have come too early.
+      const active = told('active');
+      let heard = false;
+      active.then(() => { heard = true; });
+      while (!heard) {
+        run('sign-in');
+        run('sign-out');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await active;
+      await told('none');
+    } finally {
+      events.kill('SIGINT');
+    }
+  });
+});
