@@ -7,7 +7,9 @@
  *
  * Connections are kept for the next request. One that has died unnoticed (a network that changed, a
  * computer that slept) is given up when the server's kernel has not acknowledged anything for as
- * long as a connection may take, and libcurl then asks once more over a new one.
+ * long as a connection may take, and libcurl then asks once more over a new one. What changes
+ * something at the server, and proves it only once, always has a connection of its own: sent again
+ * behind our back, it would be refused as a copy of itself.
  */
 #include "agent/cis/http_transfer.h"
 
@@ -139,6 +141,8 @@ static bool set_request(struct http_transfer *transfer, const struct http_reques
         return false;
     if (!request->body)
         return SET(CUSTOMREQUEST, request->method);
+    if (request->dpop && !SET(FRESH_CONNECT, 1L))
+        return false;
     bytes_append_text(&transfer->body, request->body);
     bytes_append(&transfer->body, "", 1);
     return !transfer->body.failed && SET(POSTFIELDSIZE, (long)transfer->body.len - 1) &&

@@ -127,6 +127,20 @@ describe('a session endpoint', { concurrency: 4 }, () => {
     assert.deepEqual(server.requests.map(({ connection }) => connection), [1, 1, 2, 2, 3]);
   });
 
+  test('is not sent a card token or a role twice, whatever becomes of the connection', async (t) => {
+    const server = await serve(t, (request, reply) => {
+      if (request.method === 'GET') return reply(200, session());
+      request.socket.destroy(); // and who knows what the server has done
+    });
+    const client = await startClient(t, server.endpoint, { authorities: await authoritiesFile(t) });
+    for (const call of [['open', ['a.b.c']], ['role', [SID, 'r1']], ['authenticate', [SID, 'a.b.c']]]) {
+      assert.equal((await client.call('look', [SID])).result, 'ok', client.log());
+      assert.equal((await client.call(...call)).result, 'provider-unreachable', client.log());
+    }
+    await client.end();
+    assert.deepEqual(server.requests.map(({ method }) => method), ['GET', 'POST', 'GET', 'PUT', 'GET', 'POST']);
+  });
+
   test('is not asked at all about what is no sid', async (t) => {
     const server = await serve(t, (request, reply) => reply(200, session()), plain);
     const client = await startClient(t, server.endpoint);
