@@ -125,7 +125,7 @@ static int show(struct chooser *c, struct helpers *helpers, const struct bytes *
     c->process = helper_spawn(helpers, HELPER_CHOOSER, "role", on_readable, c);
     if (c->process && helper_send(c->process, question->data, question->len) == 0)
         return 0;
-    log_warning("the role cannot be asked for: no lanyard-chooser");
+    log_warning("the role cannot be asked for: lanyard-chooser does not start");
     helper_free(&c->process);
     return loop_defer(c->loop, on_no_process, c);
 }

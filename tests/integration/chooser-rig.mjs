@@ -93,7 +93,7 @@ export async function withDesk(play) {
 function makeDesk({ env, folder, reader, askers }) {
   const xdotool = (...words) => run('xdotool', words, { env });
   const desk = {
-    env,
+    folder,
     // roles: lists of name, organisation and code. Resolves once the question is on its way; the
     // answer comes by itself.
     async ask({ name = 'Dr Alice Example', roles, current = -1, seconds = 600, more = {}, helpers = join(build, 'bin') }) {

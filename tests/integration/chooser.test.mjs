@@ -4,6 +4,7 @@
 // meet it: lanyard-chooser on a display of the test's own, asked as the session's keeper asks.
 
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { build } from '../sandbox/build.mjs';
@@ -176,7 +177,35 @@ test('without a display, or without the program, nobody is asked', { skip }, asy
     }
     const asker = await desk.ask({ roles: three, helpers: join(build, 'tests') });
     assert.equal(await asker.answer, 'prompt-unavailable');
-    assert.match(asker.output, /no lanyard-chooser/);
+    assert.match(asker.output, /lanyard-chooser does not start/);
+  });
+});
+
+test('a window that answers nonsense, or nothing, has chosen nothing', { skip }, async () => {
+  await withDesk(async (desk) => {
+    const bytes = (...all) => `printf '${all.map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')}' >&0`;
+    const answers = [
+      [bytes(0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 2), 'ok 2'], // as it should be
+      [`${bytes(0, 0, 0, 7, 1)}; ${bytes(0, 0, 0, 0, 0, 1)}`, 'ok 1'], // in pieces
+      [bytes(0, 0, 0, 7, 1, 0, 0, 0, 0, 0, 3), 'prompt-unavailable'], // no such role
+      [bytes(0, 0, 0, 7, 1, 0, 0, 0, 0, 1, 0), 'prompt-unavailable'],
+      [bytes(0, 0, 0, 7, 2, 0, 0, 0, 0, 0, 1), 'prompt-unavailable'], // another version
+      [bytes(0, 0, 0, 7, 1, 0, 0, 3, 0xeb, 0, 0), 'prompt-unavailable'], // "that PIN is wrong"
+      [bytes(0, 0, 0, 8, 1, 0, 0, 0, 0, 0, 1, 0), 'prompt-unavailable'], // more than an answer
+      [bytes(0xff, 0xff, 0xff, 0xff), 'prompt-unavailable'],
+      [bytes(0, 0, 0, 0), 'prompt-unavailable'],
+      [bytes(0, 0, 0, 7, 1, 0), 'prompt-unavailable'], // and the end
+      ['kill -SEGV $$', 'prompt-unavailable'],
+      ['exec sleep 600', 'timed-out'], // one that does not look at the clock
+    ];
+    const readQuestion = 'dd bs=65536 count=1 of=/dev/null 2>/dev/null';
+    const helpers = join(desk.folder, 'helpers');
+    await mkdir(helpers);
+    for (const [answer, ending] of answers) {
+      await writeFile(join(helpers, 'lanyard-chooser'), `#!/bin/sh\n${readQuestion}\n${answer}\n`, { mode: 0o755 });
+      const asker = await desk.ask({ roles: three, helpers, seconds: 1 });
+        assert.equal(await asker.answer, ending, `${answer}\n${asker.output}`);
+    }
   });
 });
 
