@@ -96,3 +96,12 @@ test('what a demo left behind that was killed is cleared away', async () => {
   await end(await startDemo(), 'SIGINT');
   assert.ok(!existsSync(directory));
 });
+
+test('the script signs in everywhere with one PIN, and tells each step with its time', () => {
+  const demo = spawnSync(process.execPath, [join(sandbox, 'demo.mjs'), '--script'], { env, encoding: 'utf8' });
+  assert.equal(demo.status, 0, demo.stderr);
+  for (const line of demo.stdout.trim().split('\n')) assert.match(line, /^ *\d+ ms  \S/);
+  const steps = ['Lanyard asks for the PIN', 'knows Dr Alice Adams', 'another application .* without a question',
+    'a native program', 'all three say that she is signed out', 'everything has ended'];
+  assert.match(demo.stdout, new RegExp(steps.join('[^]*\\n.* ms .*')));
+});

@@ -8,14 +8,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { launchChromium, launchFirefox } from '../sandbox/browser.mjs';
-import { built } from '../sandbox/build.mjs';
 import { startDisplay } from '../sandbox/display.mjs';
-import { NATIVE_APP } from '../sandbox/op/provider.mjs';
+import { startNativeApp } from '../sandbox/native-app.mjs';
 import { inTime } from '../sandbox/patience.mjs';
 import { run, start } from '../sandbox/processes.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 import { attend, says, signedIn } from '../sandbox/says.mjs';
-import { startSystemBrowser } from '../sandbox/system-browser.mjs';
 import { childOf } from './card-rig.mjs';
 import { skip as noDesktop, withDesktop } from './desktop-rig.mjs';
 
@@ -74,20 +72,6 @@ async function openApp(context, { origin }) {
   return page;
 }
 
-// The program, started by somebody who has that browser; resolves once it says who is signed in.
-async function startNative({ op, directory, environment }, context) {
-  const browser = await startSystemBrowser(directory, async (url) => {
-    const page = attend(await context.newPage());
-    await page.goto(url).catch(() => {}); // the program says what is wrong
-  });
-  try {
-    return await start(await built('lanyard-native-app'), [op.issuer, NATIVE_APP.clientId],
-      { env: { ...environment, BROWSER: browser.program }, ready: /^Assurance: .*$/m });
-  } finally {
-    await browser.close();
-  }
-}
-
 // A page of the provider's that stays open and listens; resolves with heard(state): what it has heard
 // once it has heard that.
 async function listenAtProvider(page) {
@@ -135,7 +119,8 @@ test('bob types his PIN once, works everywhere, and leaves by taking the card', 
 
     const other = await openApp(await firefox.createBrowserContext(), app);
     assert.deepEqual(await signedIn(other), { who, role, acr, ...rest }); // the time of the PIN, too
-    const native = await startNative(sandbox, context);
+    const native = await startNativeApp(sandbox, async (url) =>
+      attend(await context.newPage()).goto(url).catch(() => {})); // the program says what is wrong
     assert.equal(native.output, 'Signed in: Mr Bob Brown (555000000102)\n' +
       'Role: Nurse Access Role, Harbour Street Pharmacy\nAssurance: AAL3_CIS2_SMARTCARD\n');
     const prescriptions = await openApp(context, app2);

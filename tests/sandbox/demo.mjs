@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { findProgram, launchChromium } from './browser.mjs';
 import { built } from './build.mjs';
 import { checkCard, giveUp, readOptions } from './demo-options.mjs';
+import { startNativeApp } from './native-app.mjs';
+import { NATIVE_APP } from './op/provider.mjs';
 import { makePeople } from './people.mjs';
 import { startSandbox } from './sandbox.mjs';
 import { attend, signedIn } from './says.mjs';
@@ -58,7 +60,7 @@ function cards(card, trust) {
   return { readers: [], card: null, strangers: true, trust };
 }
 
-async function introduction({ url, app2, directory, runtime }, card) {
+async function introduction({ url, app2, op, directory, runtime }, card) {
   const sudo = process.env.SUDO_USER ? 'sudo ' : '';
   const ctl = `${sudo}LANYARD_SANDBOX=${directory} tests/sandbox/ctl`;
   return `
@@ -77,8 +79,10 @@ ${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PI
   ${ctl} --help                   everything else`}
 
 Without Lanyard:      ${sudo}kill -USR2 ${process.pid} ends the agent; once more starts it again
-A native program:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status
+The command line:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status
                       (the agent's socket is ${runtime}/lanyard/agent)
+A native program:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard-native-app')} \\
+                        ${op.issuer} ${NATIVE_APP.clientId}
 
 Ctrl-C ends it.
 `;
@@ -115,14 +119,19 @@ async function journey() {
     step('Lanyard has proved to the provider who is signed in, alice has chosen a role');
     const { who, role, organisation } = await signedIn(page);
     step(`the application knows ${who}, ${role}, ${organisation}`);
-    const other = attend(await (await browser.newContext()).newPage());
+    const elsewhere = await browser.newContext();
+    const other = attend(await elsewhere.newPage());
     await other.goto(sandbox.app2.origin);
     await other.click('#sign-in');
     await signedIn(other);
     step('so does another application in another browser, without a question');
+    const native = await startNativeApp(sandbox, async (url) =>
+      (await elsewhere.newPage()).goto(url).catch(() => {})); // the program says what is wrong
+    step('and a native program, by way of that browser');
     await sandbox.ctl('remove', 'reader-0');
     await Promise.all([page, other].map((each) => each.waitForURL(/problem=ended/)));
-    step('alice has taken her card out, and is signed out of both');
+    await native.ended;
+    step('alice has taken her card out, and all three say that she is signed out');
   } finally {
     await browser?.close();
     await sandbox.close();
