@@ -81,18 +81,17 @@ static size_t read_roles(const char *path)
 static int run(char **argv)
 {
     CLEANUP(helpers_free) struct helpers *helpers = helpers_new(loop, argv[1]);
-    CLEANUP(chooser_free) struct chooser *unanswered = NULL;
     if (!helpers || !loop_signal_new(loop, SIGUSR1, take_back, NULL) ||
         !loop_signal_new(loop, SIGTERM, stop, NULL))
         return EXIT_FAILURE;
     size_t count = read_roles(argv[2]);
-    chooser = chooser_ask(loop, helpers, argv[3], roles, count, atoi(argv[4]),
-                          (unsigned)atoi(argv[5]), answered, NULL);
+    chooser = chooser_ask(loop, helpers, argv[3], roles, count, (int)strtol(argv[4], NULL, 10),
+                          (unsigned)strtoul(argv[5], NULL, 10), answered, NULL);
     if (!chooser)
         return EXIT_FAILURE;
     say("asked");
     int r = loop_run(loop);
-    unanswered = STEAL(chooser);
+    chooser_free(&chooser);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
