@@ -11,7 +11,7 @@ const PROBLEMS = {
   required: 'Care Identity needs you for that. Sign in to go on.',
   assurance: 'Care Identity cannot sign you in as strongly as this application asks for.',
   lost: 'That sign-in had already ended. Please start again.',
-  ended: 'You have been signed out.',
+  ended: 'You have been signed out: your smartcard was taken out, or you signed out elsewhere on this computer.',
   out: 'You have signed out. Take your smartcard with you.',
 };
 
@@ -65,8 +65,10 @@ function signedIn(claims) {
       <dl>${rows.map(([name, id, value]) => html`<dt>${name}</dt><dd id="${id}">${value}</dd>`)}</dl>
       <div class="actions">
         <form method="post" action="/sign-out" id="sign-out"><button class="button">Sign out</button></form>
-        <span><a id="refresh" href="/refresh">Update</a> (your role may have changed)</span>
-        <span><a id="again" href="/sign-in?prompt=login">Sign in again</a> (asks for your PIN)</span>
+        <ul>
+          <li><a id="refresh" href="/refresh">Update</a> (your role may have changed)</li>
+          <li><a id="again" href="/sign-in?prompt=login">Sign in again</a> (asks for your PIN)</li>
+        </ul>
       </div>
     </section>`;
 }

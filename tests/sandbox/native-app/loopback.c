@@ -25,7 +25,7 @@ static const char come_back[] =
     "<!doctype html><html lang=\"en\"><title>Go back to the program</title>\n"
     "<link rel=\"icon\" href=\"data:,\">\n"
     "<body style=\"font: 1.25rem sans-serif; margin: 4rem auto; max-width: 32rem\">\n"
-    "<h1>Go back to the program</h1>\n"
+    "<h1 style=\"font-size: 1.75rem\">Go back to the program</h1>\n"
     "<p>It goes on there. You can close this page.</p>\n";
 static const char not_here[] = "HTTP/1.1 404 Not Found\r\n"
                                "Content-Length: 0\r\n"
