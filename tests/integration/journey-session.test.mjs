@@ -120,6 +120,21 @@ test('bob\'s card is exchanged while his PIN is asked for: he is out, and alice 
     assert.deepEqual(desk.op.sessions.all().map(({ person }) => person.givenName), ['Alice']);
   }));
 
+test('another person\'s card beside it is not asked for the PIN that bob owes', () =>
+  atDesk({ card: 'bob', readers: ['reader-0', 'reader-1'] }, async (desk) => {
+    const page = await desk.open();
+    await signsIn(desk, page);
+    const [{ sid }] = desk.op.sessions.all();
+    await desk.ctl('insert', 'reader-1', 'alice');
+    await page.click('#again');
+    const prompt = await desk.pinentry.next();
+    assert.match(prompt.texts.description, /Card holder: 555000000102\n/);
+    prompt.answer(PIN);
+    assert.equal((await signedIn(page)).who, 'Mr Bob Brown');
+    assert.deepEqual(desk.op.sessions.all().map((each) => each.sid), [sid]);
+    assert.equal(desk.pins(), 2);
+  }));
+
 test('the provider has forgotten everybody: one PIN, and everything is as before', () =>
   atDesk({ card: 'bob' }, async (desk) => {
     const { sandbox, op, people, app, app2, agentPort } = desk;
