@@ -30,7 +30,8 @@ struct desktop_lock_result {
     bool locked;        /* LockedHint, or the locker that was asked last, says so */
     const char *locker; /* static: "logind", "screensaver", "command"; the one that did it, or the
                            last that was tried */
-    const char *failed; /* static: the first that did not do it within its time; NULL: none */
+    const char *failed; /* static: the first that did not do it within its time; NULL: none.
+                           Where there is no way at all, both are "logind" */
 };
 typedef void desktop_lock_fn(void *context, const struct desktop_lock_result *result);
 
@@ -38,13 +39,16 @@ typedef void desktop_lock_fn(void *context, const struct desktop_lock_result *re
  * desktop_new. NULL on fault (logged); no bus is no fault. */
 struct desktop *desktop_new(struct loop *loop, const struct config *config, desktop_fn *fn,
                             void *context);
+/* Not from within a callback; before helpers_free, which reaps what a lock command leaves. Whoever
+ * waits for a lock is not called. */
 void desktop_free(struct desktop **desktop);
 
 /* Locks this session's screen: logind's LockSession is sent before this returns; LockedHint must
  * become true within two seconds, else org.freedesktop.ScreenSaver on the session's bus is asked
  * (GetActive must become true), then the configured command is run (it must end with 0 or still run
- * after two seconds; LockedHint counts here too). done is called once from the loop; a lock asked
- * for while one is under way joins it, and its done is called as well. */
+ * after two seconds; LockedHint counts here too). The command runs as the unit lanyard-lock.service
+ * of systemd --user, where there is one. done is called once from the loop; a lock asked for while
+ * one is under way joins it, and its done is called as well. */
 void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context);
 
 /* A notice to the person (org.freedesktop.Notifications), forgotten when nothing shows notices.

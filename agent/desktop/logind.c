@@ -340,7 +340,10 @@ static int on_inhibitor(sd_bus_message *m, void *context, sd_bus_error *error)
     int theirs = -1;
     (void)error;
     if (!reply_is(m, "h") || sd_bus_message_read(m, "h", &theirs) <= 0) {
-        log_warning("logind does not let us delay sleep: it may sleep before the session is told");
+        const sd_bus_error *why = sd_bus_message_get_error(m);
+        log_warning("logind does not let us delay sleep (%s): it may sleep before the session is "
+                    "told",
+                    why ? why->name : "it is no descriptor");
         return 1;
     }
     int ours = fcntl(theirs, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
