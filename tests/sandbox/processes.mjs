@@ -16,10 +16,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 // ready: a pattern that the program's output will match; resolves once it does, with the match.
-// A program that ends before is an error that carries what it said.
-export async function start(program, args, { env, cwd, ready, quiet = true } = {}) {
+// A program that ends before is an error that carries what it said. input: it is spoken to, through
+// part.child.stdin.
+export async function start(program, args, { env, cwd, ready, input = false, quiet = true } = {}) {
   const child = spawn(program, args, {
-    env: { ...process.env, ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env }, cwd, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   running.add(child);
   const part = { child, pid: child.pid, output: '', match: null, ended: null };

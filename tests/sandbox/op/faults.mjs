@@ -10,7 +10,8 @@
 // on      which requests: a regular expression over, or the whole of, the method and the path below
 //         the endpoint ("GET /SID"); all unless given
 // times   how many of them; all until it is lifted unless given
-// delay   milliseconds before anything else happens; hold: until the fault is lifted
+// delay   milliseconds before anything else happens; hold: until the fault is lifted; hold: 'answer':
+//         does what was asked, and answers when the fault is lifted
 // status  answered instead, with retryAfter (seconds, or any text) as Retry-After
 // garbage answered instead, with status 200: true for bytes that are no JSON, or a text of one's own
 // cut     'request': hangs up instead of answering; 'answer': does what was asked and hangs up then;
@@ -43,7 +44,8 @@ export function makeFaults() {
     entry.left -= 1;
     entry.seen();
     if (entry.delay) await new Promise((resolve) => { setTimeout(resolve, entry.delay).unref(); });
-    if (entry.hold) await entry.lifted;
+    if (entry.hold === 'answer') answerLater(response, entry.lifted);
+    else if (entry.hold) await entry.lifted;
     if (entry.cut === 'request') return hangUp(response);
     if (entry.cut === 'middle') return half(response);
     if (entry.cut === 'answer') response.end = () => hangUp(response);
@@ -63,6 +65,11 @@ function matches(on, name) {
 function hangUp(response) {
   response.destroy();
   return true;
+}
+
+function answerLater(response, then) {
+  const end = response.end.bind(response);
+  response.end = (...all) => then.then(() => end(...all));
 }
 
 function half(response) {
