@@ -1,140 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// What tests/demo runs once everything is built: a sandbox for a person to play with, or (--script)
-// the whole journey by itself with the time of each step.
+// What tests/demo runs once everything is built: checks what was asked, and only then loads all that
+// a sandbox is made of, so that a mistake is told at once.
 
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { findProgram, launchChromium } from './browser.mjs';
-import { built } from './build.mjs';
 import { checkCard, giveUp, readOptions } from './demo-options.mjs';
-import { startNativeApp } from './native-app.mjs';
-import { NATIVE_APP } from './op/provider.mjs';
-import { makePeople } from './people.mjs';
-import { startSandbox } from './sandbox.mjs';
-import { attend, signedIn } from './says.mjs';
-
-const PIN = '123456';
 
 try {
   const options = await readOptions(process.argv.slice(2));
+  const { makePeople } = await import('./people.mjs');
   checkCard(options.card, JSON.parse(await readFile((await makePeople()).file, 'utf8')));
-  if (options.script) await journey();
-  else await play(options);
+  const { journey, play } = await import('./demo-runs.mjs');
+  await (options.script ? journey() : play(options));
 } catch (error) {
   giveUp(error);
-}
-
-async function play({ card, trust }) {
-  const pinentry = findProgram('pinentry-gtk-2', 'pinentry-qt', 'pinentry-gnome3', 'pinentry');
-  if (!pinentry || !(process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) {
-    throw new Error('the PIN prompt needs a display; --script works without one');
-  }
-  const sandbox = await startSandbox({
-    ...cards(card, trust),
-    pinentry,
-    settings: '[desktop]\nlock = no\n', // it is somebody's own
-    environment: desktop(),
-    apps: 2,
-    directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
-    report: (line) => process.stdout.write(`  ${line}\n`),
-  });
-  process.stdout.write(await introduction(sandbox, card));
-  process.on('SIGUSR2', () => toggleAgent(sandbox).catch(giveUp));
-  await new Promise((resolve) => {
-    process.removeAllListeners('SIGINT').once('SIGINT', resolve);
-  });
-  await sandbox.close();
-}
-
-// What the prompt and the window for a role need of the person's own desktop.
-function desktop() {
-  const names = ['DBUS_SESSION_BUS_ADDRESS', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY'];
-  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
-}
-
-function cards(card, trust) {
-  if (card === 'none') return { card: null };
-  if (card !== 'real') return { card };
-  return { readers: [], card: null, strangers: true, trust };
-}
-
-async function introduction({ url, app2, op, directory, runtime }, card) {
-  const sudo = process.env.SUDO_USER ? 'sudo ' : '';
-  const ctl = `${sudo}LANYARD_SANDBOX=${directory} tests/sandbox/ctl`;
-  return `
-Open this:  ${url}
-And this:   ${app2.origin}, another application, in any browser
-${sudo && `
-Lanyard answers its own user only. sudo made that root, so the browser has to be root's too;
-without sudo it is yours.
-`}
-Lanyard asks for the PIN once, when the card goes in. It signs you in everywhere until the card comes out.
-
-${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
-
-  ${ctl} remove reader-0          take the card out
-  ${ctl} insert reader-0 carol    put another one in
-  ${ctl} --help                   everything else`}
-
-Without Lanyard:      ${sudo}kill -USR2 ${process.pid} ends the agent; once more starts it again
-The command line:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status
-                      (the agent's socket is ${runtime}/lanyard/agent)
-A native program:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard-native-app')} \\
-                        ${op.issuer} ${NATIVE_APP.clientId}
-
-Ctrl-C ends it.
-`;
-}
-
-async function toggleAgent(sandbox) {
-  const { exitCode, signalCode } = sandbox.agent.child;
-  const running = exitCode === null && signalCode === null;
-  await (running ? sandbox.stopAgent() : sandbox.startAgent());
-  process.stdout.write(`  the agent ${running ? 'has ended' : 'runs again'}\n`);
-}
-
-// Each step with its time; the times are the sandbox's and nobody's promise.
-async function journey() {
-  let last = performance.now();
-  const step = (what) => {
-    const now = performance.now();
-    process.stdout.write(`${Math.round(now - last).toString().padStart(6)} ms  ${what}\n`);
-    last = now;
-  };
-  const sandbox = await startSandbox({ card: 'alice', apps: 2 });
-  let browser;
-  try {
-    step('the sandbox runs, alice\'s card is in the reader');
-    const prompt = await sandbox.pinentry.next();
-    step('Lanyard asks for the PIN, before any page is open');
-    prompt.answer(PIN);
-    browser = await launchChromium();
-    const page = attend(await browser.newPage());
-    await page.goto(sandbox.url);
-    step('the sample application is open');
-    await page.click('#sign-in');
-    await page.click('.roles button');
-    step('Lanyard has proved to the provider who is signed in, alice has chosen a role');
-    const { who, role, organisation } = await signedIn(page);
-    step(`the application knows ${who}, ${role}, ${organisation}`);
-    const elsewhere = await browser.newContext();
-    const other = attend(await elsewhere.newPage());
-    await other.goto(sandbox.app2.origin);
-    await other.click('#sign-in');
-    await signedIn(other);
-    step('so does another application in another browser, without a question');
-    const native = await startNativeApp(sandbox, async (url) =>
-      (await elsewhere.newPage()).goto(url).catch(() => {})); // the program says what is wrong
-    step('and a native program, by way of that browser');
-    await sandbox.ctl('remove', 'reader-0');
-    await Promise.all([page, other].map((each) => each.waitForURL(/problem=ended/)));
-    await native.ended;
-    step('alice has taken her card out, and all three say that she is signed out');
-  } finally {
-    await browser?.close();
-    await sandbox.close();
-  }
-  step('everything has ended');
 }
