@@ -19,25 +19,48 @@
 //   agent_pss_mb            the same with shared pages divided among those who share them (as root)
 //   start_to_ready_ms       from the agent's start until its doors are open (median)
 //
+// Somebody is signed in (sessions.mjs):
+//
+//   prove_p50_us, _p99_us   session.prove, silent, over the page's door and back; 1,200 over ten origins
+//                           of one provider, as many as the limits let through
+//   removal_to_ended_p99_ms from when a bare PC/SC client is told of the card's removal until the
+//                           provider's page has heard that the session has ended and logind has been
+//                           asked to lock; the key is wiped before either
+//   removal_to_locker_p50_ms  from the same until i3lock, which xss-lock starts, covers the screen
+//   browser_sso_ms          Chromium, from the click to the application's page for who is signed in:
+//                           the provider, lanyard.js, a proof, no prompt (median)
+//   sessions_200_rss_mb_each, _pss_mb_each  200 users' agents on one computer, each with a session:
+//                           agent and helper as in agent_rss_mb and agent_pss_mb, for each user
+//
+// And what others take (neighbours.mjs), with the same reader driver, card and module:
+//
+//   pkcs11_eventmgr_removal_p50_ms  from when a bare PC/SC client is told until its command runs
+//   sign_card_p50_us        as sign_agent_p50_us, with OpenSC and the virtual card (P-256)
+//   ssh_agent_sign_p50_us   one signature asked of ssh-agent, same card and key. It logs in once and
+//                           then signs for whoever asks, as session.prove does without the card; for
+//                           sign_card the card is asked for the PIN each time
+//
+// What cannot be measured here is said on standard error. All arguments: the parts to measure, of
+// agent, sessions, neighbours; none: all of them.
+//
 // Times are CLOCK_MONOTONIC, of one computer, taken in C where they matter.
 
-import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { built } from '../sandbox/build.mjs';
 import { nativePath } from '../sandbox/native.mjs';
 import { makePeople } from '../sandbox/people.mjs';
-import { startSandbox } from '../sandbox/sandbox.mjs';
+import { measureNeighbours } from './neighbours.mjs';
+import { childrenOf, pss, rss, switches } from './process.mjs';
+import {
+  connect, figure, inSandbox, lineProgram, makeScratch, milliseconds, nanoseconds, newChallenge, percentile, PIN,
+} from './rig.mjs';
+import { measureSessions } from './sessions.mjs';
 
 const execute = promisify(execFile);
-const PIN = '123456'; // of every card of the sandbox
 const SOFTHSM = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib64/pkcs11/libsofthsm2.so'];
 const ROUND_TRIPS = 400;
 const SIGNATURES = 100;
@@ -48,105 +71,8 @@ const REMOVALS = 100;
 const STARTS = 20;
 const IDLE_SECONDS = 10;
 
-const scratch = await mkdtemp(join(tmpdir(), 'lanyard-bench-'));
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
-
-const figure = (name, value, unit) => console.log(`${name} ${value} ${unit}`);
-const nanoseconds = () => process.hrtime.bigint();
-const milliseconds = (from, to) => Number(to - from) / 1e6;
-
-/** The nearest-rank percentile. */
-function percentile(values, p) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.ceil((p / 100) * sorted.length) - 1];
-}
-
-/** A program that is given lines and prints lines; next() is the next one it prints. */
-function lineProgram(program, args, environment = {}) {
-  const child = spawn(program, args, {
-    env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    child,
-    say: (line) => child.stdin.write(`${line}\n`),
-    async next() {
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${program} ended`);
-      return value;
-    },
-    end: () => child.stdin.end(),
-  };
-}
-
-/** One connection through a door; messages come with the nanoseconds at which they arrived. */
-async function connect(...door) {
-  const relay = lineProgram(await built('bench_client'), [...door, 'relay']);
-  let lastId = 0;
-  const client = {
-    ask(method, params) {
-      lastId += 1;
-      relay.say(JSON.stringify({ jsonrpc: '2.0', id: lastId, method, params }));
-      return lastId;
-    },
-    /** The next message for which `matches` holds, with its `at`. */
-    async until(matches) {
-      for (;;) {
-        const line = await relay.next();
-        const space = line.indexOf(' ');
-        const message = JSON.parse(line.slice(space + 1));
-        message.at = BigInt(line.slice(0, space));
-        if (message.error && !matches(message)) throw new Error(message.error.message);
-        if (matches(message)) return message;
-      }
-    },
-    waiting: (what) => client.until(({ method, params }) =>
-      method === 'operation.waiting' && params.for === what),
-    answer: (id) => client.until((message) => message.id === id),
-    end: () => relay.end(),
-  };
-  return client;
-}
-
-/** The prompt: bench_pinentry, whose questions arrive here with their nanoseconds. */
-async function makePrompt(directory) {
-  const socket = join(directory, 'prompt.sock');
-  const program = join(directory, 'pinentry');
-  await writeFile(program, `#!/bin/sh\nexec '${await built('bench_pinentry')}' '${socket}'\n`);
-  await chmod(program, 0o700);
-  const questions = [];
-  const takers = [];
-  const server = createServer((connection) => {
-    connection.on('error', () => {});
-    connection.once('data', (data) => {
-      const question = { at: BigInt(data.toString().trim()), answer: (pin) => connection.write(`${pin}\n`) };
-      if (takers.length > 0) takers.shift()(question);
-      else questions.push(question);
-    });
-  });
-  await new Promise((resolve) => server.listen(socket, resolve));
-  server.unref();
-  return {
-    program,
-    next: () => questions.length > 0 ? questions.shift()
-      : new Promise((resolve) => takers.push(resolve)),
-    close: () => new Promise((resolve) => server.close(resolve)),
-  };
-}
-
-const signIn = (more = {}) =>
-  ({ challenge: randomBytes(32).toString('base64url'), ...more });
-
-async function inSandbox(options, measure) {
-  const prompt = await makePrompt(scratch);
-  const sandbox = await startSandbox({ sessions: false, ...options, pinentry: prompt.program });
-  try {
-    return await measure(sandbox, prompt);
-  } finally {
-    await sandbox.close();
-    await prompt.close();
-  }
-}
+const scratch = await makeScratch('bench');
+const signIn = (more = {}) => ({ challenge: newChallenge(), ...more });
 
 // ---- the figures ----
 
@@ -157,39 +83,15 @@ async function roundTrips(sandbox) {
   figure('hello_rtt_p50_us', percentile(samples, 50).toFixed(0), 'us');
 }
 
-/** The agent and the helpers it has now. */
-async function processes(agent) {
-  const children = await readFile(`/proc/${agent}/task/${agent}/children`, 'utf8');
-  return [agent, ...children.trim().split(' ').filter(Boolean).map(Number)];
-}
-
-async function statusSum(pids, ...names) {
-  let sum = 0;
-  for (const pid of pids) {
-    for (const task of await readdir(`/proc/${pid}/task`)) {
-      const perProcess = names.includes('VmRSS');
-      if (perProcess && task !== String(pid)) continue;
-      const status = await readFile(`/proc/${pid}/task/${task}/status`, 'utf8');
-      for (const name of names) sum += Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]);
-    }
-  }
-  return sum;
-}
-
 async function idle(sandbox) {
-  const pids = await processes(sandbox.agent.pid);
-  const switches = () => statusSum(pids, 'voluntary_ctxt_switches', 'nonvoluntary_ctxt_switches');
+  const pids = [sandbox.agent.pid, ...await childrenOf(sandbox.agent.pid)];
   await sleep(15000); // what its start set going comes to rest
-  const before = await switches();
+  const before = await switches(pids);
   await sleep(IDLE_SECONDS * 1000);
-  figure('idle_wakeups_per_s', ((await switches() - before) / IDLE_SECONDS).toFixed(1), '1/s');
-  figure('agent_rss_mb', (await statusSum(pids, 'VmRSS') / 1024).toFixed(1), 'MB');
-  let shared = 0; // root may ask the kernel for this, others may not
-  for (const pid of pids) {
-    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-    shared += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? NaN);
-  }
-  if (!Number.isNaN(shared)) figure('agent_pss_mb', (shared / 1024).toFixed(1), 'MB');
+  figure('idle_wakeups_per_s', ((await switches(pids) - before) / IDLE_SECONDS).toFixed(1), '1/s');
+  figure('agent_rss_mb', (await rss(pids) / 1024).toFixed(1), 'MB');
+  const shared = await pss(pids);
+  if (shared !== null) figure('agent_pss_mb', (shared / 1024).toFixed(1), 'MB');
 }
 
 async function starts(sandbox) {
@@ -236,7 +138,7 @@ async function signThroughAgent(sandbox, prompt, client) {
 async function signatures() {
   const module = await makeToken(join(scratch, 'softhsm'));
   const settings = `[cards]\nmodule = ${module}\n`;
-  await inSandbox({ card: null, settings }, async (sandbox, prompt) => {
+  await inSandbox(scratch, { card: null, settings }, async (sandbox, prompt) => {
     const client = await connect('native', nativePath(sandbox));
     const agent = [];
     const direct = [];
@@ -312,13 +214,22 @@ async function removals(sandbox, prompt) {
   figure('removal_told_p99_ms', percentile(told, 99).toFixed(2), 'ms');
 }
 
-await inSandbox({ card: null }, async (sandbox, prompt) => {
-  await roundTrips(sandbox);
-  await insertions(sandbox, prompt);
-  await removals(sandbox, prompt);
-});
-await signatures();
-await inSandbox({ card: 'alice' }, async (sandbox) => {
-  await idle(sandbox);
-  await starts(sandbox);
-});
+async function measureAgent() {
+  await inSandbox(scratch, { card: null }, async (sandbox, prompt) => {
+    await roundTrips(sandbox);
+    await insertions(sandbox, prompt);
+    await removals(sandbox, prompt);
+  });
+  await signatures();
+  await inSandbox(scratch, { card: 'alice' }, async (sandbox) => {
+    await idle(sandbox);
+    await starts(sandbox);
+  });
+}
+
+const parts = { agent: measureAgent, sessions: measureSessions, neighbours: measureNeighbours };
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+for (const name of chosen) {
+  if (!Object.hasOwn(parts, name)) throw new Error(`no such part: ${name} (${Object.keys(parts).join(', ')})`);
+  await parts[name](scratch);
+}

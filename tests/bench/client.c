@@ -4,10 +4,12 @@
  *
  *     bench_client web PORT ORIGIN relay          bench_client native PATH relay
  *     bench_client web PORT ORIGIN rtt COUNT      bench_client native PATH rtt COUNT
+ *     bench_client proofs PORT COUNT ORIGIN...
  *
  * relay sends each line of its standard input as one message, and prints each message that arrives
  * behind the nanoseconds of CLOCK_MONOTONIC at which it did. rtt asks agent.hello COUNT times, one
- * after the other, and prints each round trip in microseconds.
+ * after the other, and prints each round trip in microseconds. proofs asks session.prove, silently,
+ * COUNT times and likewise, over one connection for each origin.
  *
  * It trusts the agent: a message that is not whole, or longer than the buffer, ends it.
  */
@@ -28,12 +30,18 @@
 enum {
     MESSAGE_MAX = 65535, /* also what a 16-bit WebSocket length can say */
     BURST = 40,          /* the door's rate limit: 80 at once, 40 a second on average */
-    WS_TEXT = 0x81,      /* final frame, text (RFC 6455 §5.2) */
+    ORIGINS_MAX = 64,
+    WS_TEXT = 0x81, /* final frame, text (RFC 6455 §5.2) */
     WS_LENGTH_16 = 126,
 };
 
 static const char hello[] =
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"agent.hello\",\"params\":{\"protocol\":[1]}}";
+
+/* Nobody redeems it, so it need not be random. */
+static const char prove[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.prove\",\"params\":"
+                            "{\"interaction\":\"silent\","
+                            "\"challenge\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}}";
 
 static bool web;
 static int door = -1;
@@ -172,19 +180,59 @@ static void receive_message(char text[MESSAGE_MAX + 1])
 
 /* ---- what is measured ---- */
 
-static void measure_round_trips(long count)
+static void rest(long seconds)
+{
+    nanosleep(&(struct timespec){.tv_sec = seconds, .tv_nsec = 50 * 1000 * 1000}, NULL);
+}
+
+/* The microseconds until the answer, which has that in it. */
+static double round_trip(const char *request, size_t len, const char *has)
 {
     char answer[MESSAGE_MAX + 1];
+    uint64_t asked = now();
+    send_message(request, len);
+    receive_message(answer);
+    uint64_t answered = now();
+    if (!strstr(answer, has)) {
+        fprintf(stderr, "bench_client: %s\n", answer);
+        exit(EXIT_FAILURE);
+    }
+    return (double)(answered - asked) / 1000;
+}
+
+static void measure_round_trips(long count)
+{
     /* The first burst warms up and is not counted. */
     for (long i = -BURST; i < count; i++) {
         if (i % BURST == 0)
-            nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 50 * 1000 * 1000}, NULL);
-        uint64_t asked = now();
-        send_message(hello, sizeof hello - 1);
-        receive_message(answer);
-        uint64_t answered = now();
+            rest(1);
+        double us = round_trip(hello, sizeof hello - 1, "\"result\"");
         if (i >= 0)
-            printf("%.1f\n", (double)(answered - asked) / 1000);
+            printf("%.1f\n", us);
+    }
+}
+
+/* Of one origin no more than 60 at once and 20 a second: a burst, then the other origins' turn, and
+ * a rest of two seconds when all have had theirs. */
+static void measure_proofs(const char *port, long count, char **origins, int origin_count)
+{
+    int doors[ORIGINS_MAX];
+    if (origin_count > ORIGINS_MAX)
+        origin_count = ORIGINS_MAX;
+    for (int i = 0; i < origin_count; i++) {
+        open_web(port, origins[i]);
+        doors[i] = door;
+    }
+    /* The first burst warms up and is not counted. */
+    for (long i = -BURST, burst = 0; i < count; i++) {
+        if (i % BURST == 0) {
+            if (burst > 0 && burst % origin_count == 0)
+                rest(2);
+            door = doors[burst++ % origin_count];
+        }
+        double us = round_trip(prove, sizeof prove - 1, "\"proof\"");
+        if (i >= 0)
+            printf("%.1f\n", us);
     }
 }
 
@@ -217,20 +265,25 @@ static void relay(void)
 
 int main(int argc, char **argv)
 {
-    char **rest;
+    char **what;
+    if (argc >= 5 && strcmp(argv[1], "proofs") == 0) {
+        measure_proofs(argv[2], strtol(argv[3], NULL, 10), argv + 4, argc - 4);
+        return EXIT_SUCCESS;
+    }
     if (argc >= 5 && strcmp(argv[1], "web") == 0) {
         open_web(argv[2], argv[3]);
-        rest = argv + 4;
+        what = argv + 4;
     } else if (argc >= 4 && strcmp(argv[1], "native") == 0) {
         open_native(argv[2]);
-        rest = argv + 3;
+        what = argv + 3;
     } else {
-        fprintf(stderr, "usage: bench_client web PORT ORIGIN | native PATH, relay | rtt COUNT\n");
+        fprintf(stderr, "usage: bench_client web PORT ORIGIN | native PATH, relay | rtt COUNT;\n"
+                        "       bench_client proofs PORT COUNT ORIGIN...\n");
         return 2;
     }
-    if (strcmp(rest[0], "relay") == 0)
+    if (strcmp(what[0], "relay") == 0)
         relay();
-    else if (strcmp(rest[0], "rtt") == 0 && rest[1])
-        measure_round_trips(strtol(rest[1], NULL, 10));
+    else if (strcmp(what[0], "rtt") == 0 && what[1])
+        measure_round_trips(strtol(what[1], NULL, 10));
     return EXIT_SUCCESS;
 }

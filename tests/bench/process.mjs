@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// What the kernel tells of processes (proc(5)), summed up.
+
+import { readdir, readFile } from 'node:fs/promises';
+
+export async function childrenOf(pid) {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.trim().split(' ').filter(Boolean).map(Number);
+}
+
+export const nameOf = async (pid) => (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+
+const fieldOf = async (path, name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(await readFile(path, 'utf8'))[1]);
+
+export async function sum(pids, each) {
+  let all = 0;
+  for (const pid of pids) all += await each(pid);
+  return all;
+}
+
+/** Resident memory in kB, each library's pages counted once for each process. */
+export const rss = (pids) => sum(pids, (pid) => fieldOf(`/proc/${pid}/status`, 'VmRSS'));
+
+/** The same in kB with shared pages divided among those who share them; null: only root may ask. */
+export const pss = (pids) => sum(pids, (pid) => fieldOf(`/proc/${pid}/smaps_rollup`, 'Pss')).catch(() => null);
+
+export const threads = (pids) => sum(pids, (pid) => fieldOf(`/proc/${pid}/status`, 'Threads'));
+export const descriptors = (pids) => sum(pids, async (pid) => (await readdir(`/proc/${pid}/fd`)).length);
+
+/** Context switches so far. */
+export const switches = (pids) => sum(pids, async (pid) => sum(await readdir(`/proc/${pid}/task`), async (task) =>
+  await fieldOf(`/proc/${pid}/task/${task}/status`, 'voluntary_ctxt_switches') +
+  await fieldOf(`/proc/${pid}/task/${task}/status`, 'nonvoluntary_ctxt_switches')));
