@@ -8,9 +8,14 @@
  * logout leaves some verified. It reaches modules that are linked to libpcsclite, and OpenSC, which
  * is told to look its functions up here (hold_configure_opensc); no others. Main thread.
  *
- * One gap is pcscd's own (1.9.9): SCardTransmit looks whether somebody else has a transaction, then
- * waits for the reader, and does not look again. A command that another program sent without a
- * transaction of its own, and that was between the two when ours began, may come after the PIN.
+ * One gap is pcscd's own (1.9.9), and can be made small but not closed from here: SCardTransmit
+ * looks whether somebody else has a transaction (RFCheckSharing), then waits for the reader (mMutex
+ * in IFDTransmit), and does not look again. A command that another program sent without a
+ * transaction of its own, and that was between the two when ours began, runs inside it. So between
+ * our transaction's beginning and the PIN there is a while in which such commands come through
+ * (hold.c). Left over are those that the scheduler keeps from going on for longer than that while,
+ * at that very spot; how long it may do so has no limit. An exclusive connection would prove that
+ * there are none, but pcscd gives that only to the one program that is connected at all.
  */
 #pragma once
 
