@@ -62,12 +62,13 @@ static struct view_source source_of(const struct keeper *k)
                                 .pending_ends = end_queue_count(k->setup.ends)};
 }
 
-/* A page of another provider reads that nobody is signed in. */
+/* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
 static bool none_of_its_business(const struct keeper *k, const struct request *request)
 {
     const struct caller *caller = request_caller(request);
-    return caller->door == DOOR_WEB && k->provider &&
-           config_provider_of(k->setup.config, caller->origin) != k->provider;
+    const struct config_provider *whose = k->provider ? k->provider : k->last_provider;
+    return caller->door == DOOR_WEB && whose &&
+           config_provider_of(k->setup.config, caller->origin) != whose;
 }
 
 void keeper_answer_status(struct keeper *k, struct request **request)
@@ -402,6 +403,8 @@ static void forget_session(struct keeper *k)
 {
     free(STEAL(k->about));
     bytes_deinit(&k->statement);
+    if (k->provider)
+        k->last_provider = k->provider;
     k->provider = NULL;
     k->uid[0] = '\0';
     k->origin[0] = '\0';

@@ -46,6 +46,7 @@ struct keeper {
 
     /* the session, or what is to become one */
     const struct config_provider *provider;
+    const struct config_provider *last_provider; /* of the session before, whose end is the cause */
     struct session_key *key;
     struct cis_session *about;
     struct bytes statement;

@@ -54,6 +54,9 @@ function makeDesk(sandbox, lines) {
       return client;
     },
 
+    // One that has said nothing yet.
+    fresh: () => connectNative(sandbox),
+
     begin: (client, params = {}) => client.request('session.begin', params),
     prove: (client, params = {}) => client.request('session.prove',
       { origin, challenge: newChallenge(), interaction: 'silent', ...params }),

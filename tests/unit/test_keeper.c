@@ -153,6 +153,8 @@ static void another_provider_learns_nothing(void **state)
     assert_true(status_of(from_page(ORIGIN_TOO))->live);
     assert_true(end_session(from_page(ORIGIN_TOO))->done);
     state_is("none");
+    assert_string_equal(status_of(from_page(ORIGIN))->cause, "sign-out");
+    assert_string_equal(status_of(from_page(OTHER_ORIGIN))->cause, "");
 }
 
 static void proofs_are_rationed_by_origin(void **state)
