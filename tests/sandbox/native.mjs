@@ -17,7 +17,8 @@ export const nativePath = (sandbox) => join(sandbox.runtime, 'lanyard', 'agent')
 export function connectNative(sandbox) {
   const socket = connect(nativePath(sandbox));
   const requests = new Map(); // id -> { resolve, reject }
-  const notifications = []; // all of them
+  const heard = []; // every message
+  const notifications = []; // those of them
   const listeners = new Set(); // called on each
   let pending = Buffer.alloc(0);
   let lastId = 0;
@@ -33,6 +34,7 @@ export function connectNative(sandbox) {
   }
 
   function receive(message) {
+    heard.push(message);
     if (message.id === undefined) {
       notifications.push(message);
       for (const listener of [...listeners]) listener(message);
@@ -65,6 +67,7 @@ export function connectNative(sandbox) {
 
   const client = {
     socket,
+    heard,
     notifications,
     lastId: () => lastId,
     request(method, params = {}) {
