@@ -108,7 +108,7 @@ struct wording ceremony_wording(const struct ceremony *c, const struct card *car
 {
     return (struct wording){
         .caller = c->request.caller,
-        .origin = c->request.params.origin,
+        .origin = c->request.site ? c->request.site : c->request.params.origin,
         .another_pin = c->request.another_pin,
         .card = card,
         .holder = card ? card->certificates.at[c->certificate] : NULL,

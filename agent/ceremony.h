@@ -54,14 +54,15 @@ struct ceremony_request {
                                      interaction does not count */
     const struct caller *caller;  /* who asks, for the prompt's words; borrowed for the ceremony's
                                      life. NULL: the agent itself, since a card was inserted */
-    struct session_key *key;      /* of cnf, borrowed for the ceremony's life; NULL: a fresh one is
-                                     made, and goes with the token (ceremony_result) */
-    const uint8_t *identity;      /* CERTIFICATE_HASH_BYTES: only the card with this certificate
-                                     will do; when only others are in, the end is CARD_CHANGED;
-                                     NULL: any */
-    uint64_t card;                /* only this insertion will do, and if it is gone it is not waited
-                                     for: CARD_REMOVED; 0: any */
-    bool another_pin;             /* the words say that the session continues with this PIN */
+    const char *site;        /* whom the prompt names; borrowed likewise; NULL: params.origin */
+    struct session_key *key; /* of cnf, borrowed for the ceremony's life; NULL: a fresh one is
+                                made, and goes with the token (ceremony_result) */
+    const uint8_t *identity; /* CERTIFICATE_HASH_BYTES: only the card with this certificate
+                                will do; when only others are in, the end is CARD_CHANGED;
+                                NULL: any */
+    uint64_t card;           /* only this insertion will do, and if it is gone it is not waited
+                                for: CARD_REMOVED; 0: any */
+    bool another_pin;        /* the words say that the session continues with this PIN */
 };
 
 struct ceremony_result {

@@ -39,6 +39,11 @@ struct ask *asks_take(struct asks *asks, const struct request *request)
     return NULL;
 }
 
+const char *ask_origin(const struct ask *ask)
+{
+    return ask->kind == ASK_PROVE ? ask->prove.origin : ask->begin.origin;
+}
+
 static void release(struct ask **ask)
 {
     free(*ask);

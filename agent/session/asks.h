@@ -45,6 +45,9 @@ void asks_add(struct asks *asks, struct ask *ask);
 struct ask *asks_take_first(struct asks *asks);
 struct ask *asks_take(struct asks *asks, const struct request *request);
 
+/* The origin that asks, or for which the agent itself does. Borrowed. */
+const char *ask_origin(const struct ask *ask);
+
 /* Each answers and releases. result: an outcome or a fault. */
 void ask_fail(struct ask **ask, int result);
 void ask_give_proof(struct ask **ask, const char *jws);

@@ -84,13 +84,27 @@ void handovers_add(struct handovers *handovers, const char *origin, struct cerem
     on_time(handovers);
 }
 
+/* The index, or count. */
+static size_t find(const struct handovers *handovers, const char *origin)
+{
+    size_t i = 0;
+    while (i < handovers->count && strcmp(handovers->at[i].it.origin, origin) != 0)
+        i++;
+    return i;
+}
+
+bool handovers_has(struct handovers *handovers, const char *origin)
+{
+    on_time(handovers);
+    return find(handovers, origin) < handovers->count;
+}
+
 bool handovers_take(struct handovers *handovers, const char *origin, struct handover *out)
 {
     on_time(handovers);
-    for (size_t i = 0; i < handovers->count; i++)
-        if (strcmp(handovers->at[i].it.origin, origin) == 0) {
-            take_out(handovers, i, out);
-            return true;
-        }
-    return false;
+    size_t i = find(handovers, origin);
+    if (i == handovers->count)
+        return false;
+    take_out(handovers, i, out);
+    return true;
 }

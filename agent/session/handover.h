@@ -29,5 +29,6 @@ void handovers_free(struct handovers **handovers);
 
 /* Takes the key out of *result (it is NULL then). */
 void handovers_add(struct handovers *handovers, const char *origin, struct ceremony_result *result);
+bool handovers_has(struct handovers *handovers, const char *origin);
 /* False: there is none for that origin any more. */
 bool handovers_take(struct handovers *handovers, const char *origin, struct handover *out);

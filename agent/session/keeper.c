@@ -32,8 +32,7 @@ enum {
     AFTER_SLEEP_MS = 5000, /* for the network to come back */
 };
 
-/* CLOCK_BOOTTIME, as the machine wants it. */
-static uint64_t now_ms(void)
+uint64_t keeper_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
@@ -116,7 +115,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
 /* A page that asks silently all day long must not fill the journal. */
 static bool audits_refusal(struct keeper *k)
 {
-    uint64_t now = now_ms();
+    uint64_t now = keeper_now();
     uint64_t from = k->refusals_full_at > now ? k->refusals_full_at : now;
     if (from - now > (uint64_t)(REFUSALS_AT_ONCE - 1) * REFUSALS_AUDITED_MS)
         return false;
@@ -125,11 +124,6 @@ static bool audits_refusal(struct keeper *k)
 }
 
 /* ---- one asker's answer ---- */
-
-static const char *origin_of(const struct ask *ask)
-{
-    return ask->kind == ASK_PROVE ? ask->prove.origin : ask->begin.origin;
-}
 
 static void hold(struct keeper *k, struct ask *ask)
 {
@@ -179,7 +173,7 @@ static void allow(struct keeper *k, struct ask *ask)
 static void refuse(struct keeper *k, struct ask *ask, int refusal)
 {
     if (audits_refusal(k))
-        keeper_audit(k, AUDIT_REFUSED, refusal, origin_of(ask));
+        keeper_audit(k, AUDIT_REFUSED, refusal, ask_origin(ask));
     ask_fail(&ask, refusal);
 }
 
@@ -222,6 +216,7 @@ void keeper_seal(struct keeper *k)
     struct sealed_session sealed = {.key = k->key, .statement = k->statement, .about = k->about};
     session_seal(&k->machine, &sealed.machine);
     snprintf(sealed.provider, sizeof sealed.provider, "%s", k->provider->name);
+    sealed.place = seats_place(k->seats, k->machine.card);
     CLEANUP(secret_free) struct secret *bytes = secret_new(SEALED_BYTES_MAX);
     if (!bytes || sealed_session_write(&sealed, bytes) < 0 ||
         seal_write(k->setup.seal, secret_peek(bytes), secret_len(bytes)) < 0)
@@ -254,6 +249,14 @@ static void put_type(struct keeper *k, enum session_event_type type)
     keeper_put(k, &(struct session_event){.type = type}, NULL);
 }
 
+/* An agent that was not there cannot know what happened to the card; PC/SC's count can. */
+static bool has_stayed(const struct keeper *k, uint64_t seat)
+{
+    struct place place = seats_place(k->seats, seat);
+    return k->restored.reader[0] == '\0' ||
+           (strcmp(k->restored.reader, place.reader) == 0 && k->restored.events == place.events);
+}
+
 static void look_for_card(struct keeper *k)
 {
     if (!k->verifying)
@@ -262,15 +265,17 @@ static void look_for_card(struct keeper *k)
     if (found == SEATS_UNKNOWN)
         return;
     k->verifying = false;
-    uint64_t seat = seats_of_identity(k->seats, k->machine.identity);
-    if (found == SEATS_HERE && seat != 0)
-        keeper_put(k,
-                   &(struct session_event){
-                       .type = SESSION_CARD_IN, .card = seat, .identity = k->machine.identity},
-                   NULL);
-    else
+    uint8_t holder[SESSION_IDENTITY_BYTES]; /* the machine may forget it on the way */
+    memcpy(holder, k->machine.identity, sizeof holder);
+    uint64_t seat = seats_of_identity(k->seats, holder);
+    if (found == SEATS_MISSING || !has_stayed(k, seat))
         put_type(k, SESSION_CARD_MISSING);
-    seats_repeat(k->seats, k->machine.identity);
+    k->restored = (struct place){0};
+    if (found == SEATS_HERE)
+        keeper_put(
+            k, &(struct session_event){.type = SESSION_CARD_IN, .card = seat, .identity = holder},
+            NULL);
+    seats_repeat(k->seats, holder);
 }
 
 /* A sign-in without anybody's request. One that a page's own sign-in with this card stands before,
@@ -304,7 +309,7 @@ void keeper_retry(struct keeper *k)
 /* With REFUSE it is said with the asker's origin already. */
 static void audit_refused(struct keeper *k, const struct session_step *step)
 {
-    if (!(step->actions & SESSION_REFUSE))
+    if (!(step->actions & SESSION_REFUSE) && audits_refusal(k))
         keeper_audit(k, keeper_signed_in(k) ? AUDIT_REFUSED : AUDIT_SIGN_IN_FAILED, step->given_up,
                      k->origin);
 }
@@ -427,7 +432,7 @@ static void settle(struct keeper *k, const struct session_step *step)
 static void take_step(struct keeper *k, struct fact *fact)
 {
     struct session_step step;
-    session_step(&k->machine, &fact->event, now_ms(), &step);
+    session_step(&k->machine, &fact->event, keeper_now(), &step);
     if (k->machine.cause != SESSION_INPUT_SETTLED)
         k->cause = k->machine.cause;
     for (unsigned bit = 0; bit < SESSION_ACTIONS; bit++)
@@ -440,7 +445,7 @@ static void take_step(struct keeper *k, struct fact *fact)
         loop_timer_stop(k->timer);
         return;
     }
-    uint64_t now = now_ms();
+    uint64_t now = keeper_now();
     loop_timer_set(k->timer, step.deadline > now ? step.deadline - now : 0);
 }
 
@@ -523,7 +528,7 @@ void keeper_prove(struct keeper *k, struct request *request,
     const struct config_provider *provider = config_provider_of(k->setup.config, params->origin);
     bool silent = params->interaction == INTERACTION_SILENT;
     int refusal = OUTCOME_OK;
-    if (!rate_take(k->rate, params->origin, now_ms()))
+    if (!rate_take(k->rate, params->origin, keeper_now()))
         refusal = OUTCOME_BUSY;
     else if (!provider || taken_by_another(k, provider))
         refusal = OUTCOME_NO_SESSION;
@@ -539,7 +544,7 @@ void keeper_prove(struct keeper *k, struct request *request,
     }
     ask->provider = provider;
     ask->prove = *params;
-    ask->asked = now_ms();
+    ask->asked = keeper_now();
     put_ask(k, ask);
 }
 
@@ -554,6 +559,12 @@ void keeper_begin(struct keeper *k, struct request *request,
     if (!provider || (!adopting && !keeper_has_endpoint(provider)))
         refusal = OUTCOME_NO_SESSION;
     else if (taken_by_another(k, provider))
+        refusal = OUTCOME_SESSION_EXISTS;
+    else if (adopting && k->machine.state == SESSION_NONE &&
+             !handovers_has(k->handovers, params->origin))
+        refusal = OUTCOME_SIGN_IN_EXPIRED;
+    else if (adopting && k->machine.state == SESSION_ACTIVE &&
+             strcmp(params->sid, k->about->sid) != 0)
         refusal = OUTCOME_SESSION_EXISTS;
     else if (adopting && k->machine.state != SESSION_NONE && k->machine.state != SESSION_ACTIVE)
         refusal = OUTCOME_BUSY;
@@ -583,11 +594,28 @@ void keeper_end(struct keeper *k, struct request *request)
     answer_done(&request);
 }
 
-/* The prompt goes with the last who asked for it. */
-static void abandon_prompt(struct keeper *k)
+/* Whether somebody still waits whom the prompt names, or who waits for the card itself. */
+static bool still_wanted(const struct keeper *k)
 {
-    if (!k->ceremony || k->unasked || k->held.first)
+    for (const struct ask *ask = k->held.first; ask; ask = ask->next)
+        if (ask->kind == ASK_INSERTION || strcmp(ask_origin(ask), k->origin) == 0)
+            return true;
+    return false;
+}
+
+/* A prompt goes with the last for whom it asks, and so does a sign-in that the server has yet to
+ * answer: who has cancelled is not to find himself signed in. */
+static void abandon(struct keeper *k)
+{
+    if (k->unasked || still_wanted(k))
         return;
+    if (k->machine.state == SESSION_OPENING) {
+        put_type(k, SESSION_SIGN_OUT);
+        return;
+    }
+    if (!k->ceremony && !k->authenticating)
+        return;
+    opening_note_cancel(k);
     opening_dismiss(k);
     keeper_put(k,
                &(struct session_event){.type = SESSION_FAILED,
@@ -607,7 +635,7 @@ bool keeper_cancel(struct keeper *k, struct request *request)
     if (!ask)
         return false;
     ask_fail(&ask, OUTCOME_CANCELLED);
-    abandon_prompt(k);
+    abandon(k);
     return true;
 }
 
@@ -682,6 +710,10 @@ static void restore(struct keeper *k)
     k->statement = sealed.statement;
     sealed.statement = (struct bytes){0};
     k->reachable = true;
+    k->restored = sealed.place;
+    /* Nobody was there to see whether the screen was locked meanwhile. */
+    if (k->machine.policy.mode == SESSION_ENHANCED_NORMAL)
+        sealed.machine.locked = true;
     end_queue_release(k->setup.ends, k->about->sid);
     keeper_put(k, &(struct session_event){.type = SESSION_RESTORED, .sealed = &sealed.machine},
                NULL);

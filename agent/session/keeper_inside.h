@@ -29,7 +29,8 @@ struct opening {
     struct keeper *keeper;
     uint64_t number;
     const struct config_provider *provider;
-    struct session_key *key; /* once disowned; before, the key is the keeper's */
+    char sid[SESSION_ID_MAX + 1]; /* a page's, armed before the server is asked; "": none */
+    struct session_key *key;      /* once disowned; before, the key is the keeper's */
     struct cis_call *call;
     struct loop_timer *patience;
 };
@@ -83,11 +84,17 @@ struct keeper {
 
     /* for the audit */
     char uid[CERTIFICATE_UID_MAX + 1];
-    char origin[ORIGIN_TEXT_MAX + 1];
+    char origin[ORIGIN_TEXT_MAX + 1]; /* who asked for the prompt, and stands in it */
+
+    /* pages whose prompts the person takes away again and again have to wait */
+    unsigned cancels;
+    uint64_t last_cancel, quiet_until;
 
     struct handovers *handovers;
     struct seats *seats;
     bool verifying;
+    struct place
+        restored; /* where an earlier agent has left the card; reader "": nothing is known */
 
     /* upkeep */
     struct loop_timer *upkeep_timer;
@@ -104,6 +111,8 @@ struct keeper {
 /* Tells the machine; takes the ask. Everything that follows has been done when it returns, unless
  * it is called from within an action: then it comes next. */
 void keeper_put(struct keeper *k, const struct session_event *event, struct ask *ask);
+/* CLOCK_BOOTTIME in milliseconds, the machine's time. */
+uint64_t keeper_now(void);
 /* Puts everything that is held again. */
 void keeper_retry(struct keeper *k);
 void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
@@ -119,6 +128,8 @@ void keeper_answer_status(struct keeper *k, struct request **request);
 
 /* PROMPT; ask: whose, NULL: the machine's own wish. */
 void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask);
+/* The person has taken a prompt away, or who asked for it has. */
+void opening_note_cancel(struct keeper *k);
 /* DISMISS */
 void opening_dismiss(struct keeper *k);
 /* OPEN */
@@ -139,5 +150,6 @@ void upkeep_end(struct keeper *k);
 void upkeep_soon(struct keeper *k, uint64_t milliseconds);
 /* Whatever asks for a role ends with that result. */
 void upkeep_drop_role(struct keeper *k, int result);
-/* What the server says now replaces what it said (taken). */
-void upkeep_note(struct keeper *k, struct cis_session **about);
+/* What the server says now replaces what it said (taken). False, and nothing taken: it speaks of
+ * another person. */
+bool upkeep_note(struct keeper *k, struct cis_session **about);

@@ -6,6 +6,9 @@
  *     page's sign-in   its card token's key → SIGNED → OPEN: ask the server for the sid → OPENED
  *     step-up, resume  ceremony with the session's key → the token to the server → SIGNED
  *
+ * Asking for a page's sid is what makes that session last at the server, whether or not its answer
+ * comes back. So its end is armed before it is asked for, and due when nobody knows.
+ *
  * A resume does without the server when that cannot be reached: whose card it is, and that the PIN
  * is right, the agent has verified itself, and the session's own time has not run out.
  */
@@ -23,7 +26,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOCAL_CHALLENGE_BYTES = 32 };
+enum {
+    LOCAL_CHALLENGE_BYTES = 32,
+    CANCELS_FREE = 2, /* a person who changes his mind; then it is the page that insists */
+    QUIET_MIN_MS = 5000,
+    QUIET_MAX_MS = 300000,
+    CANCELS_FORGOTTEN_MS = 600000,
+};
 
 static void put_failed(struct keeper *k, int result)
 {
@@ -48,6 +57,28 @@ static bool can_do_without_server(const struct keeper *k, int result)
 {
     return k->machine.state == SESSION_LOCKED &&
            (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_PROVIDER_BUSY);
+}
+
+/* ---- pages that do not take a no ---- */
+
+static bool asked_by_page(const struct keeper *k)
+{
+    return k->has_caller && k->caller.door == DOOR_WEB;
+}
+
+void opening_note_cancel(struct keeper *k)
+{
+    uint64_t now = keeper_now(), quiet = QUIET_MIN_MS;
+    if (!asked_by_page(k))
+        return;
+    if (now - k->last_cancel > CANCELS_FORGOTTEN_MS)
+        k->cancels = 0;
+    k->last_cancel = now;
+    if (++k->cancels <= CANCELS_FREE)
+        return;
+    for (unsigned i = CANCELS_FREE + 1; i < k->cancels && quiet < QUIET_MAX_MS; i++)
+        quiet *= 2;
+    k->quiet_until = now + (quiet < QUIET_MAX_MS ? quiet : QUIET_MAX_MS);
 }
 
 /* ---- the challenge ---- */
@@ -105,8 +136,9 @@ static void on_authenticated(void *context, struct cis_answer *answer)
 {
     struct keeper *k = context;
     cis_call_free(&k->authenticating);
+    if (answer->result == OUTCOME_OK && !upkeep_note(k, &answer->session))
+        answer->result = OUTCOME_NO_SESSION;
     if (answer->result == OUTCOME_OK) {
-        upkeep_note(k, &answer->session);
         put_signed(k);
     } else if (can_do_without_server(k, answer->result)) {
         put_signed(k);
@@ -141,9 +173,12 @@ static void on_done(void *context, const struct ceremony_result *result)
     if (result->uid && k->machine.state == SESSION_AUTHENTICATING)
         snprintf(k->uid, sizeof k->uid, "%s", result->uid);
     if (result->result != OUTCOME_OK) {
+        if (result->result == OUTCOME_CANCELLED)
+            opening_note_cancel(k);
         put_failed(k, result->result);
         return;
     }
+    k->cancels = 0;
     const char *jws = result->token->result.jws;
     memcpy(k->signer, result->identity, sizeof k->signer);
     k->signer_card = result->card;
@@ -162,6 +197,7 @@ static void begin_ceremony(struct keeper *k, uint64_t card)
     struct ceremony_request request = {
         .params = {.format = TOKEN_JWS},
         .caller = k->has_caller ? &k->caller : NULL,
+        .site = k->origin,
         .key = k->key,
         .identity = fresh ? NULL : k->machine.identity,
         .card = card,
@@ -203,6 +239,14 @@ void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
     k->has_caller = ask && ask->request;
     if (k->has_caller)
         k->caller = *request_caller(ask->request);
+    if (ask)
+        snprintf(k->origin, sizeof k->origin, "%s", ask_origin(ask));
+    else
+        snprintf(k->origin, sizeof k->origin, "%s", k->provider->origins.at[0]);
+    if (asked_by_page(k) && keeper_now() < k->quiet_until) {
+        put_failed(k, OUTCOME_CANCELLED);
+        return;
+    }
     if (k->machine.state != SESSION_AUTHENTICATING) {
         begin_ceremony(k, 0);
         return;
@@ -211,8 +255,6 @@ void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
     k->caller_chooses = ask->kind == ASK_BEGIN && ask->begin.caller_chooses_role;
     k->adopted[0] = '\0';
     k->uid[0] = '\0';
-    snprintf(k->origin, sizeof k->origin, "%s",
-             ask->kind == ASK_PROVE ? ask->prove.origin : ask->begin.origin);
     if (ask->kind == ASK_ADOPT) {
         adopt(k, ask);
         return;
@@ -245,6 +287,17 @@ static void opening_free(struct opening **opening)
     *opening = NULL;
 }
 
+/* Of a page's sid: the server has not given it away, or may have. */
+static void settle_sid(struct keeper *k, const struct opening *o, int result)
+{
+    if (o->sid[0] == '\0')
+        return;
+    if (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_TIMED_OUT)
+        end_queue_due(k->setup.ends, o->sid);
+    else
+        end_queue_disarm(k->setup.ends, o->sid);
+}
+
 /* The server has opened what nobody wants any more: it is told to end it. */
 static void end_stray(struct keeper *k, const struct opening *o, const struct cis_session *about)
 {
@@ -270,7 +323,9 @@ static void drop_disowned(struct opening *o)
 
 static void on_patience(void *context)
 {
-    drop_disowned(context);
+    struct opening *o = context;
+    settle_sid(o->keeper, o, OUTCOME_TIMED_OUT);
+    drop_disowned(o);
 }
 
 static void take_session(struct keeper *k, uint64_t number, struct cis_session **about)
@@ -309,11 +364,15 @@ static void on_opened(void *context, struct cis_answer *answer)
     if (o->key) {
         if (answer->result == OUTCOME_OK)
             end_stray(k, o, answer->session);
+        else
+            settle_sid(k, o, answer->result);
         free(STEAL(answer->session));
         drop_disowned(o);
         return;
     }
     uint64_t number = o->number;
+    if (answer->result != OUTCOME_OK)
+        settle_sid(k, o, answer->result);
     opening_free(&k->opening);
     if (answer->result == OUTCOME_OK) {
         take_session(k, number, &answer->session);
@@ -353,28 +412,51 @@ static void open_without_server(struct keeper *k)
     take_session(k, k->machine.number, &about);
 }
 
+/* False on fault (logged). */
+static bool arm_sid(struct keeper *k, struct opening *o)
+{
+    CLEANUP(bytes_deinit) struct bytes statement = {0};
+    if (end_statement_make(k->key, k->provider->session_endpoint, k->adopted, time(NULL),
+                           &statement) < 0)
+        return false;
+    end_queue_arm(k->setup.ends, k->provider->name, k->adopted, (const char *)statement.data);
+    snprintf(o->sid, sizeof o->sid, "%s", k->adopted);
+    return true;
+}
+
+static struct opening *opening_new(struct keeper *k)
+{
+    struct opening *o = calloc(1, sizeof *o);
+    if (!o) {
+        log_fault(ENOMEM, "opening a session");
+        return NULL;
+    }
+    *o = (struct opening){.keeper = k, .number = k->machine.number, .provider = k->provider};
+    o->patience = loop_timer_new(k->setup.loop, on_patience, o);
+    if (k->adopted[0] == '\0')
+        o->call =
+            cis_open(k->setup.cis, k->provider, k->key, (const char *)k->token.data, on_opened, o);
+    else if (arm_sid(k, o))
+        o->call = cis_look(k->setup.cis, k->provider, k->key, k->adopted, on_opened, o);
+    if (o->patience && o->call)
+        return o;
+    settle_sid(k, o, OUTCOME_INTERNAL);
+    opening_free(&o);
+    return NULL;
+}
+
 void opening_open(struct keeper *k)
 {
     if (!keeper_has_endpoint(k->provider)) {
         open_without_server(k);
         return;
     }
-    struct opening *o = calloc(1, sizeof *o);
+    struct opening *o = opening_new(k);
     if (o) {
-        *o = (struct opening){.keeper = k, .number = k->machine.number, .provider = k->provider};
-        o->patience = loop_timer_new(k->setup.loop, on_patience, o);
-        if (k->adopted[0] != '\0')
-            o->call = cis_look(k->setup.cis, k->provider, k->key, k->adopted, on_opened, o);
-        else
-            o->call = cis_open(k->setup.cis, k->provider, k->key, (const char *)k->token.data,
-                               on_opened, o);
-    }
-    if (o && o->patience && o->call) {
         k->opening = o;
         keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
         return;
     }
-    opening_free(&o);
     keeper_put(k,
                &(struct session_event){.type = SESSION_SERVER_REFUSED,
                                        .number = k->machine.number,

@@ -17,11 +17,14 @@ static void put_number(struct keeper *k, enum session_event_type type)
     keeper_put(k, &(struct session_event){.type = type, .number = k->machine.number}, NULL);
 }
 
-void upkeep_note(struct keeper *k, struct cis_session **about)
+bool upkeep_note(struct keeper *k, struct cis_session **about)
 {
+    if (strcmp(k->about->uid, (*about)->uid) != 0)
+        return false;
     free(k->about);
     k->about = STEAL(*about);
     k->reachable = true;
+    return true;
 }
 
 static const char *role_id(const struct cis_session *about)
@@ -29,13 +32,31 @@ static const char *role_id(const struct cis_session *about)
     return about->role >= 0 ? about->roles[about->role].id : "";
 }
 
-/* The server's word replaces ours; if that is another role, the machine is told. */
+/* The server's word replaces ours; if that is another role, the machine is told. A session that is
+ * suddenly another person's is none. */
 static void note_and_compare(struct keeper *k, struct cis_session **about)
 {
     bool same = strcmp(role_id(k->about), role_id(*about)) == 0;
-    upkeep_note(k, about);
-    if (!same)
+    if (!upkeep_note(k, about))
+        put_number(k, SESSION_SERVER_GONE);
+    else if (!same)
         put_number(k, SESSION_ROLE_CHANGED);
+}
+
+/* It has looked at the person or the card, and does not want them any more. */
+static bool is_the_end(int result)
+{
+    switch (result) {
+    case OUTCOME_NO_SESSION:
+    case OUTCOME_CERTIFICATE_REVOKED:
+    case OUTCOME_CERTIFICATE_EXPIRED:
+    case OUTCOME_CERTIFICATE_NOT_YET_VALID:
+    case OUTCOME_ISSUER_UNKNOWN:
+    case OUTCOME_PERSON_UNKNOWN:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* ---- keep-alive ---- */
@@ -51,7 +72,7 @@ static void on_looked(void *context, struct cis_answer *answer)
     if (answer->result == OUTCOME_OK) {
         note_and_compare(k, &answer->session);
         keeper_seal(k);
-    } else if (answer->result == OUTCOME_NO_SESSION) {
+    } else if (is_the_end(answer->result)) {
         put_number(k, SESSION_SERVER_GONE);
     } else if (k->reachable) {
         k->reachable = false;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    VERSION = 1,
+    VERSION = 2,
     FLAG_LOCKED = 1,
     FLAG_ENDED = 2,
     STATEMENT_MAX = 4096,
@@ -59,6 +59,8 @@ int sealed_session_write(const struct sealed_session *sealed, struct secret *out
     write_u64(&w, m->idle_period);
     write_u64(&w, m->idle);
     write_text(&w, sealed->provider);
+    write_text(&w, sealed->place.reader);
+    write_u16(&w, sealed->place.events);
     write_field(&w, secret_peek(scalar), secret_len(scalar));
     write_text(&w, (const char *)sealed->statement.data);
     write_field(&w, about.data, about.len);
@@ -91,6 +93,8 @@ int sealed_session_read(const uint8_t *data, size_t len, struct sealed_session *
         return -EPROTO;
     read_machine(&r, &out->machine);
     read_text(&r, out->provider, sizeof out->provider);
+    read_text(&r, out->place.reader, sizeof out->place.reader);
+    out->place.events = read_u16(&r);
     size_t scalar_len, about_len;
     const uint8_t *scalar = read_field(&r, SESSION_KEY_SCALAR_BYTES, &scalar_len);
     read_bytes(&r, STATEMENT_MAX, &out->statement);

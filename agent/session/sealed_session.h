@@ -7,12 +7,14 @@
 
 #include "agent/cis/cis_session.h"
 #include "agent/config.h"
+#include "agent/session/seats.h"
 #include "agent/session/session.h"
 #include "agent/session/session_key.h"
 
 struct sealed_session {
     struct session_sealed machine;
     char provider[CONFIG_NAME_MAX + 1];
+    struct place place;        /* of the card */
     struct session_key *key;   /* NULL: the session has ended; owned after reading */
     struct bytes statement;    /* NUL-terminated; owned after reading */
     struct cis_session *about; /* of its roles the chosen one at most; owned after reading */

@@ -180,6 +180,17 @@ uint64_t seats_card(const struct seats *seats, uint64_t seat)
     return i < seats->count && cards_find(seats->cards, seats->at[i].card) ? seats->at[i].card : 0;
 }
 
+struct place seats_place(const struct seats *seats, uint64_t seat)
+{
+    struct place place = {0};
+    size_t i = find(seats, seat);
+    if (i == seats->count || !seats->at[i].in_reader)
+        return place;
+    memcpy(place.reader, seats->at[i].reader, sizeof place.reader);
+    place.events = seats->at[i].changes & 0xffff; /* pkcs11/reader_watch.h */
+    return place;
+}
+
 uint64_t seats_of_identity(const struct seats *seats,
                            const uint8_t identity[SESSION_IDENTITY_BYTES])
 {

@@ -40,6 +40,14 @@ void seats_set_invited(struct seats *seats, uint64_t seat);
 /* The first that was not; 0: none. */
 uint64_t seats_uninvited(const struct seats *seats);
 
+/* Where a seat is, comparable between two agents as long as the smartcard service runs. */
+struct place {
+    char reader[CARD_TEXT_MAX + 1]; /* "": no PC/SC reader */
+    uint16_t events;                /* PC/SC's own count of what has happened in it */
+};
+/* reader "" when there is no such seat. */
+struct place seats_place(const struct seats *seats, uint64_t seat);
+
 /* ---- looking for one card (SESSION_VERIFY) ---- */
 
 enum seats_found {

@@ -128,14 +128,67 @@ static void the_prompt_goes_with_the_last_who_asked(void **state)
     assert_false(rig.prompting);
     state_is("none");
 
-    /* Once the PIN is typed, the sign-in goes on: the next page finds it done. */
+    /* The prompt names its site: nobody else of the provider is served by it in its stead. */
     struct request *third = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+    assert_string_equal(rig.ceremony.site, ORIGIN);
+    struct request *fourth = prove(ORIGIN_TOO, INTERACTION_IF_NEEDED, -1);
+    assert_true(keeper_cancel(rig.keeper, third));
+    refused(fourth, OUTCOME_CANCELLED);
+    assert_false(rig.prompting);
+}
+
+static void who_cancels_is_not_signed_in(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    card_in(ALICE);
+    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
     fetch();
     answer_challenge(OUTCOME_OK);
     sign(ALICE);
-    assert_true(keeper_cancel(rig.keeper, third));
-    answer_call(OPEN_CALL, OUTCOME_OK, 1, 0);
-    proved(prove(ORIGIN, INTERACTION_SILENT, -1));
+    assert_true(keeper_cancel(rig.keeper, page));
+    refused(page, OUTCOME_CANCELLED);
+    answer_call(OPEN_CALL, OUTCOME_OK, 1, 0); /* the server had opened it */
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+}
+
+static void a_page_that_insists_has_to_wait(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    card_in(ALICE);
+    for (int i = 0; i < 3; i++) {
+        struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+        assert_true(rig.prompting);
+        give_up(OUTCOME_CANCELLED);
+        refused(page, OUTCOME_CANCELLED);
+    }
+    refused(prove(ORIGIN, INTERACTION_IF_NEEDED, -1), OUTCOME_CANCELLED);
+    refused(prove(ORIGIN_TOO, INTERACTION_FORCE, -1), OUTCOME_CANCELLED);
+    assert_int_equal(rig.prompts, 3);
+    struct request *terminal = begin_choosing(); /* nobody but a page */
+    assert_true(rig.prompting);
+    give_up(OUTCOME_CANCELLED);
+    refused(terminal, OUTCOME_CANCELLED);
+    pass_time(5000);
+    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+    give_up(OUTCOME_CANCELLED);
+    refused(page, OUTCOME_CANCELLED);
+    pass_time(5000);
+    refused(prove(ORIGIN, INTERACTION_IF_NEEDED, -1), OUTCOME_CANCELLED); /* now it is ten */
+    pass_time(600000);
+    sign_in();
+}
+
+static void what_asks_nobody_does_not_fill_the_journal(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    for (int i = 0; i < 30; i++)
+        refused(begin_with(ORIGIN, "sid-1"), OUTCOME_SIGN_IN_EXPIRED);
+    assert_int_equal(rig.audits[AUDIT_SIGN_IN_FAILED] + rig.audits[AUDIT_REFUSED], 0);
+    assert_int_equal(rig.changes, 0);
 }
 
 static void another_provider_learns_nothing(void **state)
@@ -176,7 +229,7 @@ static void proofs_are_rationed_by_origin(void **state)
 static void hand_over(int person)
 {
     struct session_key *key = session_key_new();
-    struct ceremony_result result = {.result = OUTCOME_OK, .key = &key, .card = 1};
+    struct ceremony_result result = {.result = OUTCOME_OK, .key = &key, .card = card_now()};
     memset(result.identity, person, sizeof result.identity);
     keeper_card_token(rig.keeper, ORIGIN, &result);
     assert_null(key);
@@ -209,11 +262,45 @@ static void a_sid_that_is_not_this_keys(void **state)
     struct request *page = begin_with(ORIGIN, "stolen");
     answer_call(LOOK_CALL, OUTCOME_PROVIDER_REFUSED, 0, -1);
     refused(page, OUTCOME_PROVIDER_REFUSED);
+    assert_string_equal(rig.disarmed, "stolen");
     hand_over(ALICE);
     page = begin_with(ORIGIN, "unknown");
     answer_call(LOOK_CALL, OUTCOME_NO_SESSION, 0, -1);
     refused(page, OUTCOME_SIGN_IN_EXPIRED);
     state_is("none");
+    assert_string_equal(rig.disarmed, "unknown");
+    assert_int_equal(rig.dues, 0);
+}
+
+/* Asked for, it lasts at the server; and nobody here has it. */
+static void a_handover_whose_answer_is_lost(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    card_in(ALICE);
+    hand_over(ALICE);
+    struct request *page = begin_with(ORIGIN, "sid-1");
+    assert_string_equal(rig.armed, "sid-1");
+    answer_call(LOOK_CALL, OUTCOME_PROVIDER_UNREACHABLE, 0, -1);
+    refused(page, OUTCOME_PROVIDER_UNREACHABLE);
+    assert_string_equal(rig.due, "sid-1");
+
+    hand_over(ALICE);
+    page = begin_with(ORIGIN, "sid-2");
+    card_out();
+    refused(page, OUTCOME_CARD_REMOVED);
+    assert_string_equal(rig.due, "sid-1");
+    answer_call(LOOK_CALL, OUTCOME_PROVIDER_UNREACHABLE, 0, -1);
+    assert_string_equal(rig.due, "sid-2");
+
+    card_in(ALICE);
+    hand_over(ALICE);
+    page = begin_with(ORIGIN, "sid-3");
+    card_out();
+    refused(page, OUTCOME_CARD_REMOVED);
+    pass_time(SESSION_OPENING_MAX_MS); /* no answer at all */
+    assert_int_equal(rig.calls[LOOK_CALL], 0);
+    assert_string_equal(rig.due, "sid-3");
 }
 
 static void a_handover_does_not_wait_for_ever(void **state)
@@ -598,6 +685,27 @@ static void the_server_ends_it(void **state)
     assert_string_equal(rig.disarmed, "sid-1");
 }
 
+static void the_server_wants_the_card_no_more(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    sign_in();
+    pass_time(0);
+    answer_call(LOOK_CALL, OUTCOME_CERTIFICATE_REVOKED, 0, -1);
+    state_is("none");
+}
+
+static void the_server_speaks_of_another_person(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
+    sign_in();
+    pass_time(0);
+    rig.uid = "666666666666";
+    answer_call(LOOK_CALL, OUTCOME_OK, 1, 0);
+    state_is("none");
+}
+
 static void the_server_is_silent(void **state)
 {
     (void)state;
@@ -802,6 +910,46 @@ static void a_restart_keeps_it(void **state)
     proved(prove(ORIGIN, INTERACTION_SILENT, -1));
 }
 
+static void a_restart_in_enhanced_normal(void **state)
+{
+    (void)state;
+    rig.sealing = true;
+    rig_start(ENHANCED);
+    sign_in();
+    rig_kill();
+    rig_restart();
+    keeper_cards_changed(rig.keeper);
+    state_is("locked"); /* who knows whether the screen was */
+}
+
+static void a_restart_after_the_card_was_out(void **state)
+{
+    (void)state;
+    rig.sealing = true;
+    rig_start(NORMAL);
+    sign_in();
+    rig_kill();
+    card_out();
+    card_in(ALICE); /* or what has her certificate */
+    rig_restart();
+    keeper_cards_changed(rig.keeper);
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+
+    rig_stop();
+    rig.config.session_modes = PERSISTENT;
+    rig_restart();
+    keeper_cards_changed(rig.keeper);
+    sign_in();
+    rig_kill();
+    card_out();
+    card_in(ALICE);
+    rig_restart();
+    keeper_cards_changed(rig.keeper);
+    state_is("locked");
+    assert_true(rig.prompting); /* and the PIN unlocks it */
+}
+
 static void a_restart_without_the_card(void **state)
 {
     (void)state;
@@ -875,10 +1023,14 @@ int main(void)
         TEST(silent_never_prompts),
         TEST(a_provider_that_says_no),
         TEST(the_prompt_goes_with_the_last_who_asked),
+        TEST(who_cancels_is_not_signed_in),
+        TEST(a_page_that_insists_has_to_wait),
+        TEST(what_asks_nobody_does_not_fill_the_journal),
         TEST(another_provider_learns_nothing),
         TEST(proofs_are_rationed_by_origin),
         TEST(a_page_hands_over_its_session),
         TEST(a_sid_that_is_not_this_keys),
+        TEST(a_handover_whose_answer_is_lost),
         TEST(a_handover_does_not_wait_for_ever),
         TEST(one_role_is_chosen_by_itself),
         TEST(several_are_asked_for),
@@ -900,6 +1052,8 @@ int main(void)
         TEST(a_fresh_pin_on_demand),
         TEST(a_fresh_pin_that_does_not_come),
         TEST(the_server_ends_it),
+        TEST(the_server_wants_the_card_no_more),
+        TEST(the_server_speaks_of_another_person),
         TEST(the_server_is_silent),
         TEST(ten_hours_are_the_end),
         TEST(idle_is_the_end),
@@ -911,6 +1065,8 @@ int main(void)
         TEST(a_card_that_follows_another_is_invited),
         TEST(behind_a_locked_screen_nothing_is_asked),
         TEST(a_restart_keeps_it),
+        TEST(a_restart_in_enhanced_normal),
+        TEST(a_restart_after_the_card_was_out),
         TEST(a_restart_without_the_card),
         TEST(a_restart_with_another_card),
         TEST(without_sealed_memory_it_ends),

@@ -292,6 +292,11 @@ void card_in(int person)
     say_changed();
 }
 
+uint64_t card_now(void)
+{
+    return slot.card.id;
+}
+
 void card_out(void)
 {
     slot.present = slot.known = false;
@@ -468,7 +473,6 @@ void sign(int person)
                                      .token = &token,
                                      .key = &no_key,
                                      .card = slot.known ? slot.card.id : 0,
-                                     .uid = "555555555555",
                                      .reader = "reader-0",
                                      .algorithm = "ES256"};
     memset(result.identity, person, sizeof result.identity);
@@ -576,6 +580,7 @@ static struct cis_session *new_session(unsigned roles, int chosen)
                                     .keep_alive = 60,
                                     .role = chosen,
                                     .role_count = roles};
+    snprintf(session->uid, sizeof session->uid, "%s", rig.uid);
     for (unsigned i = 0; i < roles; i++) {
         snprintf(session->roles[i].id, sizeof session->roles[i].id, "role-%u", i);
         snprintf(session->roles[i].name, sizeof session->roles[i].name, "Nurse %u", i);
@@ -787,7 +792,8 @@ void rig_kill(void)
 int rig_setup(void **state)
 {
     (void)state;
-    rig = (struct rig){.config = {.origins = {.count = 3, .at = origins},
+    rig = (struct rig){.uid = "555555555555",
+                       .config = {.origins = {.count = 3, .at = origins},
                                   .session_limit = 36000,
                                   .session_at_insertion = false,
                                   .desktop_lock = true,

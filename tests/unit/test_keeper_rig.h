@@ -50,6 +50,7 @@ struct request *status_of(struct request *request);
 enum { ALICE = 1, BOB = 2 };
 void card_in(int person);
 void card_out(void);
+uint64_t card_now(void); /* as agent/cards.h calls it */
 void reader_unplugged(void);
 /* The module forgets its cards, and knows them again. */
 void module_crashes(void);
@@ -65,6 +66,7 @@ struct rig {
     struct keeper *keeper;
     struct config config;
     bool sealing;
+    const char *uid; /* whom the provider speaks of */
 
     bool prompting; /* a ceremony is out */
     struct ceremony_request ceremony;
