@@ -56,6 +56,12 @@ static void on_changed(void *context)
     locker_look(d->locker);
 }
 
+static void on_logged_out(void *context)
+{
+    const struct desktop *d = context;
+    d->fn(d->context, DESKTOP_LOGGED_OUT);
+}
+
 static void on_logind_refused(void *context)
 {
     const struct desktop *d = context;
@@ -88,8 +94,11 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
     d->session = bus_new(loop, BUS_SESSION);
     if (!d->system || !d->session)
         return NULL;
-    d->logind = logind_new(&(struct logind_setup){
-        .bus = d->system, .changed = on_changed, .cannot_lock = on_logind_refused, .context = d});
+    d->logind = logind_new(&(struct logind_setup){.bus = d->system,
+                                                  .changed = on_changed,
+                                                  .ended = on_logged_out,
+                                                  .cannot_lock = on_logind_refused,
+                                                  .context = d});
     d->saver = saver_new(&(struct saver_setup){
         .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
     d->notice = notice_new(d->session);

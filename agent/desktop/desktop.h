@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The desktop session around the agent: what systemd-logind tells of it (lock, sleep, which user is
- * in front), how its screen is locked, and short notices to the person. The one door to D-Bus.
+ * in front, its end), how its screen is locked, and short notices to the person. The one door to
+ * D-Bus.
  *
  * Without logind, or without a desktop session, nothing is told and locking goes by the other ways.
  * Loop thread only; nothing blocks (sd-bus is driven by the loop).
@@ -22,6 +23,8 @@ enum desktop_event {
     DESKTOP_RESUMED,
     DESKTOP_SWITCHED_AWAY, /* another user's session is in front; also at the start, if so */
     DESKTOP_SWITCHED_BACK,
+    DESKTOP_LOGGED_OUT, /* this desktop's session was removed or is closing; once for each, also at
+                           the start. That logind stops or starts anew is no log-out. */
 };
 typedef void desktop_fn(void *context, enum desktop_event event);
 

@@ -6,6 +6,12 @@
  * session becomes graphical after it was opened. Each answer leads to the next question; one call
  * at a time does the looking, and starting again forgets it.
  *
+ * Its end. SessionRemoved tells it, but comes only when the session's last process has gone; until
+ * then its State is "closing", and logind does not say when that begins. So State is read again at
+ * what a log-out brings about: another session (the greeter's, the next person's), Active, Display.
+ * The session whose end was told is remembered: it is told once, and not anew by a logind that was
+ * restarted. logind's own going is no end.
+ *
  * Its facts are LockedHint and Active. The signals Lock and Unlock are requests to a locker and are
  * not listened to. A property of another type than it should have is as if it were not there.
  *
@@ -41,6 +47,9 @@ struct logind {
     char *path;          /* the session; NULL: none */
     char *id;            /* known with its properties */
     struct listener session_new, session_removed, session_changed, user_changed;
+    struct call checking; /* whether that is closing: */
+    char *checked;
+    char *ended; /* the last session whose end was told; NULL: none */
     bool locked, has_hint, away;
 
     struct listener sleep;
@@ -55,8 +64,8 @@ struct logind {
 /* ---- properties ---- */
 
 struct properties {
-    int locked, active; /* -1: not told */
-    const char *id;     /* borrowed from the message; NULL: not told */
+    int locked, active;     /* -1: not told */
+    const char *id, *state; /* borrowed from the message; NULL: not told */
 };
 
 /* Reads one value, a variant, if it has the type; else passes over it. */
@@ -83,6 +92,8 @@ static int read_property(sd_bus_message *m, struct properties *out)
         return read_variant(m, "b", &out->active);
     if (strcmp(name, "Id") == 0)
         return read_variant(m, "s", &out->id);
+    if (strcmp(name, "State") == 0)
+        return read_variant(m, "s", &out->state);
     return read_variant(m, NULL, NULL);
 }
 
@@ -101,8 +112,51 @@ static struct properties read_properties(sd_bus_message *m)
     return out;
 }
 
+/* ---- its end ---- */
+
+static void end_session(struct logind *l, const char *path)
+{
+    if (l->ended && strcmp(l->ended, path) == 0)
+        return;
+    log_info("the desktop's session %s is over", path);
+    free(l->ended);
+    l->ended = strdup(path); /* if that fails it is told again, which does no harm */
+    l->setup.ended(l->setup.context);
+}
+
+static bool is_closing(const char *state)
+{
+    return state && strcmp(state, "closing") == 0;
+}
+
+static int on_state(sd_bus_message *m, void *context, sd_bus_error *error)
+{
+    struct logind *l = context;
+    const char *state = NULL;
+    (void)error;
+    if (variant_is(m, "s") && sd_bus_message_read(m, "v", "s", &state) > 0 && is_closing(state))
+        end_session(l, l->checked);
+    return 1;
+}
+
+/* Also as the last question about a session that another takes the place of: logind answers it
+ * before it answers what is asked about the other. A fault needs no word, as SessionRemoved comes
+ * all the same. */
+static void check_state(struct logind *l)
+{
+    char *path = l->path ? strdup(l->path) : NULL;
+    if (!path)
+        return;
+    free(l->checked);
+    l->checked = path;
+    peer_call(l->peer, &l->checking, path, PROPERTIES, "Get", on_state, l, "ss", SESSION, "State");
+}
+
+/* Its end comes first: nobody shall be answered because of what comes with it. */
 static void take(struct logind *l, const struct properties *properties)
 {
+    if (is_closing(properties->state))
+        end_session(l, l->path);
     if (properties->locked >= 0)
         l->locked = properties->locked;
     l->has_hint = l->has_hint || l->locked;
@@ -144,6 +198,7 @@ static bool send_lock(struct logind *l)
 static void found_none(struct logind *l)
 {
     l->looks = false;
+    check_state(l);
     listener_stop(&l->session_changed);
     free(STEAL(l->path));
     free(STEAL(l->id));
@@ -184,7 +239,8 @@ static void ask_properties(struct logind *l)
 
 static bool names_ours(const char *name)
 {
-    return strcmp(name, "LockedHint") == 0 || strcmp(name, "Active") == 0;
+    return strcmp(name, "LockedHint") == 0 || strcmp(name, "Active") == 0 ||
+           strcmp(name, "State") == 0;
 }
 
 static void on_session_changed(void *context, sd_bus_message *m)
@@ -201,11 +257,14 @@ static void on_session_changed(void *context, sd_bus_message *m)
     take(l, &properties);
     if (stale && !l->looks)
         ask_properties(l);
+    else if (!l->looks)
+        check_state(l);
 }
 
 static void found(struct logind *l, const char *path, bool by_display)
 {
     l->by_display = by_display;
+    check_state(l);
     if (l->path && strcmp(l->path, path) == 0 && l->id) {
         l->looks = false;
         return;
@@ -244,6 +303,8 @@ static void on_user_changed(void *context, sd_bus_message *m)
     (void)m;
     if (!l->path || l->by_display)
         look(l);
+    else if (!l->looks)
+        check_state(l);
 }
 
 static int on_user(sd_bus_message *m, void *context, sd_bus_error *error)
@@ -319,6 +380,8 @@ static void on_session_new(void *context, sd_bus_message *m)
     (void)m;
     if (!l->path)
         look(l);
+    else if (!l->looks)
+        check_state(l);
 }
 
 static void on_session_removed(void *context, sd_bus_message *m)
@@ -328,6 +391,7 @@ static void on_session_removed(void *context, sd_bus_message *m)
     if (sd_bus_message_read(m, "so", &id, &path) <= 0 || !l->path || strcmp(path, l->path) != 0)
         return;
     call_forget(&l->looking);
+    end_session(l, l->path);
     found_none(l);
     look(l);
 }
@@ -417,7 +481,8 @@ void logind_lock_over(struct logind *l)
 
 static void forget(struct logind *l)
 {
-    struct call *calls[] = {&l->looking, &l->sleep_state, &l->inhibiting, &l->locking};
+    struct call *calls[] = {&l->looking, &l->checking, &l->sleep_state, &l->inhibiting,
+                            &l->locking};
     struct listener *listeners[] = {&l->session_new, &l->session_removed, &l->session_changed,
                                     &l->user_changed, &l->sleep};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
@@ -475,6 +540,8 @@ void logind_free(struct logind **logind)
     forget(l);
     peer_free(&l->peer);
     close_fd(&l->inhibitor);
+    free(l->checked);
+    free(l->ended);
     free(l);
 }
 

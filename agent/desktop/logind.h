@@ -16,6 +16,7 @@ struct logind;
 struct logind_setup {
     struct bus *bus;      /* the system's; borrowed for its life */
     loop_fn *changed;     /* one of the facts below; a sleep waits until this has returned */
+    loop_fn *ended;       /* the session is over, or closing; once for each session */
     loop_fn *cannot_lock; /* what logind_lock has asked for was refused */
     void *context;
 };

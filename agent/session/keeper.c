@@ -671,6 +671,7 @@ void keeper_desktop(struct keeper *k, enum desktop_event event)
         [DESKTOP_RESUMED] = SESSION_RESUMED,
         [DESKTOP_SWITCHED_AWAY] = SESSION_SWITCHED_AWAY,
         [DESKTOP_SWITCHED_BACK] = SESSION_SWITCHED_BACK,
+        [DESKTOP_LOGGED_OUT] = SESSION_SIGN_OUT, /* the next person may have this account, too */
     };
     put_type(k, types[event]);
     if (event == DESKTOP_RESUMED) {

@@ -47,9 +47,10 @@ static bool read_line(struct client *client)
 static void on_event(void *context, enum desktop_event event)
 {
     static const char *const names[] = {
-        [DESKTOP_LOCKED] = "locked",      [DESKTOP_UNLOCKED] = "unlocked",
-        [DESKTOP_SLEEP] = "sleep",        [DESKTOP_RESUMED] = "resumed",
-        [DESKTOP_SWITCHED_AWAY] = "away", [DESKTOP_SWITCHED_BACK] = "back",
+        [DESKTOP_LOCKED] = "locked",         [DESKTOP_UNLOCKED] = "unlocked",
+        [DESKTOP_SLEEP] = "sleep",           [DESKTOP_RESUMED] = "resumed",
+        [DESKTOP_SWITCHED_AWAY] = "away",    [DESKTOP_SWITCHED_BACK] = "back",
+        [DESKTOP_LOGGED_OUT] = "logged out",
     };
     struct client *client = context;
     puts(names[event]);
