@@ -2,8 +2,8 @@
 /*
  * A server may add members, so those that are not known are passed over; what is known must be
  * right, or there is no session. Texts end up in prompts, in the log and in sealed memory: one with
- * a control character or with marks that turn the direction of what follows is refused here, so
- * that nobody has to look again.
+ * a control character, with marks that turn the direction of what follows, or with one that shows
+ * nothing is refused here, so that nobody has to look again.
  */
 #include "agent/cis/cis_session.h"
 
@@ -35,11 +35,30 @@ static uint32_t character_at(const unsigned char *s, size_t *len)
     return c;
 }
 
-/* No controls, no line or paragraph separators, no embedding or override of direction. */
+/* What no text has: it shows nothing, or changes how what stands beside it is shown. U+200C and
+ * U+200D are not among them: Persian and the scripts of India are not written without. */
+static const struct {
+    uint32_t first, last;
+} unfit[] = {
+    {0x00, 0x1f},     /* controls */
+    {0x7f, 0x9f},     /* controls */
+    {0x061c, 0x061c}, /* Arabic letter mark */
+    {0x200e, 0x200f}, /* left-to-right and right-to-left mark */
+    {0x2028, 0x202e}, /* separators of lines and paragraphs; embedding and override of direction */
+    {0x2060, 0x2064}, /* word joiner, invisible operators */
+    {0x2066, 0x2069}, /* isolates of direction */
+    {0xfeff, 0xfeff}, /* byte order mark */
+    {0xfff9, 0xfffb}, /* interlinear annotation */
+    {0xe0001, 0xe0001}, /* tags, which repeat ASCII unseen */
+    {0xe0020, 0xe007f},
+};
+
 static bool character_prints(uint32_t c)
 {
-    return c >= 0x20 && (c < 0x7f || c >= 0xa0) && !(c >= 0x2028 && c <= 0x202e) &&
-           !(c >= 0x2066 && c <= 0x2069);
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
+        if (c >= unfit[i].first && c <= unfit[i].last)
+            return false;
+    return true;
 }
 
 static bool text_prints(const char *text)
