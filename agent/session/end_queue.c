@@ -22,6 +22,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,59 +182,105 @@ static int next_name(struct end_queue *queue, bool armed, char out[static END_NA
     return r;
 }
 
-/* What one name in the folder is: -EINVAL when it is left alone. */
-static int load_one(struct end_queue *queue, const char *name)
+/* ---- what an earlier process left ---- */
+
+/* What is in the folder: the names of ends, and how many files are something else. */
+struct found {
+    char (*names)[END_NAME_BYTES]; /* END_QUEUE_FILES_MAX of them */
+    size_t count, seen, odd;
+};
+
+static void found_deinit(struct found *found)
+{
+    free(found->names);
+}
+
+/* What cannot be read stays, for whoever looks into the log. */
+static void found_odd(struct found *found, const char *name)
+{
+    if (++found->odd <= ODD_FILES_SAID)
+        log_warning("%s, among the ended sessions, is left alone: it is none", name);
+}
+
+static void found_one(struct end_queue *queue, struct found *found, const char *name)
+{
+    uint64_t number;
+    bool armed;
+    found->seen++;
+    if (end_name_parse(name, &number, &armed)) {
+        memcpy(found->names[found->count++], name, strlen(name) + 1);
+        if (number >= queue->number)
+            queue->number = number + 1 < END_NUMBER_END ? number + 1 : number;
+    } else if (!end_name_unfinished(name) || end_file_remove(queue->folder, name) < 0) {
+        found_odd(found, name);
+    }
+}
+
+static void closedir_of(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+}
+
+/* 0 or -errno. */
+static int find(struct end_queue *queue, struct found *found)
+{
+    CLEANUP(close_fd) int fd = openat(queue->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closedir_of) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder)
+        return -errno;
+    fd = -1;
+    struct dirent *entry;
+    while (found->seen < END_QUEUE_FILES_MAX && (entry = readdir(folder)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            found_one(queue, found, entry->d_name);
+    return 0;
+}
+
+static void load_one(struct end_queue *queue, struct found *found, const char *name)
 {
     struct end_record record;
     uint64_t number;
     bool armed;
-    if (end_name_unfinished(name))
-        return end_file_remove(queue->folder, name);
-    if (!end_name_parse(name, &number, &armed))
-        return -EINVAL;
-    int r = end_file_read(queue->folder, name, &record);
-    if (number >= queue->number)
-        queue->number = number + 1 < END_NUMBER_END ? number + 1 : number;
-    if (r < 0)
-        return r;
-    make_room(queue);
+    if (!end_name_parse(name, &number, &armed) || end_file_read(queue->folder, name, &record) < 0) {
+        found_odd(found, name);
+        return;
+    }
     struct end *end = end_new(&record);
     if (!end)
-        return -ENOMEM;
+        return;
     memcpy(end->name, name, strlen(name) + 1);
     end->armed = armed;
     end->on_disk = true;
     append(queue, end);
-    return 0;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int by_name(const void *a, const void *b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return strcmp(a, b);
 }
 
-static int is_entry(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-/* What an earlier process left. What cannot be read stays, for whoever looks into the log. */
+/* The newest that the list has room for. Older ones stay: there were never as many by themselves,
+ * and the next start looks again. */
 static void load(struct end_queue *queue)
 {
-    struct dirent **entries = NULL;
-    int count = scandirat(queue->folder, ".", &entries, is_entry, by_name);
-    if (count < 0)
-        log_fault(errno, "the folder of ended sessions");
-    int odd = 0;
-    for (int i = 0; i < count; i++) {
-        if (load_one(queue, entries[i]->d_name) < 0 && ++odd <= ODD_FILES_SAID)
-            log_warning("%s, among the ended sessions, is left alone: it is none",
-                        entries[i]->d_name);
-        free(entries[i]);
+    CLEANUP(found_deinit)
+    struct found found = {.names = calloc(END_QUEUE_FILES_MAX, sizeof *found.names)};
+    int r = found.names ? find(queue, &found) : -ENOMEM;
+    if (r < 0) {
+        log_fault(-r, "the folder of ended sessions");
+        return;
     }
-    free(entries);
-    if (odd > ODD_FILES_SAID)
-        log_warning("%d more files among the ended sessions are none", odd - ODD_FILES_SAID);
+    qsort(found.names, found.count, sizeof *found.names, by_name);
+    size_t left = found.count > END_QUEUE_MAX ? found.count - END_QUEUE_MAX : 0;
+    for (size_t i = left; i < found.count; i++)
+        load_one(queue, &found, found.names[i]);
+    if (found.odd > ODD_FILES_SAID)
+        log_warning("%zu more files among the ended sessions are none", found.odd - ODD_FILES_SAID);
+    if (left > 0 || found.seen == END_QUEUE_FILES_MAX)
+        log_warning("there are too many files among the ended sessions: of %zu%s, %zu ends are "
+                    "left for another start",
+                    found.seen, found.seen == END_QUEUE_FILES_MAX ? " or more" : "", left);
 }
 
 /* Ends that cannot be delivered to anybody. */

@@ -27,6 +27,7 @@ struct end_queue;
 
 enum {
     END_QUEUE_MAX = 1000, /* the oldest goes when another comes; servers have their own limit */
+    END_QUEUE_FILES_MAX = 4000, /* looked at in the folder; the newest END_QUEUE_MAX are taken */
     END_QUEUE_WAIT_MIN_MS = 5000,
     END_QUEUE_WAIT_MAX_MS = 600000,
 };

@@ -747,6 +747,25 @@ static void another_agent_s_folder_is_let_alone(void **state)
 
 /* ---- what is not ours ---- */
 
+/* How many lines the log has of a process's start. */
+static size_t lines_of_a_start(void)
+{
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    fflush(stderr);
+    int before = dup(STDERR_FILENO);
+    assert_true(before >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    begin();
+    assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    close(before);
+    rewind(log);
+    size_t lines = 0;
+    for (int c; (c = fgetc(log)) != EOF;)
+        lines += c == '\n';
+    fclose(log);
+    return lines;
+}
+
 #define GOOD "lanyard-end 1\nprovider one\nsid s1\nstatement a.b.c\n"
 
 static void files_that_are_none_are_left_alone(void **state)
@@ -810,6 +829,52 @@ static void files_that_are_none_are_left_alone(void **state)
     settle();
     assert_string_equal(delivered, "one:good ");
     assert_int_equal(files(""), before - 1);
+}
+
+/* Whoever fills the folder gets a start that is over soon, and a few lines. */
+static void of_more_files_than_there_can_be_the_newest_are_taken(void **state)
+{
+    (void)state;
+    enum { MANY = END_QUEUE_MAX + 200 };
+    begin();
+    end_queue_free(&queue);
+    for (int i = 1; i <= MANY; i++) {
+        char name[64], text[128];
+        snprintf(name, sizeof name, "%016d-00000000.end", i);
+        int len = snprintf(text, sizeof text,
+                           "lanyard-end 1\nprovider one\nsid s%d\nstatement s%d.b.c\n", i, i);
+        put_file(name, text, (size_t)len, 0600);
+    }
+    answers("one", OUTCOME_PROVIDER_UNREACHABLE, 0);
+    size_t lines = lines_of_a_start();
+    assert_int_equal(lines, 1);
+    assert_int_equal(end_queue_count(queue), END_QUEUE_MAX);
+    assert_int_equal(files(""), MANY);
+    answers("-", 0, 0);
+    begin();
+    while (end_queue_count(queue) > 0)
+        settle();
+    assert_memory_equal(delivered, "one:s201 one:s202 ", 18);
+    assert_int_equal(files(""), 200);
+    begin(); /* the rest has its turn */
+    assert_int_equal(end_queue_count(queue), 200);
+}
+
+static void of_a_folder_without_end_a_part_is_looked_at(void **state)
+{
+    (void)state;
+    begin();
+    end_queue_free(&queue);
+    for (int i = 0; i < END_QUEUE_FILES_MAX + 100; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "odd-%d", i);
+        put_file(name, "", 0, 0600);
+    }
+    assert_int_equal(lines_of_a_start(), 7); /* five odd ones, how many more, and that it is full */
+    assert_int_equal(files(""), END_QUEUE_FILES_MAX + 100);
+    arm_and_due("one", "s1"); /* and it works */
+    settle();
+    assert_string_equal(delivered, "one:s1 ");
 }
 
 static void another_user_s_file_is_left_alone(void **state)
@@ -923,6 +988,8 @@ int main(void)
         T(the_oldest_goes_when_there_are_too_many),
         T(another_agent_s_folder_is_let_alone),
         T(files_that_are_none_are_left_alone),
+        T(of_more_files_than_there_can_be_the_newest_are_taken),
+        T(of_a_folder_without_end_a_part_is_looked_at),
         T(another_user_s_file_is_left_alone),
         T(a_name_from_the_far_future_does_no_harm),
         T(a_file_with_any_byte_changed_is_read_or_left_alone),
