@@ -287,15 +287,22 @@ static void opening_free(struct opening **opening)
     *opening = NULL;
 }
 
-/* Of a page's sid: the server has not given it away, or may have. */
+/* Of a page's sid. A refusal may be that of a request which libcurl has sent twice; the end of what
+ * is not ours the server refuses, too. */
 static void settle_sid(struct keeper *k, const struct opening *o, int result)
 {
     if (o->sid[0] == '\0')
         return;
-    if (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_TIMED_OUT)
-        end_queue_due(k->setup.ends, o->sid);
-    else
+    switch (outcome_of(result)) {
+    case OUTCOME_NO_SESSION:
+    case OUTCOME_PROVIDER_BUSY: /* nothing was done, or nothing even sent */
+    case OUTCOME_PROVIDER_UNTRUSTED:
+    case OUTCOME_INTERNAL:
         end_queue_disarm(k->setup.ends, o->sid);
+        break;
+    default:
+        end_queue_due(k->setup.ends, o->sid);
+    }
 }
 
 /* The server has opened what nobody wants any more: it is told to end it. */

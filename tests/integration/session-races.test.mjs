@@ -135,6 +135,19 @@ test('the card is pulled at each step', async (t) => {
       page.close();
     });
 
+    await step('before the provider\'s answer to that is lost', async () => {
+      const browser = await makeBrowser().start(sandbox.app);
+      const page = await connectPage(sandbox, desk.origin);
+      const signed = page.request('card.signIn', { challenge: await browser.challenge() });
+      (await desk.prompt(signed)).answer(PIN);
+      const { body: { sid } } = await browser.token((await signed).token);
+      op.fault({ on: `GET /${sid}`, cut: 'answer', times: 1 }); // libcurl may ask once more by itself
+      await assert.rejects(page.request('session.begin', { sid }));
+      await desk.over(sid); // the agent has it ended, since nobody has it
+      await pull();
+      page.close();
+    });
+
     await step('between its token and session.begin', async () => {
       const browser = await makeBrowser().start(sandbox.app);
       const page = await connectPage(sandbox, desk.origin);

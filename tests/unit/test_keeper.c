@@ -262,14 +262,14 @@ static void a_sid_that_is_not_this_keys(void **state)
     struct request *page = begin_with(ORIGIN, "stolen");
     answer_call(LOOK_CALL, OUTCOME_PROVIDER_REFUSED, 0, -1);
     refused(page, OUTCOME_PROVIDER_REFUSED);
-    assert_string_equal(rig.disarmed, "stolen");
+    assert_string_equal(rig.due, "stolen"); /* which does nothing, by this key */
     hand_over(ALICE);
     page = begin_with(ORIGIN, "unknown");
     answer_call(LOOK_CALL, OUTCOME_NO_SESSION, 0, -1);
     refused(page, OUTCOME_SIGN_IN_EXPIRED);
     state_is("none");
     assert_string_equal(rig.disarmed, "unknown");
-    assert_int_equal(rig.dues, 0);
+    assert_int_equal(rig.dues, 1);
 }
 
 /* Asked for, it lasts at the server; and nobody here has it. */
@@ -292,15 +292,20 @@ static void a_handover_whose_answer_is_lost(void **state)
     assert_string_equal(rig.due, "sid-1");
     answer_call(LOOK_CALL, OUTCOME_PROVIDER_UNREACHABLE, 0, -1);
     assert_string_equal(rig.due, "sid-2");
+}
 
+static void a_handover_that_is_never_answered(void **state)
+{
+    (void)state;
+    rig_start(NORMAL);
     card_in(ALICE);
     hand_over(ALICE);
-    page = begin_with(ORIGIN, "sid-3");
+    struct request *page = begin_with(ORIGIN, "sid-1");
     card_out();
     refused(page, OUTCOME_CARD_REMOVED);
-    pass_time(SESSION_OPENING_MAX_MS); /* no answer at all */
+    pass_time(SESSION_OPENING_MAX_MS);
     assert_int_equal(rig.calls[LOOK_CALL], 0);
-    assert_string_equal(rig.due, "sid-3");
+    assert_string_equal(rig.due, "sid-1");
 }
 
 static void a_handover_does_not_wait_for_ever(void **state)
@@ -782,6 +787,21 @@ static void after_sleep_the_card_is_looked_for(void **state)
     keeper_desktop(rig.keeper, DESKTOP_RESUMED);
 }
 
+static void log_out_ends_it(void **state)
+{
+    (void)state;
+    rig_start(PERSISTENT);
+    sign_in();
+    keeper_desktop(rig.keeper, DESKTOP_LOGGED_OUT);
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1"); /* the server is told */
+    refused(prove(ORIGIN, INTERACTION_SILENT, -1), OUTCOME_INTERACTION_REQUIRED);
+    keeper_desktop(rig.keeper, DESKTOP_LOCKED); /* the next person's desktop */
+    keeper_desktop(rig.keeper, DESKTOP_UNLOCKED);
+    state_is("none");
+    assert_false(rig.prompting);
+}
+
 static void the_smartcard_service_dies_and_comes_back(void **state)
 {
     (void)state;
@@ -1031,6 +1051,7 @@ int main(void)
         TEST(a_page_hands_over_its_session),
         TEST(a_sid_that_is_not_this_keys),
         TEST(a_handover_whose_answer_is_lost),
+        TEST(a_handover_that_is_never_answered),
         TEST(a_handover_does_not_wait_for_ever),
         TEST(one_role_is_chosen_by_itself),
         TEST(several_are_asked_for),
@@ -1058,6 +1079,7 @@ int main(void)
         TEST(ten_hours_are_the_end),
         TEST(idle_is_the_end),
         TEST(after_sleep_the_card_is_looked_for),
+        TEST(log_out_ends_it),
         TEST(the_smartcard_service_dies_and_comes_back),
         TEST(enhanced_normal_asks_again),
         TEST(an_insertion_signs_in),
