@@ -3,6 +3,10 @@
  * PR_SET_DUMPABLE 0 does two things at once: the kernel writes no core file, and no other process
  * of the same user may attach or read /proc/PID/mem. RLIMIT_CORE covers a core_pattern pipe that
  * ignores the first.
+ *
+ * SSLKEYLOGFILE names a file into which libcurl and GnuTLS write the secrets of every TLS
+ * connection. It goes here, and not where TLS begins: other threads run by then, in which the
+ * environment may not be changed, and a helper or what it loads would still have it.
  */
 #include "ipc/base/harden.h"
 
@@ -36,6 +40,7 @@ int harden_process(void)
     int r = keep_standard_descriptors();
     if (r < 0)
         return r;
+    unsetenv("SSLKEYLOGFILE");
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     if (prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -8,7 +8,8 @@
 #include <sys/types.h>
 
 /* No core file, no ptrace by other processes of the user (PR_SET_DUMPABLE 0), no new privileges,
- * umask 077, SIGPIPE ignored, standard descriptors open. Main thread, first thing. 0 or -errno. */
+ * umask 077, SIGPIPE ignored, standard descriptors open, SSLKEYLOGFILE not in the environment (nor
+ * in that of children). Main thread, first thing, before others are started. 0 or -errno. */
 int harden_process(void);
 
 /* A helper must not outlive its agent: the kernel sends it SIGKILL when the spawning thread ends

@@ -6,6 +6,8 @@
 // real, and a server on a busy machine should keep them.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -104,6 +106,15 @@ describe('a session endpoint', { concurrency: 4 }, () => {
     const proofs = rest.map((request) => readProof(request, server.endpoint, client.key));
     assert.equal(new Set(proofs.map(({ jti }) => jti)).size, proofs.length, 'each proof is its own');
     for (const proof of proofs) assert.equal(proof.nonce, undefined);
+  });
+
+  test('is spoken to over TLS whose secrets go into no file, whatever SSLKEYLOGFILE says', async (t) => {
+    const server = await serve(t, (request, reply) => reply(200, session()));
+    const authorities = await authoritiesFile(t);
+    const file = join(dirname(authorities), 'secrets');
+    const answer = await callOnce(t, server.endpoint, 'look', [SID], { authorities, env: { SSLKEYLOGFILE: file } });
+    assert.equal(answer.result, 'ok', answer.log);
+    assert.equal(existsSync(file), false);
   });
 
   test('is reached as 127.0.0.1 and localhost without TLS, past any proxy', async (t) => {
