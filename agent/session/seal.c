@@ -10,6 +10,9 @@
  * A descriptor from the service manager was stored by an agent of this user, or by whoever could
  * pretend to be one; what cannot be such memory is refused unread. The checksum protects against
  * accidents, not against somebody who can write there.
+ *
+ * There is no second kind of memory. A plain memfd in the service manager can be opened by every
+ * program of this user, as /proc/MANAGER/fd/N, and would give it the session's key.
  */
 #include "agent/session/seal.h"
 
@@ -44,9 +47,6 @@ struct half {
 };
 _Static_assert(2 * sizeof(struct half) <= SEAL_FILE_BYTES, "both halves fit");
 
-/* Seals of the kernel's (fcntl(2)): the size is what it is, for whoever has the descriptor. */
-enum { MEMFD_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
-
 struct seal {
     bool store;          /* a service manager keeps descriptors, and there is memory */
     int fd;              /* -1: nothing is sealed */
@@ -55,18 +55,12 @@ struct seal {
 
 /* ---- the memory ---- */
 
-/* What stays in memory, in no core file and in no forked child. NULL with errno. */
-static struct half *map(int fd, bool secret)
+/* In no core file and in no forked child. NULL with errno. */
+static struct half *map(int fd)
 {
     void *at = mmap(NULL, SEAL_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED)
         return NULL;
-    if (!secret && mlock(at, SEAL_FILE_BYTES) < 0) {
-        int error = errno;
-        munmap(at, SEAL_FILE_BYTES);
-        errno = error;
-        return NULL;
-    }
     madvise(at, SEAL_FILE_BYTES, MADV_DONTDUMP);
     madvise(at, SEAL_FILE_BYTES, MADV_DONTFORK);
     return at;
@@ -85,38 +79,24 @@ static int make_secret_fd(void)
 #ifdef SYS_memfd_secret
     return (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 #else
+    errno = ENOSYS;
     return -1;
 #endif
 }
 
-static bool make_secret(struct seal *seal)
-{
-    CLEANUP(close_fd) int fd = make_secret_fd();
-    if (fd < 0 || ftruncate(fd, SEAL_FILE_BYTES) < 0)
-        return false;
-    seal->halves = map(fd, true);
-    seal->fd = seal->halves ? steal_fd(&fd) : -1;
-    return seal->halves;
-}
-
-/* 0 or -errno. */
-static int make_plain(struct seal *seal)
-{
-    CLEANUP(close_fd) int fd = memfd_create("lanyard-session", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, SEAL_FILE_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, MEMFD_SEALS) < 0)
-        return -errno;
-    seal->halves = map(fd, false);
-    if (!seal->halves)
-        return -errno;
-    seal->fd = steal_fd(&fd);
-    return 0;
-}
-
-/* 0 or a fault (logged). */
+/* 0 or a fault (logged); -ENOSYS: this kernel has no such memory. */
 static int make(struct seal *seal)
 {
-    int r = make_secret(seal) ? 0 : make_plain(seal);
-    return r < 0 ? log_fault(-r, "memory for a sealed session") : 0;
+    CLEANUP(close_fd) int fd = make_secret_fd();
+    if (fd < 0 && errno == ENOSYS) {
+        log_info("this kernel has no memfd_secret (before Linux 6.5 it wants the boot option "
+                 "secretmem.enable=1): no session will outlive this process");
+        return -ENOSYS;
+    }
+    if (fd < 0 || ftruncate(fd, SEAL_FILE_BYTES) < 0 || !(seal->halves = map(fd)))
+        return log_fault(errno, "memory for a sealed session");
+    seal->fd = steal_fd(&fd);
+    return 0;
 }
 
 /* ---- halves ---- */
@@ -155,11 +135,10 @@ static bool ours(int fd)
     struct stat is;
     struct statfs in;
     int access = fcntl(fd, F_GETFL);
-    int seals = fcntl(fd, F_GET_SEALS);
     if (fstat(fd, &is) < 0 || fstatfs(fd, &in) < 0 || access < 0 || (access & O_ACCMODE) != O_RDWR)
         return false;
     return S_ISREG(is.st_mode) && is.st_uid == geteuid() && is.st_size == SEAL_FILE_BYTES &&
-           (seals == MEMFD_SEALS || (seals < 0 && in.f_type == SECRETMEM_MAGIC));
+           in.f_type == SECRETMEM_MAGIC;
 }
 
 static void store_remove(void)
@@ -180,10 +159,9 @@ static int store_add(const struct seal *seal)
 
 static bool take_over(struct seal *seal, int fd)
 {
-    struct statfs in;
-    if (!ours(fd) || fstatfs(fd, &in) < 0)
+    if (!ours(fd))
         return false;
-    seal->halves = map(fd, in.f_type == SECRETMEM_MAGIC);
+    seal->halves = map(fd);
     if (!seal->halves)
         return false;
     seal->fd = fd;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sealed memory: what lets a session outlive the agent's process, and nothing else does. It is
- * memory of the kernel's (memfd_secret where there is one, else a memfd, locked), kept by systemd
- * in its file-descriptor store (sd_notify FDSTORE=1, FDNAME=session) while no agent runs. It is
- * never in a file, is gone with the user's service manager, and without a store there is none.
+ * memory of the kernel's (memfd_secret(2)), kept by systemd in its file-descriptor store (sd_notify
+ * FDSTORE=1, FDNAME=session) while no agent runs. It is never in a file, is not swapped, cannot be
+ * opened through /proc, and is gone with the user's service manager. Whoever may trace that manager
+ * can take it from there.
+ *
+ * Without a store there is none, and nothing survives; nor where the kernel has no memfd_secret
+ * (ENOSYS; before Linux 6.5 it wants the boot option secretmem.enable=1), which one line in the log
+ * says.
  *
  * It exists only while something is sealed: it is made by the first seal_write and given back by
- * seal_destroy. Where it is memfd_secret the kernel does not swap it, and refuses to hibernate as
- * long as there is any. A memfd is locked by the agent that has it; in the moment between two
- * agents nobody locks it, so that a machine without memfd_secret wants its swap encrypted.
+ * seal_destroy. The kernel refuses to hibernate as long as there is any.
  *
  * Written in place, so that the store's descriptor always shows the latest: two halves with a
  * number and a checksum each, the older one overwritten, so that an agent killed in the middle
@@ -39,7 +42,7 @@ enum { SEAL_BYTES_MAX = 128 * 1024 };
 struct seal;
 
 /* Takes over the descriptor that the service manager kept, if it passed one that is right in every
- * detail (name, size, seals, this user's), and closes every other that it passed. Once in a
+ * detail (name, size, kind, this user's), and closes every other that it passed. Once in a
  * process, before other threads start: it takes LISTEN_FDS and the like out of the environment.
  * Returns owned, also without a store; NULL on fault (logged). */
 struct seal *seal_new(void);

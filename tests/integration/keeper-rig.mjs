@@ -5,6 +5,7 @@
 // who has one role, unless the options say otherwise.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -206,6 +207,12 @@ export function clockThatPasses() {
 }
 
 // ---- the agent as a service ----
+
+// What a test that needs sealed memory is skipped with: false, or why. 447 is memfd_secret(2), for
+// which Node has no call.
+export const withoutSealedMemory = spawnSync('/usr/bin/python3',
+  ['-c', 'import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(447, 0) < 0)']).status === 1
+  && 'this kernel has no memfd_secret';
 
 // The agent under a service manager (tests/fake/service-manager) instead of started by hand; with
 // store: 0 one that keeps nothing for it. helpers: the folder of its helpers, if another.

@@ -6,12 +6,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asService, atDesk, refusedWith } from './keeper-rig.mjs';
+import { asService, atDesk, refusedWith, withoutSealedMemory } from './keeper-rig.mjs';
 
 const noProof = (desk, client) => refusedWith('interaction-required', desk.prove(client));
 const prompts = (desk) => desk.pinentry.dialogues.length;
 
-test('a session outlives its agent where the card stays in', async (t) => {
+test('a session outlives its agent where the card stays in', { skip: withoutSealedMemory }, async (t) => {
   await atDesk({}, async (desk) => {
     const service = await asService(desk);
     let { sid } = await desk.signIn(await desk.connect());
@@ -99,7 +99,7 @@ test('a session outlives its agent where the card stays in', async (t) => {
   });
 });
 
-test('a locked session stays locked', async () => {
+test('a locked session stays locked', { skip: withoutSealedMemory }, async () => {
   await atDesk({}, async (desk) => {
     await desk.configure('[session]\nmode = lock-persistence\nsign-in-at-insertion = no\n[desktop]\nlock = no\n');
     const service = await asService(desk);
