@@ -23,6 +23,7 @@ enum {
     LIST_DEADLINE_MS = 15000,     /* a slow card reads its certificates in three seconds */
     SIGN_DEADLINE_MS = 30000,     /* RSA-4096 on an old card takes several seconds */
     PIN_PAD_DEADLINE_MS = 180000, /* readers stop waiting for a key by themselves, long before */
+    CARD_LEFT_MS = 1000,          /* a module that notices says so in milliseconds */
     RESTART_FIRST_MS = 100,
     RESTART_MOST_MS = 30000,
     MISSED_MAX = 8,     /* no hand exchanges cards as quickly as that many processes start */
@@ -35,6 +36,8 @@ struct question {
     uint8_t type;
     bool sent;
     bool pin_pad;
+    bool card_left; /* what it was about is gone */
+    uint64_t slot;  /* of a signature */
     uint32_t deadline_ms;
     struct secret *encoded; /* until sent */
     card_module_fn *fn;
@@ -133,9 +136,45 @@ static void fail(struct card_module *m, const char *why)
     fail_all(m);
 }
 
+/* The process goes down with what it works on, and a new one is there at once: it is not the
+ * module that failed. */
+static void replace(struct card_module *m, const char *why)
+{
+    int result = m->first->type == CARD_REQUEST_LIST ? OUTCOME_CARD_CHANGED : OUTCOME_CARD_REMOVED;
+    if (!start(m)) {
+        fail(m, "its helper cannot be started");
+        return;
+    }
+    log_info("card module %s: %s; started again", m->path, why);
+    loop_timer_stop(m->deadline);
+    answer_first(m, result, NULL);
+    m->restarted(m->context);
+    work(m);
+}
+
+/* The process has ended, or is to end, over its question. */
+static void give_up(struct card_module *m, const char *why)
+{
+    if (m->first && m->first->sent && m->first->card_left)
+        replace(m, "it did not come back from a card that has left");
+    else
+        fail(m, why);
+}
+
 static void on_deadline(void *context)
 {
-    fail(context, "it did not answer in time");
+    give_up(context, "it did not answer in time");
+}
+
+void card_module_card_left(struct card_module *m, const uint64_t *slot)
+{
+    struct question *q = m->first;
+    if (!q || !q->sent || q->card_left || !m->process)
+        return;
+    if (q->type == CARD_REQUEST_SIGN && (!slot || q->slot != *slot))
+        return;
+    q->card_left = true;
+    loop_timer_set(m->deadline, CARD_LEFT_MS);
 }
 
 /* What the module said is of interest; a missing one is the administrator's to put right. */
@@ -189,7 +228,7 @@ static void on_readable(void *context, struct helper *process)
     if (got == -EAGAIN)
         return;
     if (got <= 0) {
-        fail(m, "it ended");
+        give_up(m, "it ended");
         return;
     }
     if (frame_reader_push(&m->incoming, piece, (size_t)got) < 0) {
@@ -313,6 +352,7 @@ static int ask(struct card_module *m, struct card_request *request, uint32_t dea
     request->number = q->number = ++m->last_number;
     q->type = request->type;
     q->deadline_ms = deadline_ms;
+    q->slot = request->sign.slot;
     q->pin_pad = request->type == CARD_REQUEST_SIGN && request->sign.pin_len == 0;
     q->fn = fn;
     q->context = context;
@@ -366,7 +406,7 @@ void card_module_forget(struct card_module *module, void *context)
             q->fn = no_answer;
             q->context = NULL;
             if (stop) {
-                fail(module, "the PIN pad was cancelled");
+                replace(module, "the PIN pad was cancelled");
                 return;
             }
             at = &q->next;

@@ -5,7 +5,9 @@
  *
  * If the process dies, hangs past a deadline or answers what cannot be, it is killed, everything
  * asked of it ends with OUTCOME_CARD_MODULE_FAILED, and a new process starts after a pause that
- * grows with each failure in a row. Nothing is ever sent twice. Loop thread only; nothing blocks.
+ * grows with each failure in a row. One that does not come back from a card that has left is no
+ * failure: it is killed after a second, and a new process takes over at once. Nothing is ever sent
+ * twice. Loop thread only; nothing blocks.
  */
 #pragma once
 
@@ -19,7 +21,7 @@ struct card_module;
 typedef void card_module_fn(void *context, int result, struct card_reply *reply);
 
 /* path: the module (borrowed for its life). restarted: called when a new process has replaced one
- * that failed, so that its cards are looked at again. NULL on fault (logged). */
+ * that was killed, so that its cards are looked at again. NULL on fault (logged). */
 struct card_module *card_module_new(struct loop *loop, struct helpers *helpers, const char *path,
                                     loop_fn *restarted, void *context);
 /* Whatever was asked is dropped without its callback. */
@@ -45,7 +47,13 @@ int card_module_sign(struct card_module *module, const struct card_sign_request 
  * missed that a card was exchanged (OpenSC does, when nothing was seen between the two), and its
  * own picture cannot be trusted. `restarted` is not called. */
 void card_module_renew(struct card_module *module);
+/* PC/SC says that a card has left, that in this slot (NULL: one that the module has not told of). A
+ * list that the process works on, or a signature with that card, is not waited for much longer: the
+ * process is ended, the list is answered with CARD_CHANGED and the signature with CARD_REMOVED,
+ * without a reply, and what else was asked goes to a new process. (A reader that is unplugged in
+ * mid-command has OpenSC 0.23 call itself until its stack is used up.) */
+void card_module_card_left(struct card_module *module, const uint64_t *slot);
 /* Forgets what was asked with this context: no callback comes. A card that works on it already is
- * left to finish, but a PIN pad that waits for keys is stopped by ending the process: nothing else
- * stops it. */
+ * left to finish, but a PIN pad that waits for keys is stopped by ending the process, for nothing
+ * else stops it; a new one takes over at once. */
 void card_module_forget(struct card_module *module, void *context);

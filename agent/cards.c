@@ -3,7 +3,7 @@
  * Two sources, one picture. The reader watch publishes snapshots from its own thread; whenever one
  * arrives, cards whose reader says otherwise are dropped at once, and every module is asked anew
  * what is in. An answer that was asked for before the latest snapshot is thrown away: it may still
- * show a card that has left.
+ * show a card that has left. A module that is at work on what has left is given a second to notice.
  *
  * A card keeps its id while its module names it again in the same reader with the same count
  * of changes (insertions and removals) there. Cards of a module without PC/SC (a software token)
@@ -268,9 +268,27 @@ static void on_watch_thread(void *context)
     loop_wake(cards->watch_says);
 }
 
+/* True if a card, or a reader, that was there has left since the snapshot before. */
+static bool something_left(const struct reader_snapshot *before, const struct reader_snapshot *now)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        const struct reader_info *then = &before->readers[i];
+        bool same = false;
+        for (size_t k = 0; k < now->count && !same; k++) {
+            const struct reader_info *still = &now->readers[k];
+            same = strcmp(still->name, then->name) == 0 &&
+                   (!holds_card(then) || (holds_card(still) && still->changes == then->changes));
+        }
+        if (!same)
+            return true;
+    }
+    return false;
+}
+
 static void on_watch_says(void *context)
 {
     struct cards *cards = context;
+    struct reader_snapshot before = cards->readers;
     reader_watch_snapshot(cards->watch, &cards->readers);
     cards->shown_count = 0;
     for (size_t i = 0; i < cards->readers.count; i++)
@@ -282,11 +300,17 @@ static void on_watch_says(void *context)
         const struct card *e = cards->entries[i];
         bool ambiguous;
         const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
-        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes))
+        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes)) {
+            card_module_card_left(e->module, &e->token.slot);
             drop(cards, i);
+        }
     }
-    for (size_t i = 0; i < cards->module_count; i++)
+    bool left = something_left(&before, &cards->readers);
+    for (size_t i = 0; i < cards->module_count; i++) {
+        if (left)
+            card_module_card_left(cards->modules[i].module, NULL);
         ask(&cards->modules[i]);
+    }
     look(cards);
     cards->changed(cards->context);
 }

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectNative } from '../sandbox/native.mjs';
 import { apdus, cardsIn, childOf, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
 
@@ -276,6 +277,28 @@ test('reader unplugged with the card in it', async () => {
     await dialogue.gone;
   });
 });
+
+// OpenSC 0.23 then sends and reconnects in itself until its stack is used up, ten seconds later.
+for (const step of ['verify', 'sign']) {
+  test(`reader unplugged when the card is asked to ${step}: the next sign-in works`, async () => {
+    await inSandbox({ card: 'alice' }, async ({ agent, pinentry, ctl, signIn }) => {
+      pinentry.always((dialogue) => dialogue.answer(PIN));
+      await agent.request('agent.subscribe');
+      await cardsIn(agent, (cards) => cards.length === 1);
+      await ctl('delay', 'reader-0', '300');
+      const answer = signIn();
+      answer.catch(() => {});
+      while ((await apdus(ctl))[step] === 0) await sleep(10);
+      await ctl('unplug', 'reader-0');
+      await refusedWith('card-removed', answer);
+      await ctl('delay', 'reader-0', '0');
+      const next = signIn();
+      await agent.waiting('reader');
+      await ctl('plug', 'reader-0');
+      assert.equal(await tokenUid((await next).token), ALICE);
+    });
+  });
+}
 
 test("two people's cards: the person says whose; one person's two: nobody is asked", async () => {
   await inSandbox({ card: 'alice', readers: ['reader-0', 'reader-1'] },
