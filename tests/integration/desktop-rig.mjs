@@ -164,4 +164,4 @@ export async function withDesktop(play) {
 }
 
 // The events that were told so far, without what the client says of itself.
-export const events = (client) => client.heard.filter((line) => /^(un)?locked$|^(sleep|resumed|away|back)$/.test(line));
+export const events = (client) => client.heard.filter((line) => /^(un)?locked$|^(sleep|resumed|away|back|logged out)$/.test(line));

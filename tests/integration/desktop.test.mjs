@@ -115,6 +115,7 @@ desktop('the session is found when it comes, and again when another takes its pl
   await agent.next(/session is .*\/c1$/);
   await agent.next('locked');
   await system.do('logind.remove("c1")');
+  await agent.next('logged out');
   await system.do('logind.session("c2")');
   await agent.next(/session is .*\/c2$/);
   await agent.next('unlocked');
@@ -124,7 +125,7 @@ desktop('the session is found when it comes, and again when another takes its pl
   await system.do('logind.display("c3")');
   await agent.next(/session is .*\/c3$/);
   await agent.next('back');
-  assert.deepEqual(events(agent), ['locked', 'unlocked', 'away', 'locked', 'back']);
+  assert.deepEqual(events(agent), ['locked', 'logged out', 'unlocked', 'away', 'locked', 'back']);
 });
 
 desktop('XDG_SESSION_ID, then the process, go before the display session', async ({ system, client }) => {
@@ -137,6 +138,83 @@ desktop('XDG_SESSION_ID, then the process, go before the display session', async
   await agent.next(/session is .*\/c2$/);
   await system.do('logind.method("GetSession", "s", "o", "rig.refuse()")');
   await (await client('', { XDG_SESSION_ID: 'gone' })).next(/session is .*\/c2$/);
+});
+
+// ---- log-out ----
+
+// Every event so far and those that this change brings.
+async function upToLock({ system }, agent, session) {
+  await system.do(`logind.set("${session}", LockedHint=True)`);
+  await agent.next('locked');
+  return events(agent);
+}
+
+desktop('the session is removed: logged out, once for each session', async (rig) => {
+  const agent = await settled(rig);
+  await rig.system.do('logind.session("c9", display=False)');
+  await rig.system.do('logind.signal("SessionRemoved", "so", "c9", '
+    + 'dbus.ObjectPath("/org/freedesktop/login1/session/c9"))'); // another one's
+  await rig.system.do('logind.remove("c1")');
+  await agent.next('logged out');
+  await rig.system.do('logind.session("c2")');
+  await agent.next(/session is .*\/c2$/);
+  await rig.system.do('logind.remove("c2")');
+  await agent.next('logged out');
+  await rig.system.do('logind.session("c3")');
+  await agent.next(/session is .*\/c3$/);
+  assert.deepEqual(await upToLock(rig, agent, 'c3'), ['logged out', 'logged out', 'locked']);
+});
+
+desktop('a session that is closing is logged out, and not again when it is removed', async (rig) => {
+  const agent = await settled(rig);
+  await rig.system.do('logind.set("c1", State="online")');
+  await rig.system.do('logind.set("c1", State="closing")');
+  await agent.next('logged out');
+  await rig.system.do('logind.set("c1", State="closing", IdleHint=True)');
+  await rig.system.do('logind.remove("c1")');
+  await rig.system.do('logind.session("c2")');
+  await agent.next(/session is .*\/c2$/);
+  assert.deepEqual(await upToLock(rig, agent, 'c2'), ['logged out', 'locked']);
+});
+
+// As logind does it: processes that stay keep the session closing, and no signal says so.
+const CLOSES = 'logind.at("c1").props[SESSION]["State"] = "closing"';
+for (const [what, brings] of [
+  ["the greeter's session", 'logind.session("greeter", display=False)'],
+  ['going to the back', 'logind.set("c1", Active=False)'],
+  ['another display session', 'logind.session("c2")'],
+  ['no display session', 'logind.display("")'],
+]) {
+  desktop(`a session that closes in silence is logged out at: ${what}`, async (rig) => {
+    const agent = await settled(rig);
+    await rig.system.do(CLOSES);
+    await rig.system.do(brings);
+    await agent.next('logged out');
+  });
+}
+
+desktop('a session that is closing at the start, or when logind is back, is logged out once', async (rig) => {
+  await withSession(rig.system);
+  await rig.system.do(CLOSES);
+  const agent = await rig.client();
+  await agent.next('logged out');
+  await rig.system.do('logind.leave()');
+  await agent.next(/logind is away/);
+  await withSession(rig.system);
+  await rig.system.do(CLOSES);
+  await agent.next(/session is .*\/c1$/);
+  assert.deepEqual(await upToLock(rig, agent, 'c1'), ['logged out', 'locked']);
+});
+
+desktop('logind stops and starts anew: no log-out', async (rig) => {
+  const agent = await settled(rig);
+  for (let i = 0; i < 2; i++) {
+    await rig.system.do('logind.leave()');
+    await agent.next(/logind is away/);
+    await withSession(rig.system);
+    await agent.next(/session is .*\/c1$/);
+  }
+  assert.deepEqual(await upToLock(rig, agent, 'c1'), ['locked']);
 });
 
 // ---- buses and services that come and go ----
