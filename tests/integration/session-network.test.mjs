@@ -66,20 +66,20 @@ test('the provider is slow, busy, or not to be trusted', async (t) => {
   await atDesk({}, async (desk) => {
     const client = await desk.connect();
 
-    await t.test('slow: the person is told to wait, and may go', async () => {
-      const slow = desk.op.fault({ on: 'POST /', hold: true });
+    await t.test('slow: the person is told to wait, and may go, which is the end of it', async () => {
+      const slow = desk.op.fault({ on: 'POST /', hold: 'answer' });
       const answer = desk.begin(client);
       (await desk.prompt(answer)).answer(PIN);
-      await slow.reached;
+      const { sid } = await desk.opens();
       await client.waiting('provider');
       assert.equal((await desk.status(client)).state, 'opening');
       await refusedWith('interaction-required', desk.prove(client));
       await client.request('operation.cancel', { request: client.lastId() - 2 });
       await refusedWith('cancelled', answer);
+      await nobody(desk, client);
       slow.lift();
-      await desk.reaches(client, 'active'); // the PIN was typed: the sign-in goes on
-      await client.request('session.end');
-      await desk.reaches(client, 'none');
+      await desk.over(sid);
+      await nobody(desk, client);
     });
 
     for (const [what, fault] of [['429', { status: 429, retryAfter: 3600 }], ['503', { status: 503, retryAfter: 3600 }]]) {
