@@ -6,7 +6,9 @@
  * show a card that has left. A module that is at work on what has left is given a second to notice.
  *
  * A card keeps its id while its module names it again in the same reader with the same count
- * of changes (insertions and removals) there. Cards of a module without PC/SC (a software token)
+ * of changes (insertions and removals) there. The count is the one at which the helper read it, so
+ * that a card which it has seen before the watch said a word is not taken for the one before, nor
+ * dropped when the watch says it. Cards of a module without PC/SC (a software token)
  * have no reader here and live as long as the module names them.
  *
  * Where two modules know the same card, the first in the configuration that can read its
@@ -168,6 +170,16 @@ static void on_restarted(void *context)
     ask(context);
 }
 
+/* How much had happened in the reader when the card was read. The helper looked at the card, and at
+ * pcscd's count just before; the watch may hear of an exchange later. Unless the helper does not
+ * know, or the watch's count is 0, of which pcsc-lite tells no exchange (reader_watch.c). */
+static uint64_t changes_when_read(const struct reader_info *reader, const struct card_token *token)
+{
+    if (token->events > CARD_EVENTS_MAX || (reader->changes & CARD_EVENTS_MAX) == 0)
+        return reader->changes;
+    return (reader->changes & ~(uint64_t)CARD_EVENTS_MAX) | token->events;
+}
+
 /* Moves the token out of the reply into an entry: that of the same card if there was one. NULL: the
  * card has left meanwhile, is to be ignored, or there is no memory. */
 static struct card *make_entry(struct module *m, struct card_token *token)
@@ -187,7 +199,7 @@ static struct card *make_entry(struct module *m, struct card_token *token)
         return NULL;
     }
     e->in_reader = reader != NULL;
-    e->changes = reader ? reader->changes : 0;
+    e->changes = reader ? changes_when_read(reader, token) : 0;
     e->module = m->module;
     e->token = *token;
     *token = (struct card_token){0};

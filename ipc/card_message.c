@@ -143,6 +143,7 @@ static void encode_token(struct writer *w, const struct card_token *token)
     write_text(w, token->reader);
     write_text(w, token->label);
     write_text(w, token->serial);
+    write_u32(w, token->events);
     write_u8(w, token->flags);
     write_u8(w, token->tries_left);
     write_u8(w, token->pin_min);
@@ -163,12 +164,14 @@ static void decode_token(struct reader *r, struct card_token *token)
     read_text(r, token->reader, sizeof token->reader);
     read_text(r, token->label, sizeof token->label);
     read_text(r, token->serial, sizeof token->serial);
+    token->events = read_u32(r);
     token->flags = read_u8(r);
     token->tries_left = read_u8(r);
     token->pin_min = read_u8(r);
     token->pin_max = read_u8(r);
     token->certificate_count = read_u8(r);
-    if (token->certificate_count > CARD_CERTIFICATES_MAX || (token->flags & ~CARD_TOKEN_FLAGS)) {
+    if (token->certificate_count > CARD_CERTIFICATES_MAX || (token->flags & ~CARD_TOKEN_FLAGS) ||
+        token->events > CARD_EVENTS_UNKNOWN) {
         token->certificate_count = 0;
         r->failed = true;
     }

@@ -14,7 +14,7 @@
 #include "ipc/base/secret.h"
 
 enum {
-    CARD_MESSAGE_VERSION = 1,
+    CARD_MESSAGE_VERSION = 2,
     CARD_TOKENS_MAX = 8,               /* readers with a card in; a desktop has one or two */
     CARD_CERTIFICATES_MAX = 8,         /* PIV cards hold four and perhaps two of the authorities */
     CARD_CERTIFICATE_BYTES_MAX = 4096, /* RSA-4096 with a long subject is about 2,000 */
@@ -56,6 +56,9 @@ enum card_token_flag {
 
 enum { CARD_TRIES_UNKNOWN = 255 };
 
+/* pcscd's count has 16 bits. */
+enum { CARD_EVENTS_MAX = 0xffff, CARD_EVENTS_UNKNOWN = 0x10000 };
+
 struct card_certificate {
     struct bytes id;          /* CKA_ID, the name under which card_sign_request finds it again */
     struct bytes der;         /* X.509, as the card holds it */
@@ -68,7 +71,9 @@ struct card_token {
     char reader[CARD_TEXT_MAX + 1]; /* the slot's description: the PC/SC reader name */
     char label[CARD_TEXT_MAX + 1];
     char serial[CARD_TEXT_MAX + 1];
-    uint8_t flags;            /* set of enum card_token_flag */
+    uint32_t events; /* insertions and removals in the reader when this card was in, as pcscd counts
+                        them; CARD_EVENTS_UNKNOWN where the slot is no PC/SC reader */
+    uint8_t flags;   /* set of enum card_token_flag */
     uint8_t tries_left;       /* CARD_TRIES_UNKNOWN where the card does not say */
     uint8_t pin_min, pin_max; /* length in bytes; max 0: unknown */
     uint8_t certificate_count;

@@ -29,7 +29,8 @@ enum reader_state {
 struct reader_info {
     char name[READER_NAME_MAX + 1]; /* UTF-8, no control characters */
     enum reader_state state;
-    uint64_t changes; /* differs after any insertion, removal, or absence of the reader */
+    uint64_t changes; /* differs after any insertion, removal, or absence of the reader; the lowest
+                         16 bits are pcscd's count of the former two */
 };
 
 struct reader_snapshot {

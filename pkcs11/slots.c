@@ -81,6 +81,7 @@ void slots_settle_tries(struct card_token *token, uint8_t tries)
 int slots_token(struct module *m, CK_SLOT_ID slot, struct card_token *token)
 {
     token->slot = slot;
+    token->events = CARD_EVENTS_UNKNOWN;
     token->tries_left = CARD_TRIES_UNKNOWN;
     CK_SLOT_INFO info = {0};
     int r = MODULE_CALL(m, C_GetSlotInfo, slot, &info);
@@ -183,7 +184,7 @@ static bool token_blank(struct module *m, CK_SLOT_ID slot)
 /* As it was before the module looked: of a card exchanged meanwhile the certificates may be
  * either's, and the count is then another when it comes to signing. A card that came meanwhile into
  * an empty reader, and no other, is the one that the module has seen. */
-static void note_listed(struct module *m, const struct card_token *token)
+static void note_listed(struct module *m, struct card_token *token)
 {
     struct insertion seen = insertions_in(&m->looked, token->reader);
     if (seen.known && !seen.present) {
@@ -191,6 +192,7 @@ static void note_listed(struct module *m, const struct card_token *token)
         if (!insertion_missed(&seen, &now))
             seen = now;
     }
+    token->events = seen.known ? seen.events : CARD_EVENTS_UNKNOWN;
     if (m->listed_count < CARD_TOKENS_MAX)
         m->listed[m->listed_count++] = (struct listed_card){token->slot, seen};
 }
@@ -237,8 +239,10 @@ static int list_held(struct module *m, CK_SLOT_ID slot, struct card_token *token
         .slot = slot, .flags = CARD_UNREADABLE | CARD_HELD, .tries_left = CARD_TRIES_UNKNOWN};
     text_from_padded(held.reader, sizeof held.reader, info.slotDescription,
                      sizeof info.slotDescription);
-    if (!insertion_look(held.reader).present || !insertion_held(held.reader))
+    struct insertion now = insertion_look(held.reader);
+    if (!now.present || !insertion_held(held.reader))
         return 0;
+    held.events = now.events;
     *token = held;
     return 1;
 }

@@ -287,8 +287,9 @@ for (const step of ['verify', 'sign']) {
       await cardsIn(agent, (cards) => cards.length === 1);
       await ctl('delay', 'reader-0', '300');
       const answer = signIn();
-      answer.catch(() => {});
-      while ((await apdus(ctl))[step] === 0) await sleep(10);
+      let over = false;
+      answer.catch(() => {}).then(() => { over = true; });
+      while (!over && (await apdus(ctl))[step] === 0) await sleep(10);
       await ctl('unplug', 'reader-0');
       await refusedWith('card-removed', answer);
       await ctl('delay', 'reader-0', '0');

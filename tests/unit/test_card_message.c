@@ -173,6 +173,7 @@ static void random_token(struct card_token *token)
     random_text(token->reader, sizeof token->reader);
     random_text(token->label, sizeof token->label);
     random_text(token->serial, sizeof token->serial);
+    token->events = random_below(CARD_EVENTS_UNKNOWN + 1);
     token->flags = (uint8_t)random_below(CARD_TOKEN_FLAGS + 1);
     token->tries_left = (uint8_t)random_below(256);
     token->pin_min = (uint8_t)random_below(16);
@@ -216,6 +217,7 @@ static void assert_token_equal(const struct card_token *a, const struct card_tok
     assert_string_equal(a->reader, b->reader);
     assert_string_equal(a->label, b->label);
     assert_string_equal(a->serial, b->serial);
+    assert_int_equal(a->events, b->events);
     assert_int_equal(a->flags, b->flags);
     assert_int_equal(a->tries_left, b->tries_left);
     assert_int_equal(a->pin_min, b->pin_min);
@@ -311,12 +313,14 @@ static void short_replies_are_cut_everywhere(void **state)
 static void contradictions_are_refused(void **state)
 {
     (void)state;
+    struct card_token token = {.events = CARD_EVENTS_UNKNOWN + 1}; /* pcscd counts to 65535 */
     struct card_reply replies[] = {
         {.type = CARD_REQUEST_SIGN}, /* success without a signature */
         {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .signature_len = 4},
         {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .flags = 128},
         {.type = CARD_REQUEST_SIGN, .result = 4242},
         {.type = 3, .result = OUTCOME_PIN_WRONG},
+        {.type = CARD_REQUEST_LIST, .token_count = 1, .tokens = &token},
     };
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
         CLEANUP(bytes_deinit) struct bytes body = {0};

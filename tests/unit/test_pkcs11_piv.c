@@ -349,6 +349,17 @@ static void swap_is_noticed_in_a_reader_where_nothing_had_happened(void **state)
     sandbox_do(&sandbox, "pin bob %s", right_pin);
 }
 
+/* So the agent knows which insertion it hears of, whatever it has heard from pcscd itself. */
+static void card_is_told_with_the_count_of_its_insertion(void **state)
+{
+    (void)state;
+    uint32_t first = insert("reader-1", "alice", reader)->events;
+    assert_in_range(first, 0, CARD_EVENTS_MAX);
+    assert_int_equal(look(reader)->events, first);
+    take_out("reader-1", reader);
+    assert_int_equal(insert("reader-1", "alice", reader)->events, first + 2);
+}
+
 /* OpenSC would go on with the connection to the first insertion until a login fails on it. */
 static void card_that_was_out_unseen_is_another(void **state)
 {
@@ -642,6 +653,7 @@ int main(void)
         TEST(swapped_card_is_not_signed_with),
         TEST(card_swapped_while_it_works_signs_nothing),
         TEST(swap_is_noticed_in_a_reader_where_nothing_had_happened),
+        TEST(card_is_told_with_the_count_of_its_insertion),
         TEST(card_that_was_out_unseen_is_another),
         TEST(card_with_nonsense_is_unreadable),
         TEST(pcscd_may_be_restarted),

@@ -120,6 +120,7 @@ static void keys_are_listed_with_what_they_can_do(void **state)
     }
     assert_true(token->flags & CARD_LOGIN_REQUIRED);
     assert_int_equal(token->tries_left, CARD_TRIES_UNKNOWN);
+    assert_int_equal(token->events, CARD_EVENTS_UNKNOWN);
     helper_stop(&h);
 }
 
