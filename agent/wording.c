@@ -116,7 +116,7 @@ void wording_pin(const struct wording *w, int wrong, struct prompt_question *que
     put(question->label, sizeof question->label, "PIN:");
     put(question->yes, sizeof question->yes, w->another_pin ? "Continue" : "Sign in");
     if (w->another_pin)
-        add(question, "You are already signed in. To continue, type your smartcard PIN again.\n\n");
+        add(question, "Your session needs your PIN again. Type it to carry on.\n\n");
     else if (!w->caller)
         add(question, "Your smartcard is in. Type its PIN to sign in to the applications on this "
                       "computer.\n\n");
@@ -133,8 +133,8 @@ void wording_pin_pad(const struct wording *w, int wrong, struct prompt_question 
     if (wrong != OUTCOME_OK)
         add(question, "%s\n", outcome_sentence(wrong));
     if (w->another_pin)
-        add(question, "You are already signed in. To continue, type your PIN again on the keys of "
-                      "the card reader.\n\n");
+        add(question, "Your session needs your PIN again. Type it on the keys of the card reader "
+                      "to carry on.\n\n");
     else if (!w->caller)
         add(question, "Your smartcard is in. Type its PIN on the keys of the card reader to sign "
                       "in to the applications on this computer.\n\n");

@@ -1100,7 +1100,7 @@ static void the_prompt_says_why_it_is_there(void **state)
     request.another_pin = true;
     struct play again = {0};
     begin(&again, request);
-    assert_non_null(strstr(world.question.text, "already signed in"));
+    assert_non_null(strstr(world.question.text, "session needs your PIN again"));
     assert_non_null(strstr(world.question.text, "\nSite: " ORIGIN "\n"));
     ceremony_free(&again.ceremony);
 }

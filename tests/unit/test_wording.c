@@ -83,20 +83,17 @@ static void each_reason_has_its_own_sentence(void **state)
          "Your smartcard is in. Type its PIN on the keys of the card reader to sign in to the "
          "applications on this computer.\n\nSite: ",
          "Sign in"},
-        {&page, true,
-         "You are already signed in. To continue, type your smartcard PIN again.\n\nSite: ",
-         "You are already signed in. To continue, type your PIN again on the keys of the card "
-         "reader.\n\nSite: ",
+        {&page, true, "Your session needs your PIN again. Type it to carry on.\n\nSite: ",
+         "Your session needs your PIN again. Type it on the keys of the card reader to carry "
+         "on.\n\nSite: ",
          "Continue"},
-        {NULL, true,
-         "You are already signed in. To continue, type your smartcard PIN again.\n\nSite: ",
-         "You are already signed in. To continue, type your PIN again on the keys of the card "
-         "reader.\n\nSite: ",
+        {NULL, true, "Your session needs your PIN again. Type it to carry on.\n\nSite: ",
+         "Your session needs your PIN again. Type it on the keys of the card reader to carry "
+         "on.\n\nSite: ",
          "Continue"},
-        {&program, true,
-         "You are already signed in. To continue, type your smartcard PIN again.\n\nSite: ",
-         "You are already signed in. To continue, type your PIN again on the keys of the card "
-         "reader.\n\nSite: ",
+        {&program, true, "Your session needs your PIN again. Type it to carry on.\n\nSite: ",
+         "Your session needs your PIN again. Type it on the keys of the card reader to carry "
+         "on.\n\nSite: ",
          "Continue"},
     };
     struct card card = {.token = {.reader = "Reader 0", .tries_left = 1}};
