@@ -152,15 +152,15 @@ static int refusal(const struct cis_call *call, const struct http_answer *answer
     int result = reason_outcome(reason);
     if (result == OUTCOME_PROVIDER_REFUSED && clock_is_off(answer->date))
         result = OUTCOME_CLOCK_WRONG;
-    log_info("provider %s: %s: refused (%u%s%s)", call->provider->name, kinds[call->kind].name,
-             answer->status, reason[0] ? ", " : "", reason);
+    log_warning("provider %s: %s: refused (%u%s%s)", call->provider->name, kinds[call->kind].name,
+                answer->status, reason[0] ? ", " : "", reason);
     return result;
 }
 
 static int nonsense(const struct cis_call *call, const struct http_answer *answer)
 {
-    log_info("provider %s: %s: no proper answer (%u)", call->provider->name, kinds[call->kind].name,
-             answer->status);
+    log_warning("provider %s: %s: no proper answer (%u)", call->provider->name,
+                kinds[call->kind].name, answer->status);
     return OUTCOME_PROVIDER_UNREACHABLE;
 }
 
@@ -204,8 +204,8 @@ static int judge(struct cis_call *call, const struct http_answer *http,
     if (http->status == 429 || http->status == 503) {
         pause_server(call->server, http->retry_after);
         out->retry_after = pause_left(call->server);
-        log_info("provider %s: %s: it is busy (%u) for %u s", call->provider->name,
-                 kinds[call->kind].name, http->status, out->retry_after);
+        log_warning("provider %s: %s: it is busy (%u) for %u s", call->provider->name,
+                    kinds[call->kind].name, http->status, out->retry_after);
         return OUTCOME_PROVIDER_BUSY;
     }
     call->server->back_off = 0;

@@ -299,8 +299,8 @@ static void log_trouble(const struct http_transfer *transfer, CURLcode code)
 {
     char *host = NULL;
     curl_url_get(transfer->url, CURLUPART_HOST, &host, 0);
-    log_info("%s: %s", host ? host : "a provider",
-             transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code));
+    log_warning("%s: %s", host ? host : "a provider",
+                transfer->trouble[0] ? transfer->trouble : curl_easy_strerror(code));
     curl_free(host);
 }
 

@@ -29,7 +29,8 @@ enum {
     SEALED_BYTES_MAX = 32 * 1024,
     REFUSALS_AUDITED_MS = 6000, /* one in so long, ten at once */
     REFUSALS_AT_ONCE = 10,
-    AFTER_SLEEP_MS = 5000, /* for the network to come back */
+    ROLE_ELSEWHERE_MS = 10000, /* for the person to choose one on the provider's page */
+    AFTER_SLEEP_MS = 5000,     /* for the network to come back */
 };
 
 uint64_t keeper_now(void)
@@ -148,6 +149,8 @@ static void prove(struct keeper *k, struct ask *ask)
     int r = session_proof_make(k->key, ask->prove.origin, ask->prove.challenge, k->about->sid,
                                time(NULL), &proof);
     keeper_audit(k, AUDIT_SESSION_PROVED, r, ask->prove.origin);
+    if (k->about->role < 0 && k->about->role_count > 0)
+        upkeep_soon(k, ROLE_ELSEWHERE_MS);
     if (r == 0)
         ask_give_proof(&ask, (const char *)proof.data);
     else
