@@ -2,6 +2,8 @@
 //
 // What a page can ask of Lanyard, and what it can be told. The behaviour behind these types is
 // described in lanyard.js; the messages on the wire in ../PROTOCOL.md.
+//
+// An option that is not named here is refused with reason `invalid-request`, by its name.
 
 /** Why no connection came about. `unreachable` covers an absent agent and a site that is not on the
  *  administrator's list alike, on purpose: a site that is not listed learns nothing. */

@@ -14,6 +14,7 @@
 // compare, a code to quote, a sentence to show and the advice that goes with it.
 //
 // Every wait ends: by an answer, by the caller's AbortSignal, or by a time-out. Nothing polls.
+// An option that a call does not know is refused, so that a misspelt one never changes what is asked.
 
 const PROTOCOL = 1;
 const SUBPROTOCOL = 'lanyard.v1';
@@ -35,6 +36,8 @@ const OUTCOMES = {
     'Start again when you are ready.'],
   'busy': ['LY-1402', 'Too many sign-ins are waiting already.',
     'Finish or cancel the others and start again.'],
+  'invalid-request': ['LY-1405', 'The request is not valid.',
+    'This is a fault of the page or program that asked. Tell its makers.'],
   'agent-unreachable': ['LY-1406', 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
     'Log in to this computer again, or ask your IT service desk.'],
   'agent-too-old': ['LY-1407', 'The Lanyard on this computer is too old.',
@@ -77,7 +80,8 @@ export class Lanyard extends EventTarget {
 
   // Reaches the agent, or rejects with a LanyardError whose `kind` says what stood in the way.
   // onWaiting({ for: 'permission' }) means: the browser is asking the person.
-  static async connect({ port = PORT, signal, onWaiting, timeout = PERSON_WITHIN } = {}) {
+  static async connect({ port = PORT, signal, onWaiting, timeout = PERSON_WITHIN, ...others } = {}) {
+    refuseOthers('connect', others);
     const socket = await open(port, { signal, onWaiting, timeout });
     const agent = new Lanyard(socket);
     try {
@@ -104,7 +108,10 @@ export class Lanyard extends EventTarget {
   // The card signs the provider's challenge: base64url of 32 to 256 bytes, or for 'web-eid:1.1' any
   // 44 to 128 printable ASCII characters. Resolves with { format, token }; format is what was asked
   // for, and a Web eID token says by its own whether it is web-eid:1.1 or 1.0.
-  signIn({ challenge, format, algorithms, interaction, signal, onWaiting, timeout } = {}) {
+  async signIn({
+    challenge, format, algorithms, interaction, signal, onWaiting, timeout, ...others
+  } = {}) {
+    refuseOthers('signIn', others);
     const params = { challenge, format, algorithms, interaction };
     return this.#request('card.signIn', params, { signal, onWaiting, timeout });
   }
@@ -112,25 +119,29 @@ export class Lanyard extends EventTarget {
   // A proof that somebody is signed in, made for the provider's challenge (base64url of 32 to 256
   // bytes); the person signs in first where that is needed. Resolves with { proof }. Reason
   // 'no-session': this page does it with signIn() and begin().
-  prove({ challenge, interaction, maxAge, signal, onWaiting, timeout } = {}) {
+  async prove({ challenge, interaction, maxAge, signal, onWaiting, timeout, ...others } = {}) {
+    refuseOthers('prove', others);
     const params = { challenge, interaction, maxAge };
     return this.#request('session.prove', params, { signal, onWaiting, timeout });
   }
 
   // Takes over the session that the provider has opened for the token of signIn(), or without a sid
   // has the agent open one. Resolves with the session, as status() does.
-  begin({ sid, signal, onWaiting, timeout } = {}) {
+  async begin({ sid, signal, onWaiting, timeout, ...others } = {}) {
+    refuseOthers('begin', others);
     return this.#request('session.begin', { sid }, { signal, onWaiting, timeout });
   }
 
   // Who is signed in: { state, ... }. What changes from then on comes as 'session.changed', so a
   // page that follows the session listens first and asks second.
-  status({ signal } = {}) {
+  async status({ signal, ...others } = {}) {
+    refuseOthers('status', others);
     return this.#request('session.status', {}, { signal, ...AT_ONCE });
   }
 
   // Signs out; resolves also when nobody was signed in.
-  async endSession({ signal } = {}) {
+  async endSession({ signal, ...others } = {}) {
+    refuseOthers('endSession', others);
     await this.#request('session.end', {}, { signal, ...AT_ONCE });
   }
 
@@ -195,6 +206,12 @@ export class Lanyard extends EventTarget {
     }
     this.dispatchEvent(new CustomEvent('close', { detail: this.#ended }));
   }
+}
+
+function refuseOthers(call, others) {
+  const [name] = Object.keys(others);
+  if (name === undefined) return;
+  throw new LanyardError('invalid-request', { sentence: `${name}: there is no such option of ${call}` });
 }
 
 // Opens the WebSocket and finds out why, when it does not open.

@@ -92,9 +92,22 @@ test('a refusal comes in the agent\'s own words', async () => {
   const words = {
     reason: 'no-session', code: 'LY-1701', sentence: 'Nobody is signed in.', advice: 'Sign in.', kind: null,
   };
-  for (const ask of ['prove', 'begin', 'status', 'endSession']) {
-    await assert.rejects(page[ask]({ challenge: CHALLENGE }), words);
+  for (const ask of ['prove', 'begin', 'status', 'endSession']) await assert.rejects(page[ask](), words);
+  page.close();
+});
+
+test('a misspelt option is refused by its name, and nothing is asked of the agent', async () => {
+  const { page, agent, asked } = await answers({});
+  const refusal = (name, call) => ({
+    name: 'LanyardError', reason: 'invalid-request', code: 'LY-1405', kind: null,
+    message: `${name}: there is no such option of ${call}`,
+  });
+  await assert.rejects(page.prove({ challenge: CHALLENGE, max_age: 3 }), refusal('max_age', 'prove'));
+  for (const call of ['signIn', 'prove', 'begin', 'status', 'endSession']) {
+    await assert.rejects(page[call]({ Signal: undefined }), refusal('Signal', call));
   }
+  await assert.rejects(connectAs(OP, { prot: agent.port }), refusal('prot', 'connect'));
+  assert.deepEqual(asked(), []);
   page.close();
 });
 
