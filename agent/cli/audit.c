@@ -149,7 +149,9 @@ static int read_all(const struct options *options, const struct audit_filter *fi
 {
     int r = audit_journal_read(options->folder, filter, records);
     if (r < 0 && (r != -ENOENT || options->folder)) {
-        fprintf(stderr, "lanyard: the journal cannot be read: %s\n", strerror(-r));
+        fprintf(stderr, "lanyard: the journal%s%s cannot be read: %s\n",
+                options->folder ? " in " : "", options->folder ? options->folder : "",
+                strerror(-r));
         if (options->folder)
             return STATUS_SETUP;
     }

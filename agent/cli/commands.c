@@ -115,7 +115,7 @@ int report_error(const struct lanyard_error *error, const struct options *option
     return status_of(error);
 }
 
-static void error_of_outcome(int outcome, struct lanyard_error *error)
+void error_of_outcome(int outcome, struct lanyard_error *error)
 {
     *error = (struct lanyard_error){.result = LANYARD_REFUSED};
     snprintf(error->reason, sizeof error->reason, "%s", outcome_reason(outcome));
@@ -131,6 +131,17 @@ int report_outcome(int outcome, const struct options *options)
     return report_error(&error, options);
 }
 
+int report_error_at_once(const struct lanyard_error *error, const struct options *options)
+{
+    if (error->result != LANYARD_TIMED_OUT)
+        return report_error(error, options);
+    struct lanyard_error silent;
+    error_of_outcome(OUTCOME_AGENT_UNREACHABLE, &silent);
+    silent.result = LANYARD_UNREACHABLE;
+    snprintf(silent.sentence, sizeof silent.sentence, "Lanyard does not answer.");
+    return report_error(&silent, options);
+}
+
 /* ---- what there is ---- */
 
 int command_status(struct lanyard *agent, const struct options *options)
@@ -138,7 +149,7 @@ int command_status(struct lanyard *agent, const struct options *options)
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_status(agent, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     if (options->json)
         puts(json);
     else
@@ -170,12 +181,12 @@ static int show_list(struct lanyard *agent, const char *name, const char *none,
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_card_list(agent, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     size_t len = 0;
     const char *value = outline_member(json, name, &len);
     bool empty = !value || strncmp(value, "[]", 2) == 0;
     if (empty && ask_reader_service(agent, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     if (options->json)
         printf("%.*s\n", value ? (int)len : 2, value ? value : "[]");
     else if (empty)
@@ -213,7 +224,7 @@ int command_events(struct lanyard *agent, const struct options *options)
         if (fflush(stdout) != 0)
             return STATUS_REFUSED;
     }
-    return result == LANYARD_CANCELLED ? STATUS_DONE : report_error(&error, options);
+    return result == LANYARD_CANCELLED ? STATUS_DONE : report_error_at_once(&error, options);
 }
 
 /* ---- signing in ---- */

@@ -54,8 +54,11 @@ int command_audit(struct lanyard *agent, const struct options *options);
 
 /* Says what went wrong, and returns the exit status for it. */
 int report_error(const struct lanyard_error *error, const struct options *options);
+/* The same of a request that waits for nobody: that the time is over says that no agent answers. */
+int report_error_at_once(const struct lanyard_error *error, const struct options *options);
 /* The same of an outcome (ipc/base/outcome.h) that the command itself has met. */
 int report_outcome(int outcome, const struct options *options);
+void error_of_outcome(int outcome, struct lanyard_error *error);
 
 /* A lanyard_waiting_fn: says what to do now. */
 void say_waiting(void *context, const char *what, const char *reader, int tries_left);

@@ -273,7 +273,7 @@ static int converse(const struct command *command, const struct options *options
     struct lanyard *agent = NULL;
     struct lanyard_error error;
     if (lanyard_open(options->socket, &agent, &error) != LANYARD_OK) {
-        int status = report_error(&error, options);
+        int status = report_error_at_once(&error, options);
         if (status == STATUS_UNREACHABLE)
             say_where(options->socket);
         return status;

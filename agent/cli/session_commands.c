@@ -170,7 +170,7 @@ static void put_state(const char *json, const char *state)
         const char *state, *sentence;
     } sentences[] = {
         {"locked", "Locked. Insert the same smartcard and type its PIN to go on."},
-        {"leaving", "The smartcard is out. Insert it again, or the session ends."},
+        {"leaving", "The smartcard is out. Insert it again, or the session is locked or ends."},
         {"checking", "The smartcard is being looked at again."},
     };
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
@@ -178,6 +178,25 @@ static void put_state(const char *json, const char *state)
             put_line("State", sentences[i].sentence);
     if (is_false(json, "reachable"))
         put_line("Network", "The sign-in service cannot be reached now.");
+}
+
+/* Who cannot prove anything now is not called signed in. */
+static const char *headline(const char *state)
+{
+    return strcmp(state, "locked") == 0    ? "Locked"
+           : strcmp(state, "leaving") == 0 ? "Card out"
+                                           : "Signed in";
+}
+
+/* The role that is worked in. */
+static void put_role(const char *json)
+{
+    size_t len;
+    const char *role = outline_member(json, "role", &len);
+    CLEANUP(words_free) char *working = role && *role == '{' ? role_text(role) : NULL;
+    CLEANUP(roles_release) struct roles roles = {0};
+    bool others = read_roles(json, &roles) && roles.count > 0;
+    put_line("Role", working ? working : others ? "none; lanyard role chooses one" : "none");
 }
 
 static void show_session(const char *json, const struct options *options)
@@ -196,14 +215,11 @@ static void show_session(const char *json, const struct options *options)
     CLEANUP(words_free) char *name = text_of(json, "name");
     CLEANUP(words_free) char *uid = text_of(json, "uid");
     CLEANUP(words_free) char *provider = text_of(json, "provider");
-    printf("%-10s%s", "Signed in", name && *name ? name : uid ? uid : "");
+    printf("%-10s%s", headline(state ? state : ""), name && *name ? name : uid ? uid : "");
     if (name && *name && uid && *uid)
         printf(" (%s)", uid);
     printf("\n%-10s%s\n", "Provider", provider ? provider : "");
-    size_t len;
-    const char *role = outline_member(json, "role", &len);
-    CLEANUP(words_free) char *working = role && *role == '{' ? role_text(role) : NULL;
-    put_line("Role", working ? working : "none; lanyard role chooses one");
+    put_role(json);
     put_times(json);
     put_state(json, state ? state : "");
     put_roles(json);
@@ -216,7 +232,7 @@ int command_session(struct lanyard *agent, const struct options *options)
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_session_status(agent, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     show_session(json, options);
     return is_live(json) ? STATUS_DONE : STATUS_SESSION;
 }
@@ -225,12 +241,23 @@ int command_sign_out(struct lanyard *agent, const struct options *options)
 {
     struct lanyard_error error;
     if (lanyard_session_end(agent, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     if (options->json)
         puts("{}");
     else
         fputs("Signed out.\n", stderr);
     return STATUS_DONE;
+}
+
+/* Who gives up choosing gives up nothing else. */
+static int report_role_error(struct lanyard_error *error, const struct options *options)
+{
+    if (error->result == LANYARD_CANCELLED || error->result == LANYARD_TIMED_OUT) {
+        snprintf(error->sentence, sizeof error->sentence,
+                 "No role was chosen. You stay signed in.");
+        error->advice[0] = '\0';
+    }
+    return report_error(error, options);
 }
 
 /* id NULL: the agent asks for it. */
@@ -241,7 +268,7 @@ static int change_role(struct lanyard *agent, const char *id, const struct optio
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_session_role(agent, &request, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_role_error(&error, options);
     show_session(json, options);
     return STATUS_DONE;
 }
@@ -254,11 +281,14 @@ static int choose_role(struct lanyard *agent, const char *json, const struct opt
         return report_outcome(OUTCOME_INTERNAL, options);
     if (roles.count == 0)
         return report_outcome(OUTCOME_ROLE_UNKNOWN, options);
-    const char *question = "Which role do you work in now?";
+    const char *question = "Which role are you working in?";
     int chosen = roles.count == 1 ? 0 : terminal_choose(question, roles.choices, roles.count);
     if (chosen >= 0)
         return change_role(agent, roles.ids[chosen], options);
-    return options->json ? report_outcome(OUTCOME_CANCELLED, options) : STATUS_CANCELLED;
+    struct lanyard_error error;
+    error_of_outcome(OUTCOME_CANCELLED, &error);
+    error.result = LANYARD_CANCELLED;
+    return report_role_error(&error, options);
 }
 
 int command_role(struct lanyard *agent, const struct options *options)
@@ -268,13 +298,10 @@ int command_role(struct lanyard *agent, const struct options *options)
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_session_status(agent, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_error_at_once(&error, options);
     if (!is_live(json))
         return report_outcome(OUTCOME_NO_SESSION, options);
-    int status = choose_role(agent, json, options);
-    if (status == STATUS_CANCELLED)
-        fputs("The role stays as it was.\n", stderr);
-    return status;
+    return choose_role(agent, json, options);
 }
 
 /* Whether the person has yet to choose, out of several. */

@@ -3,9 +3,10 @@
 // `lanyard sign-in`, `sign-out`, `session` and `role`, against the doors with a session of their own
 // behind them (door_server.c): as a script runs them, and as a person at a terminal does (script(1)).
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -152,7 +153,7 @@ test('Ctrl-D and Ctrl-C leave the role as it is', { skip }, async () => {
       role.type(`1${key === '\x04' ? '\x04' : ''}${key}`); // what stands on the line does not count
       const ended = await role.end;
       assert.equal(ended.status, 4);
-      assert.match(ended.said, /The role stays as it was\./);
+      assert.match(ended.said, /No role was chosen\. You stay signed in\. \(LY-1001\)/);
       assert.equal(JSON.parse(run('session', '--json').stdout).role, null);
       assert.equal(run('sign-out').status, 0);
     }
@@ -178,6 +179,91 @@ test('with standard output elsewhere the list is still on the terminal, and only
     assert.equal(status, 0);
     assert.equal(JSON.parse(await readFile(`${socket}.out`, 'utf8')).role.id, 'r1');
   });
+});
+
+// Runs lanyard against an agent that answers a method with answers[method], { result } or
+// { error }; nothing: it stays silent. The end of the program, as that of run.
+async function against(answers, ...args) {
+  const folder = await mkdtemp(join(tmpdir(), 'lanyard-cli-session-'));
+  const connections = new Set();
+  const server = createServer((socket) => {
+    let pending = Buffer.alloc(0);
+    connections.add(socket);
+    socket.on('error', () => {}).on('data', (data) => {
+      pending = Buffer.concat([pending, data]);
+      while (pending.length >= 4 && pending.length >= 4 + pending.readUInt32BE()) {
+        const end = 4 + pending.readUInt32BE();
+        const { id, method } = JSON.parse(pending.subarray(4, end));
+        pending = pending.subarray(end);
+        if (!answers[method]) continue;
+        const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, ...answers[method] }));
+        const header = Buffer.alloc(4);
+        header.writeUInt32BE(body.length);
+        socket.write(Buffer.concat([header, body]));
+      }
+    });
+  });
+  const path = join(folder, 'agent');
+  try {
+    await new Promise((resolve) => server.listen(path, resolve));
+    return await inTime(new Promise((resolve) => execFile(lanyard, ['--socket', path, ...args],
+      (error, stdout, stderr) => resolve({ status: error ? error.code : 0, stdout, stderr }))), 'lanyard to end');
+  } finally {
+    for (const socket of connections) socket.destroy();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const hello = { result: { agent: 'lanyard', version: '0.1.0', protocol: 1, methods: [] } };
+const alice = {
+  state: 'active', cause: null, provider: 'stub', sid: 's', uid: '555000000001', name: 'Alice', role: null,
+  roles: [{ id: 'r1', name: 'Nurse', organisation: 'Stub Infirmary', code: null }], acr: null, amr: [],
+  authTime: 1, expiresIn: 60, idleIn: null, card: true, reachable: true, pendingEnds: 0,
+};
+
+test('who cannot prove anything now is not called signed in', async () => {
+  for (const [state, first, sentence] of [
+    ['active', /^Signed in +Alice /, null],
+    ['locked', /^Locked +Alice /, /^State +Locked\. Insert the same smartcard and type its PIN to go on\.$/m],
+    ['leaving', /^Card out +Alice /,
+      /^State +The smartcard is out\. Insert it again, or the session is locked or ends\.$/m],
+  ]) {
+    const { status, stdout } = await against(
+      { 'agent.hello': hello, 'session.status': { result: { ...alice, state, card: state === 'active' } } }, 'session');
+    assert.equal(status, 0);
+    assert.match(stdout, first);
+    if (sentence) assert.match(stdout, sentence);
+    assert.match(stdout, /^Role +none; lanyard role chooses one$/m);
+  }
+});
+
+test('where there is no role to choose, none is offered', async () => {
+  const { stdout } = await against(
+    { 'agent.hello': hello, 'session.status': { result: { ...alice, roles: [] } } }, 'session');
+  assert.match(stdout, /^Role +none$/m);
+});
+
+test('who gives up the window for roles stays signed in, and reads so', async () => {
+  for (const [reason, code] of [['cancelled', 1001], ['timed-out', 1002]]) {
+    const { status, stderr } = await against({
+      'agent.hello': hello,
+      'session.role': { error: { code, message: 'The sign-in.', data: { reason, code: `LY-${code}`, advice: 'Start again.' } } },
+    }, 'role');
+    assert.equal(status, 4);
+    assert.equal(stderr, `lanyard: No role was chosen. You stay signed in. (LY-${code})\n`);
+  }
+});
+
+test('an agent that does not answer is not taken for a person who does not', async () => {
+  const ends = await Promise.all([
+    against({}, 'session'),
+    ...['status', 'readers', 'cards', 'session', 'sign-out', 'events'].map((command) => against({ 'agent.hello': hello }, command)),
+  ]);
+  for (const { status, stderr } of ends) {
+    assert.equal(status, 3);
+    assert.match(stderr, /^lanyard: Lanyard does not answer\. \(LY-1406\)$/m);
+  }
 });
 
 test('events tell of the session', async () => {
