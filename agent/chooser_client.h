@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "Which role do you work in now?": a lanyard-chooser process with a window of its own (GTK 4), for
+ * "Which role are you working in?": a lanyard-chooser process with a window of its own (GTK 4), for
  * as long as the question stands. A pinentry has no list that a person could search, so this is the
  * one question that is not asked through it; the agent's side is like a prompt's all the same
  * (prompt_client.h).

@@ -337,7 +337,7 @@ static int width(GtkWidget *widget)
 static void build(struct window *w)
 {
     w->top = g_object_new(GTK_TYPE_WINDOW, "accessible-role", GTK_ACCESSIBLE_ROLE_DIALOG, "title",
-                          "Choose your role", NULL);
+                          "Lanyard: choose your role", NULL);
     gtk_window_set_default_size(w->top, width(GTK_WIDGET(w->top)), -1);
     g_signal_connect(w->top, "close-request", G_CALLBACK(on_close), w);
     GtkEventController *shortcuts = gtk_shortcut_controller_new();
@@ -349,7 +349,7 @@ static void build(struct window *w)
 
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
     gtk_widget_add_css_class(box, "question");
-    GtkWidget *heading = label_new("Which role do you work in now?", "heading");
+    GtkWidget *heading = label_new("Which role are you working in?", "heading");
     gtk_label_set_wrap(GTK_LABEL(heading), TRUE);
     gtk_box_append(GTK_BOX(box), heading);
     g_autofree char *name = text_clean(w->question->person);

@@ -15,7 +15,7 @@ import { startDisplay } from '../sandbox/display.mjs';
 import { inTime } from '../sandbox/patience.mjs';
 import { run, start } from '../sandbox/processes.mjs';
 
-const TITLE = 'Choose your role';
+const TITLE = 'Lanyard: choose your role';
 const PYTHON = '/usr/bin/python3'; // Debian's own, which has the library
 
 const find = (name) => (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));

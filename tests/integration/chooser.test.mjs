@@ -117,9 +117,9 @@ test('a screen reader is told everything, and chooses', { skip }, async () => {
     const nodes = await desk.nodes();
     const [top] = nodes;
     const one = (role) => nodes.find((node) => node.role === role);
-    assert.deepEqual([top.role, top.name], ['dialog', 'Choose your role']);
+    assert.deepEqual([top.role, top.name], ['dialog', 'Lanyard: choose your role']);
     assert.ok(nodes.some(({ role, name }) => role === 'label' && name === 'Dr Alice Example'));
-    assert.equal(one('list').name, 'Which role do you work in now?');
+    assert.equal(one('list').name, 'Which role are you working in?');
     assert.equal(one('entry').name, 'Search roles');
     assert.equal(one('entry').description, 'By name, organisation or code');
     assert.deepEqual(nodes.filter(({ role }) => role === 'push button').map(({ name }) => name), ['Cancel', 'Choose']);

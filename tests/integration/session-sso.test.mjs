@@ -164,7 +164,7 @@ test('alice chooses her role once, in Lanyard\'s window', { skip }, () =>
     (await pinentry.next()).answer(PIN);
     await says(ward, 'Choose your role');
     const window = await inTime(
-      xdotool('search', '--sync', '--onlyvisible', '--name', '^Choose your role$'), 'the window for roles');
+      xdotool('search', '--sync', '--onlyvisible', '--name', '^Lanyard: choose your role$'), 'the window for roles');
     await xdotool('windowfocus', '--sync', window.trim().split('\n').at(-1));
     await xdotool('key', 'Down');
     await xdotool('key', 'Down');
