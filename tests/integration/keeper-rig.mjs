@@ -33,12 +33,19 @@ export async function atDesk(options, play) {
   });
   try {
     await play(makeDesk(sandbox, lines));
+    await endsWell(sandbox);
   } catch (error) {
     process.stderr.write(`${sandbox.agent?.output ?? ''}\n${lines.join('\n')}\n`);
     throw error;
   } finally {
     await sandbox.close();
   }
+}
+
+// The agent is stopped, and no sanitiser had anything to say of it.
+async function endsWell(sandbox) {
+  await sandbox.stopAgent();
+  assert.doesNotMatch(sandbox.agent.output, /Sanitizer|runtime error/);
 }
 
 function makeDesk(sandbox, lines) {
@@ -143,7 +150,7 @@ function makeDesk(sandbox, lines) {
 
     // The agent as if started with other settings.
     async restart(settings, before = () => {}) {
-      await sandbox.stopAgent();
+      await endsWell(sandbox);
       if (settings !== undefined) await desk.configure(settings);
       await before();
       await sandbox.startAgent();
