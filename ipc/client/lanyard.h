@@ -119,8 +119,9 @@ struct lanyard_session_begin {
 };
 
 /* Signs the person in. *json is the session, the result of session.status (ipc/PROTOCOL.md 2.11):
- * owned, to be released with lanyard_free; NULL unless LANYARD_OK. Any of the results; reason
- * "session-exists" where somebody is signed in already. */
+ * owned, to be released with lanyard_free; NULL unless LANYARD_OK. Any of the results. Where
+ * somebody is signed in at that provider already, it is that session (one that is locked asks for
+ * card and PIN first); reason "session-exists" where the session is another provider's. */
 enum lanyard_result lanyard_session_begin(struct lanyard *agent,
                                           const struct lanyard_session_begin *request, char **json,
                                           struct lanyard_error *error);
