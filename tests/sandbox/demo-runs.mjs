@@ -60,6 +60,7 @@ Lanyard answers its own user only. sudo made that root, so the browser has to be
 without sudo it is yours.
 `}
 Lanyard asks for the PIN once, when the card goes in. It signs you in everywhere until the card comes out.
+On a ward the screen would then be locked; the demonstration leaves yours alone.
 
 ${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
 
