@@ -115,6 +115,8 @@ const char *config_place(const struct config *config, const char *key);
 
 /* Reports a pinentry that is not there or cannot be run: a sign-in would end for want of it. */
 void config_check_pinentry(const struct config *config, struct config_reporter report);
+/* The same of the lock command's program, where the desktop is to be locked. */
+void config_check_lock_command(const struct config *config, struct config_reporter report);
 
 /* Borrowed; NULL when there is none. An origin belongs to one provider at most. The default is the
  * first that has a session endpoint. */

@@ -193,14 +193,37 @@ int config_read_file(const struct config *config, const char *path, struct bytes
     return fd < 0 ? fd : read_whole(fd, path, out, report);
 }
 
-void config_check_pinentry(const struct config *config, struct config_reporter report)
+/* NULL: it can be run. */
+static const char *hindrance(const char *program)
 {
     struct stat is;
-    const char *wrong = stat(config->pinentry, &is) < 0      ? strerror(errno)
-                        : !S_ISREG(is.st_mode)               ? "is not a program"
-                        : access(config->pinentry, X_OK) < 0 ? strerror(errno)
-                                                             : NULL;
+    return stat(program, &is) < 0      ? strerror(errno)
+           : !S_ISREG(is.st_mode)      ? "is not a program"
+           : access(program, X_OK) < 0 ? strerror(errno)
+                                       : NULL;
+}
+
+void config_check_pinentry(const struct config *config, struct config_reporter report)
+{
+    const char *wrong = hindrance(config->pinentry);
     if (wrong)
         config_say(report, "%s: program: %s: %s; no PIN can be asked for",
                    config_place(config, "program"), config->pinentry, wrong);
+}
+
+void config_check_lock_command(const struct config *config, struct config_reporter report)
+{
+    if (!config->desktop_lock || config->desktop_lock_command[0] == '\0')
+        return;
+    char program[PATH_MAX];
+    size_t len = strcspn(config->desktop_lock_command, " ");
+    const char *wrong = strerror(ENAMETOOLONG);
+    if (len < sizeof program) {
+        snprintf(program, sizeof program, "%.*s", (int)len, config->desktop_lock_command);
+        wrong = hindrance(program);
+    }
+    if (wrong)
+        config_say(report, "%s: lock-command: %.*s: %s; the desktop cannot be locked by it",
+                   config_place(config, "lock-command"), (int)len, config->desktop_lock_command,
+                   wrong);
 }

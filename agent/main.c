@@ -185,6 +185,7 @@ int main(int argc, char **argv)
         return EXIT_CONFIG;
     log_init("lanyardd", config.log_level);
     config_check_pinentry(&config, (struct config_reporter){.fn = warn});
+    config_check_lock_command(&config, (struct config_reporter){.fn = warn});
     CLEANUP(issuers_free) struct issuers *issuers = NULL;
     if (load_issuers(&config, &issuers) < 0)
         return EXIT_CONFIG;

@@ -652,6 +652,32 @@ static void a_pinentry_that_cannot_run_is_told(void **state)
     }
 }
 
+static void a_lock_command_that_cannot_run_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *problem;
+    } rows[] = {
+        {"", ""},
+        {"[desktop]\nlock-command = /bin/sh -c /nonexistent", ""},
+        {"[desktop]\nlock-command =", ""},
+        {"[desktop]\nlock = no\nlock-command = /nonexistent", ""},
+        {"[desktop]\nlock-command = /nonexistent -n",
+         "f:2: lock-command: /nonexistent: No such file or directory; the desktop cannot be locked "
+         "by it\n"},
+        {"\n[desktop]\nlock-command = /etc/passwd",
+         "f:3: lock-command: /etc/passwd: Permission denied; the desktop cannot be locked by it\n"},
+        {"[desktop]\nlock-command = /tmp  x",
+         "f:2: lock-command: /tmp: is not a program; the desktop cannot be locked by it\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CLEANUP(config_deinit) struct config config;
+        assert_int_equal(load_text(&config, rows[i].text), 0);
+        config_check_lock_command(&config, collector);
+        assert_string_equal(problems, rows[i].problem);
+    }
+}
+
 /* ---- the table and its manual page ---- */
 
 static char *whole_file(const char *path)
@@ -728,6 +754,7 @@ int main(void)
                                         make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(authorities_must_be_there_and_safe, make_dir, remove_dir),
         cmocka_unit_test(a_pinentry_that_cannot_run_is_told),
+        cmocka_unit_test(a_lock_command_that_cannot_run_is_told),
         cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
         cmocka_unit_test(the_shipped_file_reads_as_the_defaults),
     };
