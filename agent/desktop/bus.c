@@ -490,3 +490,8 @@ bool bus_there(const struct bus *bus)
 {
     return bus->connection;
 }
+
+bool bus_ready(const struct bus *bus)
+{
+    return bus->connection && sd_bus_is_ready(bus->connection) > 0;
+}

@@ -28,6 +28,8 @@ struct bus *bus_new(struct loop *loop, enum bus_which which);
 void bus_free(struct bus **bus);
 /* There is a connection, if only one that is being made. */
 bool bus_there(const struct bus *bus);
+/* There is one, and the bus has answered. */
+bool bus_ready(const struct bus *bus);
 
 /* One call that waits for its reply. Zeroed: none. */
 struct call {

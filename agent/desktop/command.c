@@ -38,6 +38,7 @@ struct command {
     struct call starting;
     bool started; /* the manager has taken the unit */
     struct orphan *orphan;
+    char problem[160]; /* how it ended last; "": well, or not yet */
 };
 
 static void ended(struct command *c, bool good)
@@ -46,9 +47,19 @@ static void ended(struct command *c, bool good)
     c->setup.ended(c->setup.context, good);
 }
 
-static void on_orphan(void *context, bool good)
+/* problem: what becomes of the program; borrowed. */
+static void failed(struct command *c, const char *problem)
 {
-    ended(context, good);
+    snprintf(c->problem, sizeof c->problem, "%s", problem);
+    ended(c, false);
+}
+
+static void on_orphan(void *context, const char *problem)
+{
+    if (problem)
+        failed(context, problem);
+    else
+        ended(context, true);
 }
 
 static bool start_here(struct command *c)
@@ -61,7 +72,7 @@ static void start_otherwise(struct command *c)
 {
     listener_stop(&c->job_removed);
     if (!start_here(c))
-        ended(c, false);
+        failed(c, "cannot be started");
 }
 
 /* ---- as a unit ---- */
@@ -73,10 +84,10 @@ static void on_job_removed(void *context, sd_bus_message *m)
     if (sd_bus_message_read(m, "uoss", &number, &job, &unit, &result) <= 0 ||
         strcmp(unit, UNIT) != 0)
         return;
-    bool good = strcmp(result, "done") == 0;
-    if (!good)
-        log_warning("the lock command ended badly: journalctl --user -u " UNIT " says how");
-    ended(context, good);
+    if (strcmp(result, "done") == 0)
+        ended(context, true);
+    else
+        failed(context, "ended badly: journalctl --user -u " UNIT " says how");
 }
 
 /* It exists: as a locker that is at work, or as something else. */
@@ -196,6 +207,7 @@ static bool start_unit(struct command *c)
 bool command_start(struct command *command)
 {
     command_over(command);
+    command->problem[0] = '\0';
     if (!command->words[0])
         return false;
     return start_unit(command) || start_here(command);
@@ -204,6 +216,15 @@ bool command_start(struct command *command)
 bool command_runs(const struct command *command)
 {
     return command->started || command->orphan;
+}
+
+void command_problem(const struct command *command, char *out, size_t size)
+{
+    if (!command->words[0])
+        snprintf(out, size, "no lock-command is configured");
+    else
+        snprintf(out, size, "%s %s", command->words[0],
+                 command->problem[0] != '\0' ? command->problem : "was not started in time");
 }
 
 void command_over(struct command *command)
@@ -221,8 +242,7 @@ static void on_manager(void *context)
     struct command *c = context;
     if (!c->job_removed.slot)
         return;
-    log_warning("systemd went away while it ran the lock command");
-    ended(c, false);
+    failed(c, "was run by systemd, which went away");
 }
 
 static int split(struct command *c)

@@ -12,7 +12,7 @@
 
 struct command;
 
-/* How it ended: with 0, or otherwise (also: it could not be started; logged). */
+/* How it ended: with 0, or otherwise (also: it could not be started). */
 typedef void command_fn(void *context, bool good);
 
 struct command_setup {
@@ -32,5 +32,7 @@ void command_free(struct command **command);
 bool command_start(struct command *command);
 /* It was started, and has not ended as far as is known. */
 bool command_runs(const struct command *command);
+/* Why that has not locked, with the program's path, for the journal. */
+void command_problem(const struct command *command, char *out, size_t size);
 /* How it ends no longer matters; it goes on. */
 void command_over(struct command *command);

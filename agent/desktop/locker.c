@@ -7,6 +7,9 @@
  *
  * One timer serves the time of each way. It also serves what is known at once (the screen is locked
  * already, or nothing can lock it), which is told from the loop like the rest.
+ *
+ * The journal tells of each way why it has not locked, also of one that is not there: what the
+ * administrator has to put right is mostly what is missing.
  */
 #include "agent/desktop/locker.h"
 
@@ -16,7 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { WAY_MS = 2000 };
+enum { WAY_MS = 2000, PROBLEM_BYTES = 512 };
 
 enum way { WAY_NONE, WAY_LOGIND, WAY_SAVER, WAY_COMMAND, WAY_OVER /* none is left */ };
 
@@ -35,6 +38,7 @@ struct locker {
     enum way way;    /* that is tried now; WAY_NONE: no lock is under way */
     enum way tried;  /* last */
     enum way failed; /* first */
+    char problems[WAY_OVER][PROBLEM_BYTES];
     struct command *command;
     struct waiter *waiters;
 };
@@ -54,7 +58,10 @@ static void finish(struct locker *l, bool locked)
     saver_lock_over(l->setup.saver);
     l->way = WAY_NONE;
     if (!locked)
-        log_error("the screen could not be locked");
+        log_error(
+            "the screen could not be locked: by logind: %s; by a screen saver: %s; by the lock "
+            "command: %s",
+            l->problems[WAY_LOGIND], l->problems[WAY_SAVER], l->problems[WAY_COMMAND]);
     struct waiter *waiter;
     struct waiter *waiters = STEAL(l->waiters);
     while ((waiter = waiters)) {
@@ -81,21 +88,38 @@ static bool begin(struct locker *l, enum way way)
     return false;
 }
 
+/* The way that is tried, or would be, has not done it. */
+static void say_why(struct locker *l)
+{
+    static const char *const ways[] = {[WAY_LOGIND] = "logind",
+                                       [WAY_SAVER] = "a screen saver",
+                                       [WAY_COMMAND] = "the lock command"};
+    char *problem = l->problems[l->way];
+    if (l->way == WAY_LOGIND)
+        logind_lock_problem(l->setup.logind, problem, PROBLEM_BYTES);
+    else if (l->way == WAY_SAVER)
+        saver_lock_problem(l->setup.saver, problem, PROBLEM_BYTES);
+    else
+        command_problem(l->setup.command, problem, PROBLEM_BYTES);
+    log_warning("the screen is not locked by %s: %s", ways[l->way], problem);
+}
+
 static void go_on(struct locker *l)
 {
-    while (++l->way < WAY_OVER)
+    while (++l->way < WAY_OVER) {
         if (begin(l, l->way)) {
             l->tried = l->way;
             loop_timer_set(l->timer, WAY_MS);
             return;
         }
+        say_why(l);
+    }
     loop_timer_set(l->timer, 0);
 }
 
-/* The way that is tried has not done it. */
 static void give_up(struct locker *l)
 {
-    log_warning("the screen was not locked by way of %s", names[l->way]);
+    say_why(l);
     if (!l->failed)
         l->failed = l->way;
     go_on(l);

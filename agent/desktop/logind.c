@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,7 @@ struct logind {
     bool sleeping;
 
     struct call locking;
+    char refusal[128]; /* what logind answered; "": nothing yet */
     enum { LOCK_NOT_WANTED, LOCK_WAITS, LOCK_SENT } lock; /* it waits for the session */
 };
 
@@ -181,8 +183,9 @@ static int on_lock(sd_bus_message *m, void *context, sd_bus_error *error)
 {
     (void)error;
     if (sd_bus_message_is_method_error(m, NULL)) {
-        log_warning("logind does not lock the session: %s", sd_bus_message_get_error(m)->name);
-        refuse_lock(context);
+        struct logind *l = context;
+        snprintf(l->refusal, sizeof l->refusal, "%s", sd_bus_message_get_error(m)->name);
+        refuse_lock(l);
     }
     return 1;
 }
@@ -464,11 +467,26 @@ static int on_sleep_state(sd_bus_message *m, void *context, sd_bus_error *error)
 bool logind_lock(struct logind *l)
 {
     l->lock = LOCK_NOT_WANTED;
+    l->refusal[0] = '\0';
     if (send_lock(l))
         l->lock = LOCK_SENT;
     else if (peer_pending(l->peer) || (peer_there(l->peer) && l->looks))
         l->lock = LOCK_WAITS;
     return l->lock != LOCK_NOT_WANTED;
+}
+
+void logind_lock_problem(const struct logind *l, char *out, size_t size)
+{
+    if (!bus_ready(l->setup.bus))
+        snprintf(out, size, "no system bus");
+    else if (!peer_there(l->peer))
+        snprintf(out, size, "it is not on the system bus");
+    else if (!l->id)
+        snprintf(out, size, "it knows no session of this desktop");
+    else if (l->refusal[0] != '\0')
+        snprintf(out, size, "it answered %s", l->refusal);
+    else
+        snprintf(out, size, "no locker heard its request in time");
 }
 
 void logind_lock_over(struct logind *l)

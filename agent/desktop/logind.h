@@ -35,5 +35,7 @@ bool logind_sleeping(const struct logind *logind); /* about to, until it is awak
 /* Asks for a lock: at once, or when the session is known if it is being looked for; LockedHint
  * tells whether it was heard. False: there is nobody to ask. */
 bool logind_lock(struct logind *logind);
+/* Why that has not locked, for the journal: while logind_lock's answer is being handled. */
+void logind_lock_problem(const struct logind *logind, char *out, size_t size);
 /* What was asked for is no longer waited for. */
 void logind_lock_over(struct logind *logind);

@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -125,12 +126,15 @@ static void on_report(void *context, uint32_t events)
         return;
     loop_watch_free(&orphan->watch);
     bool known = got == sizeof result;
+    char problem[128];
+    if (!known)
+        snprintf(problem, sizeof problem, "ended unseen");
+    else if (!result.started)
+        snprintf(problem, sizeof problem, "cannot be started: %s", strerror(result.code));
+    else
+        snprintf(problem, sizeof problem, "ended with %d", result.code);
     bool good = known && result.started && result.code == 0;
-    if (known && !result.started)
-        log_warning("the lock command cannot be started: %s", strerror(result.code));
-    else if (!good)
-        log_warning("the lock command ended with %d", result.code);
-    orphan->ended(orphan->context, good);
+    orphan->ended(orphan->context, good ? NULL : problem);
 }
 
 /* The fork keeps no descriptor but its end and standard error: sockets of the agent would stay open

@@ -12,9 +12,9 @@
 
 struct orphan;
 
-/* How it ended: with 0, or otherwise (also: it could not be started; logged). Comes from the loop,
- * once. */
-typedef void orphan_fn(void *context, bool good);
+/* How it ended. problem: "ended with 1", "cannot be started: ..."; borrowed for the call; NULL:
+ * with 0. Comes from the loop, once. */
+typedef void orphan_fn(void *context, const char *problem);
 
 /* words: a program and its arguments, NULL-terminated, borrowed for the call; a program without a
  * slash is looked for in PATH. Runs with our environment and standard error, in a process group of

@@ -10,6 +10,7 @@
 #include "ipc/base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NAMES = 2 };
@@ -39,6 +40,7 @@ struct one {
 struct saver {
     struct saver_setup setup;
     struct one each[NAMES];
+    char refusal[192]; /* who refused last, and how; "": nobody yet */
 };
 
 static void set_active(struct one *one, bool active)
@@ -88,7 +90,9 @@ static int on_lock(sd_bus_message *m, void *context, sd_bus_error *error)
     struct one *one = context;
     (void)error;
     if (sd_bus_message_is_method_error(m, NULL)) {
-        log_info("%s does not lock: %s", known[one->which].name, sd_bus_message_get_error(m)->name);
+        snprintf(one->saver->refusal, sizeof one->saver->refusal, "%s answered %s",
+                 known[one->which].name, sd_bus_message_get_error(m)->name);
+        log_info("%s to Lock", one->saver->refusal);
         refuse_lock(one);
     } else {
         ask_active(one);
@@ -105,6 +109,7 @@ static bool send_lock(struct one *one)
 bool saver_lock(struct saver *saver)
 {
     bool asked = false;
+    saver->refusal[0] = '\0';
     for (struct one *one = saver->each; one < saver->each + NAMES; one++) {
         one->lock = LOCK_NOT_WANTED;
         if (send_lock(one))
@@ -114,6 +119,21 @@ bool saver_lock(struct saver *saver)
         asked = asked || one->lock != LOCK_NOT_WANTED;
     }
     return asked;
+}
+
+void saver_lock_problem(const struct saver *saver, char *out, size_t size)
+{
+    bool silent = false;
+    for (size_t i = 0; i < NAMES; i++)
+        silent = silent || saver->each[i].lock == LOCK_SENT;
+    if (!bus_ready(saver->setup.bus))
+        snprintf(out, size, "no session bus");
+    else if (silent)
+        snprintf(out, size, "it was asked and did not become active in time");
+    else if (saver->refusal[0] != '\0')
+        snprintf(out, size, "%s", saver->refusal);
+    else
+        snprintf(out, size, "no screen saver answers on the session's bus");
 }
 
 void saver_lock_over(struct saver *saver)

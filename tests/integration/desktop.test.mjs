@@ -254,6 +254,12 @@ desktop('no bus at all', async ({ client }) => {
   const agent = await client('', nowhere);
   agent.say('tell Nobody|sees this');
   agent.say('lock');
+  for (const line of [
+    /the screen is not locked by logind: no system bus$/,
+    /the screen is not locked by a screen saver: no session bus$/,
+    /the screen is not locked by the lock command: no lock-command is configured$/,
+    /could not be locked: by logind: no system bus; by a screen saver: no session bus; by the lock command: no lock-command is configured$/,
+  ]) await agent.next(line);
   await agent.next('lock no logind logind');
   const other = await client('true', { ...nowhere, DBUS_SYSTEM_BUS_ADDRESS: 'tcp:host=localhost,port=1' });
   other.say('lock');
@@ -400,6 +406,23 @@ desktop('the command is the last way; it is good if it ends well', async (rig) =
   assert.ok(existsSync(join(rig.folder, 'locked')));
 });
 
+desktop('the journal tells of each way why it has not locked', async (rig) => {
+  const agent = await settled(rig);
+  await onLock(rig.system, 'rig.refuse()');
+  agent.say('lock');
+  await agent.next(/not locked by logind: it answered [\w.]+$/);
+  await agent.next(/not locked by a screen saver: no screen saver answers on the session's bus$/);
+  await agent.next(/not locked by the lock command: no lock-command is configured$/);
+  await agent.next('lock no logind logind');
+  await rig.session.do('saver = ScreenSaver("gnome", "rig.refuse()")');
+  await rig.system.do('logind.leave()');
+  await agent.next(/logind is away/);
+  agent.say('lock');
+  await agent.next(/not locked by logind: it is not on the system bus$/);
+  await agent.next(/could not be locked: by logind: .*; by a screen saver: org.gnome.ScreenSaver answered [\w.]+; by the lock command: /);
+  await agent.next(/^lock no /);
+});
+
 // A locker that says who it is and goes on.
 async function writeLocker(folder) {
   const path = join(folder, 'locker');
@@ -428,8 +451,8 @@ desktop('or if it goes on, which it does without the agent', async ({ client, fo
 });
 
 for (const [command, said] of [
-  ['false', /lock command ended with 1$/],
-  ['/nowhere/to be found', /lock command cannot be started: No such file/],
+  ['false', /not locked by the lock command: false ended with 1$/],
+  ['/nowhere/to be found', /not locked by the lock command: \/nowhere\/to cannot be started: No such file or directory$/],
 ]) {
   desktop(`a command that fails is told: ${command}`, async (rig) => {
     const agent = await settled(rig, command);
