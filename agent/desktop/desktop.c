@@ -99,14 +99,15 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
                                                   .ended = on_logged_out,
                                                   .cannot_lock = on_logind_refused,
                                                   .context = d});
-    d->saver = saver_new(&(struct saver_setup){
-        .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
-    d->notice = notice_new(d->session);
+    /* Before the savers: whether systemd is there is then known when they are known. */
     d->command = command_new(&(struct command_setup){.loop = loop,
                                                      .bus = d->session,
                                                      .line = config->desktop_lock_command,
                                                      .ended = on_command_ended,
                                                      .context = d});
+    d->saver = saver_new(&(struct saver_setup){
+        .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
+    d->notice = notice_new(d->session);
     if (!d->logind || !d->saver || !d->notice || !d->command)
         return NULL;
     d->locker = locker_new(&(struct locker_setup){
