@@ -506,53 +506,57 @@ static void card_is_logged_out_for_everybody(void **state)
 }
 
 /*
- * Another program that signs with the card while somebody else's PIN is verified, for it needs none
- * then. It is connected all the time and tries only when it is let. What it sent before the PIN's
- * transaction began is not what is tried here: pcscd may let that in late (pkcs11/hold.h).
+ * Other programs that sign with the card while somebody else's PIN is verified, for they need none
+ * then. They are connected all the time, and in each round every one tries until the card has
+ * answered it. What was sent before the PIN's transaction began is not what is tried here: pcscd
+ * may let that in late (pkcs11/hold.h).
  */
-struct thief {
-    bool patient; /* asks for a transaction of its own first; pcsc-lite has both kinds wait */
-    atomic_bool may_try, stop;
-    atomic_uint connected, trying, refused, stolen;
+struct thieves {
+    bool patient; /* ask for a transaction of their own first; pcsc-lite has both kinds wait */
+    atomic_bool stop;
+    atomic_uint connected, round, answered, stolen;
 };
 
 enum { THIEVES = 8 }; /* for pcsc-lite has each look for the card's release ten times a second */
 
-static void try_to_sign(struct thief *thief, SCARDHANDLE card)
+/* True if the card has answered. */
+static bool try_to_sign(struct thieves *thieves, SCARDHANDLE card)
 {
     /* GENERAL AUTHENTICATE, P-256, key 9A: a digest of zeros. */
     static const BYTE sign[5 + 38 + 1] = {0x00, 0x87, 0x11, 0x9a, 38, 0x7c,
                                           36,   0x82, 0x00, 0x81, 32};
     BYTE response[258];
     DWORD len = sizeof response, protocol;
-    LONG rv = thief->patient ? SCardBeginTransaction(card) : SCARD_S_SUCCESS;
-    bool begun = thief->patient && rv == SCARD_S_SUCCESS;
+    LONG rv = thieves->patient ? SCardBeginTransaction(card) : SCARD_S_SUCCESS;
+    bool begun = thieves->patient && rv == SCARD_S_SUCCESS;
     if (rv == SCARD_S_SUCCESS)
         rv = SCardTransmit(card, SCARD_PCI_T1, sign, sizeof sign, NULL, response, &len);
     if (begun)
         SCardEndTransaction(card, SCARD_LEAVE_CARD);
     if (rv == SCARD_W_RESET_CARD)
         SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &protocol);
-    else if (rv == SCARD_S_SUCCESS && len > 2 && response[len - 2] == 0x90)
-        thief->stolen++;
-    else if (rv == SCARD_S_SUCCESS && len == 2 && response[0] == 0x69 && response[1] == 0x82)
-        thief->refused++;
+    if (rv != SCARD_S_SUCCESS)
+        return false;
+    if (len > 2 && response[len - 2] == 0x90)
+        thieves->stolen++;
+    return true;
 }
 
 static void *steal(void *context)
 {
-    struct thief *thief = context;
+    struct thieves *thieves = context;
     struct other_program other;
     while (!other_connects(&other, SCARD_SHARE_SHARED))
         usleep(1000);
-    thief->connected++;
-    while (!thief->stop) {
-        thief->trying++;
-        if (thief->may_try)
-            try_to_sign(thief, other.card);
-        thief->trying--;
-        if (!thief->may_try)
+    thieves->connected++;
+    unsigned tried = 0;
+    while (!thieves->stop) {
+        if (tried < thieves->round && try_to_sign(thieves, other.card)) {
+            tried++;
+            thieves->answered++;
+        } else if (tried == thieves->round) {
             usleep(1000);
+        }
     }
     other_leaves(&other);
     return NULL;
@@ -573,21 +577,17 @@ static void *sign(void *context)
 }
 
 /* One signature, with the thieves at it from the moment the PIN is in the card. */
-static void sign_among(struct thief *thief, const struct wish *wish)
+static void sign_among(struct thieves *thieves, const struct wish *wish)
 {
-    unsigned before = count_of("verify="), refused = thief->refused;
+    unsigned before = count_of("verify=");
     struct signing signing = {.wish = wish};
     pthread_t signer;
     assert_int_equal(pthread_create(&signer, NULL, sign, &signing), 0);
     while (count_of("verify=") == before)
         usleep(1000);
-    thief->may_try = true;
+    thieves->round++;
     pthread_join(signer, NULL);
-    /* One of them has had its turn after the signature, too. */
-    while (thief->refused == refused && thief->stolen == 0)
-        usleep(1000);
-    thief->may_try = false;
-    while (thief->trying > 0)
+    while (thieves->answered < thieves->round * THIEVES)
         usleep(1000);
     assert_int_equal(signing.sent, 0);
     assert_true(signature_valid(wish, &signing.reply));
@@ -601,20 +601,20 @@ static void nobody_else_signs_meanwhile(void **state)
         const struct card_token *token = insert("reader-1", "bob", reader);
         struct wish wishes[] = {wish_for(token, AUTHENTICATION, CARD_ES256, right_pin),
                                 wish_for(token, SIGNATURE, CARD_ES256, right_pin)};
-        struct thief thief = {.patient = patient};
+        struct thieves thieves = {.patient = patient};
         pthread_t threads[THIEVES];
         for (size_t i = 0; i < THIEVES; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, steal, &thief), 0);
-        while (thief.connected < THIEVES)
+            assert_int_equal(pthread_create(&threads[i], NULL, steal, &thieves), 0);
+        while (thieves.connected < THIEVES)
             usleep(1000);
         sandbox_do(&sandbox, "delay reader-1 30"); /* so that there is a while to try in */
         for (int i = 0; i < 4; i++)
-            sign_among(&thief, &wishes[i % 2]);
-        thief.stop = true;
+            sign_among(&thieves, &wishes[i % 2]);
+        sandbox_do(&sandbox, "delay reader-1 0");
+        thieves.stop = true;
         for (size_t i = 0; i < THIEVES; i++)
             pthread_join(threads[i], NULL);
-        sandbox_do(&sandbox, "delay reader-1 0");
-        assert_int_equal(thief.stolen, 0);
+        assert_int_equal(thieves.stolen, 0);
         take_out("reader-1", reader);
     }
 }
