@@ -75,6 +75,11 @@ function makeDesk(sandbox, lines) {
       pinentry.next(),
       answer.then((result) => { throw new Error(`answered without a prompt: ${JSON.stringify(result)}`); }),
     ]),
+    // Until that answer waits for something; one that comes instead is an error.
+    waits: (client, what, answer) => Promise.race([
+      client.waiting(what),
+      answer.then((result) => { throw new Error(`answered instead: ${JSON.stringify(result)}`); }),
+    ]),
     // With the PIN; resolves with session.status.
     signIn(client, params = {}) {
       const answer = desk.begin(client, params);

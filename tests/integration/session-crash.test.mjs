@@ -48,7 +48,7 @@ test('the agent is killed', async (t) => {
       const client = await desk.connect();
       const answer = desk.begin(client);
       await answersPin(answer);
-      await client.waiting('signature');
+      await desk.waits(client, 'signature', answer);
       await kill();
       await desk.ctl('clear', 'reader-0');
       await assert.rejects(answer);
@@ -75,7 +75,7 @@ test('the agent is killed', async (t) => {
       await desk.puts(client, 'alice');
       const answer = desk.begin(client);
       await answersPin(answer);
-      await client.waiting('role');
+      await desk.waits(client, 'role', answer);
       await kill();
       await assert.rejects(answer);
       const after = await desk.connect();

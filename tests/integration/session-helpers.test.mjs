@@ -36,7 +36,7 @@ test('a helper is killed', async (t) => {
       await desk.ctl('fault', 'reader-0', 'hang', 'at', 'sign');
       const answer = desk.begin(client);
       (await desk.prompt(answer)).answer(PIN);
-      await client.waiting('signature');
+      await desk.waits(client, 'signature', answer);
       await kill('lanyard-card');
       await refusedWith('card-module-failed', answer);
       await desk.ctl('clear', 'reader-0');
@@ -66,7 +66,7 @@ test('a helper is killed', async (t) => {
       await desk.puts(client, 'alice');
       const answer = desk.begin(client);
       (await desk.prompt(answer)).answer(PIN);
-      await client.waiting('role');
+      await desk.waits(client, 'role', answer);
       await kill('cat');
       const { uid, role, sid } = await answer;
       assert.equal(uid, '555000000101');
@@ -120,7 +120,7 @@ test('the smartcard service is killed', async (t) => {
       await desk.ctl('fault', 'reader-0', 'hang', 'at', 'sign');
       answer = desk.begin(client);
       (await desk.prompt(answer)).answer(PIN);
-      await client.waiting('signature');
+      await desk.waits(client, 'signature', answer);
       await kill();
       await assert.rejects(answer);
       await desk.ctl('clear', 'reader-0');
