@@ -36,11 +36,19 @@ async function withDoors(play) {
 const run = (socket, ...args) =>
   spawnSync(lanyard, ['--socket', socket, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
+// script(1) with lanyard alone on its pseudo-terminal. The shell between them is always the same one
+// and gives its process to lanyard: one that stays is interrupted by Ctrl-C as well, and some (dash)
+// then end with a status of their own, 130, whatever lanyard's was.
+function onTerminal(command) {
+  return spawn('/usr/bin/script', ['-qefc', `exec ${command}`, '/dev/null'],
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, SHELL: '/bin/sh' } });
+}
+
 // lanyard on a pseudo-terminal: says(pattern) resolves once it has written that since the last time,
 // type(text) types, and end is its { status, said }.
 function terminal(socket, args) {
   const quoted = [lanyard, '--socket', socket, ...args].map((word) => `'${word}'`).join(' ');
-  const child = spawn('/usr/bin/script', ['-qefc', quoted, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = onTerminal(quoted);
   let said = '';
   let seen = 0;
   let wake = () => {};
@@ -165,8 +173,7 @@ test('Ctrl-D and Ctrl-C leave the role as it is', { skip }, async () => {
 
 test('with standard output elsewhere the list is still on the terminal, and only there', { skip }, async () => {
   await withDoors(async ({ socket }) => {
-    const child = spawn('/usr/bin/script',
-      ['-qefc', `'${lanyard}' --socket '${socket}' sign-in --json > '${socket}.out'`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = onTerminal(`'${lanyard}' --socket '${socket}' sign-in --json > '${socket}.out'`);
     let said = '';
     const asked = new Promise((resolve) => child.stdout.setEncoding('utf8').on('data', (piece) => {
       said += piece;
