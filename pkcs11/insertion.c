@@ -87,22 +87,60 @@ struct insertion insertions_in(const struct insertions *all, const char *reader)
     return found;
 }
 
-/* Each insertion and each removal counts one. So a reader that was empty and holds a card has had
- * no other in it if it has counted one; and a card that was in is still the same if nothing was
- * counted. */
-bool insertion_missed(const struct insertion *before, const struct insertion *now)
+static const struct insertion doubtful = {.present = true};
+
+/* What whoever has *held in mind has in mind after looking into the reader at any time between the
+ * two looks. Each insertion and each removal counts one. So no more than one card can have been
+ * seen if at most one is counted and there was not a card before it and one after; and that card
+ * has to be the one in mind. */
+static struct insertion follow(const struct insertion *held, const struct insertion *before,
+                               const struct insertion *after)
 {
-    return now->present && (uint16_t)(now->events - before->events) > (before->present ? 0 : 1);
+    uint16_t counted = (uint16_t)(after->events - before->events);
+    if (counted > 1 || (counted > 0 && before->present && after->present))
+        return doubtful;
+    const struct insertion *seen = before->present ? before : after;
+    bool another = !held->known || held->events != seen->events;
+    return held->present && seen->present && another ? doubtful : *seen;
 }
 
-bool insertions_missed(const struct insertions *before, const struct insertions *now)
+static void append(struct insertions *all, const char *reader, const struct insertion *insertion)
 {
-    for (size_t i = 0; i < before->count; i++)
-        for (size_t k = 0; k < now->count; k++)
-            if (strcmp(before->at[i].reader, now->at[k].reader) == 0 &&
-                insertion_missed(&before->at[i].insertion, &now->at[k].insertion))
-                return true;
-    return false;
+    if (all->count == INSERTION_READERS_MAX)
+        return;
+    memcpy(all->at[all->count].reader, reader, strlen(reader) + 1);
+    all->at[all->count++].insertion = *insertion;
+}
+
+/* The readers that have gone: should one come back, there may be another card in it. */
+static void append_gone(struct insertions *all, const struct insertions *earlier)
+{
+    for (size_t i = 0; i < earlier->count; i++) {
+        const char *reader = earlier->at[i].reader;
+        struct insertion now = insertions_in(all, reader);
+        if (earlier->at[i].insertion.present && !now.known && !now.present)
+            append(all, reader, &doubtful);
+    }
+}
+
+bool insertions_follow(struct insertions *held, const struct insertions *before,
+                       const struct insertions *after)
+{
+    struct insertions next = {0};
+    bool sure = true;
+    for (size_t i = 0; i < after->count; i++) {
+        const char *reader = after->at[i].reader;
+        const struct insertion *now = &after->at[i].insertion;
+        struct insertion in_mind = insertions_in(held, reader);
+        struct insertion then = insertions_in(before, reader); /* a new reader counts from 0 */
+        struct insertion result = follow(&in_mind, &then, now);
+        sure = sure && (result.known || !now->present);
+        append(&next, reader, &result);
+    }
+    append_gone(&next, held);
+    append_gone(&next, before);
+    *held = next;
+    return sure;
 }
 
 int insertion_since(const struct insertion *before, const struct insertion *now)

@@ -40,10 +40,12 @@ struct insertions {
 void insertions_look(struct insertions *all);
 /* That in this reader (a slot's description); not known when there is none of that name. */
 struct insertion insertions_in(const struct insertions *all, const char *reader);
-/* True if whoever looked into the reader soon after the first look, and not since, may take a card
- * that is in at the second for one that is not; or so for any of the readers. */
-bool insertion_missed(const struct insertion *before, const struct insertion *now);
-bool insertions_missed(const struct insertions *before, const struct insertions *now);
+/* Follows what somebody who remembers what he saw in the readers may have in mind: *held, at first
+ * {0}. Between these two looks, and not since the ones before, he may have looked at any time.
+ * False if he may take a card that is in now for one that is not; which stays so until he must have
+ * seen the reader empty. (A card in mind that is not `known` may be any.) */
+bool insertions_follow(struct insertions *held, const struct insertions *before,
+                       const struct insertions *after);
 
 /* True if another program holds the card in this reader for itself alone. */
 bool insertion_held(const char *reader);

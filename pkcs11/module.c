@@ -89,8 +89,12 @@ void module_load(struct module *m, const char *path)
     memset(m, 0, sizeof *m);
     if (open_library(m, path) != OUTCOME_OK || get_functions(m, path) != OUTCOME_OK)
         return;
-    insertions_look(&m->looked); /* OpenSC connects to what is in when it is initialised */
+    /* OpenSC connects to what is in when it is initialised. */
+    struct insertions before, after;
+    insertions_look(&before);
     initialise(m, path);
+    insertions_look(&after);
+    insertions_follow(&m->held, &before, &after);
 }
 
 void module_unload(struct module *m)

@@ -27,7 +27,7 @@ struct module {
     CK_RV code; /* of the last call that failed since this was last set to CKR_OK */
     struct listed_card listed[CARD_TOKENS_MAX]; /* by the last LIST, in no order */
     uint8_t listed_count;
-    struct insertions looked; /* at the readers, before the module last did */
+    struct insertions held; /* the cards that the module may have in mind */
 };
 
 /* Loads the module at this absolute path and initialises it. What went wrong is logged and stands

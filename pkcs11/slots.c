@@ -6,10 +6,12 @@
  * it could not be read is left out, and one that is still there is reported as unreadable.
  *
  * A module that was not asked between a card's removal and the next one's insertion, even of the
- * same card, may not know. OpenSC answers from what it remembers, and the first login fails on a
- * connection that ended with the earlier insertion. So the readers are looked at first, by pcscd's
- * count, and where the module can have missed something it is not asked any more: this process has
- * to be replaced.
+ * same card, may not know. OpenSC answers from what it remembers: another person's certificates,
+ * and a connection that ended with the earlier insertion, on which the first login fails. (It asks
+ * pcsc-lite what has changed since the count it knew, and pcsc-lite takes the count 0, that of a
+ * card that was in when pcscd started, for none.) So the readers are looked at before the module is
+ * asked and after it, and where it can have missed something, its word counts for nothing and this
+ * process has to be replaced.
  */
 #include "pkcs11/slots.h"
 
@@ -181,22 +183,6 @@ static bool token_blank(struct module *m, CK_SLOT_ID slot)
            !(about.flags & CKF_TOKEN_INITIALIZED);
 }
 
-/* As it was before the module looked: of a card exchanged meanwhile the certificates may be
- * either's, and the count is then another when it comes to signing. A card that came meanwhile into
- * an empty reader, and no other, is the one that the module has seen. */
-static void note_listed(struct module *m, struct card_token *token)
-{
-    struct insertion seen = insertions_in(&m->looked, token->reader);
-    if (seen.known && !seen.present) {
-        struct insertion now = insertion_look(token->reader);
-        if (!insertion_missed(&seen, &now))
-            seen = now;
-    }
-    token->events = seen.known ? seen.events : CARD_EVENTS_UNKNOWN;
-    if (m->listed_count < CARD_TOKENS_MAX)
-        m->listed[m->listed_count++] = (struct listed_card){token->slot, seen};
-}
-
 struct insertion slots_listed(const struct module *m, CK_SLOT_ID slot)
 {
     for (size_t i = 0; i < m->listed_count; i++)
@@ -210,7 +196,6 @@ static int list_token(struct module *m, CK_SLOT_ID slot, struct card_token *toke
 {
     int r = slots_token(m, slot, token);
     if (r == 0) {
-        note_listed(m, token);
         slots_settle_tries(token, pin_tries_left(token->reader));
         r = read_certificates(m, token);
     }
@@ -242,7 +227,6 @@ static int list_held(struct module *m, CK_SLOT_ID slot, struct card_token *token
     struct insertion now = insertion_look(held.reader);
     if (!now.present || !insertion_held(held.reader))
         return 0;
-    held.events = now.events;
     *token = held;
     return 1;
 }
@@ -262,18 +246,11 @@ static int all_slots(struct module *m, CK_SLOT_ID slots[SLOTS_MAX], CK_ULONG *co
     return r;
 }
 
-int slots_list(struct module *m, struct card_reply *reply)
+/* Fills the list as the module sees it. 0 or -ENOMEM. */
+static int ask_module(struct module *m, struct card_reply *reply)
 {
     CK_SLOT_ID slots[SLOTS_MAX];
     CK_ULONG count = 0;
-    struct insertions before = m->looked;
-    insertions_look(&m->looked);
-    if (insertions_missed(&before, &m->looked)) {
-        m->looked = before; /* as what was listed: whoever asks again hears the same */
-        reply->result = OUTCOME_CARD_CHANGED;
-        return 0;
-    }
-    m->listed_count = 0;
     if (all_slots(m, slots, &count) != 0) {
         reply->result = OUTCOME_CARD_MODULE_FAILED;
         return 0;
@@ -295,5 +272,40 @@ int slots_list(struct module *m, struct card_reply *reply)
             return r;
         reply->token_count += (uint8_t)r;
     }
+    return 0;
+}
+
+/* Each token is the one that the module has in mind. */
+static void note_insertions(struct module *m, struct card_reply *reply)
+{
+    m->listed_count = reply->token_count;
+    for (size_t i = 0; i < reply->token_count; i++) {
+        struct card_token *token = &reply->tokens[i];
+        struct insertion held = insertions_in(&m->held, token->reader);
+        if (held.known)
+            token->events = held.events;
+        m->listed[i] = (struct listed_card){token->slot, held};
+    }
+}
+
+int slots_list(struct module *m, struct card_reply *reply)
+{
+    struct insertions before, after, held = m->held;
+    insertions_look(&before);
+    bool sure = insertions_follow(&held, &before, &before);
+    if (sure) {
+        int r = ask_module(m, reply);
+        if (r < 0)
+            return r;
+        insertions_look(&after);
+        sure = insertions_follow(&m->held, &before, &after);
+    }
+    if (sure) {
+        note_insertions(m, reply);
+        return 0;
+    }
+    while (reply->token_count > 0)
+        card_token_deinit(&reply->tokens[--reply->token_count]);
+    reply->result = OUTCOME_CARD_CHANGED;
     return 0;
 }

@@ -24,10 +24,11 @@
 #include "pkcs11/module.h"
 
 /* Fills the token list of *reply (initialised) and its result: OK, CARD_MODULE_FAILED, or
- * CARD_CHANGED: cards were exchanged while the module was not asked, and only a new process can
- * tell what is in. Cards that cannot be read are reported with CARD_UNREADABLE, and with CARD_HELD
- * when another program is the reason. What is beyond the bounds of ipc/card_message.h is left out
- * and logged. Which insertion each of them is stands in m->listed. 0 or -ENOMEM. */
+ * CARD_CHANGED: the module may have missed that cards were exchanged, and only a new process can
+ * tell what is in; m->listed is then as it was. Cards that cannot be read are reported with
+ * CARD_UNREADABLE, and with CARD_HELD when another program is the reason. What is beyond the bounds
+ * of ipc/card_message.h is left out and logged. Which insertion each of them is stands in
+ * m->listed. 0 or -ENOMEM. */
 int slots_list(struct module *m, struct card_reply *reply);
 
 /* The insertion that was listed in this slot; not known when none was. */

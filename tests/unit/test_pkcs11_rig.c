@@ -75,7 +75,7 @@ void helper_send(struct helper *h, struct card_request *request)
     frame_send(h->fd, secret_peek(out), secret_len(out), CARD_REQUEST_BYTES_MAX);
 }
 
-static int receive_reply(struct helper *h, uint8_t type, struct card_reply *reply)
+int helper_receive(struct helper *h, uint8_t type, struct card_reply *reply)
 {
     CLEANUP(bytes_deinit) struct bytes body = {0};
     *reply = (struct card_reply){0};
@@ -91,7 +91,7 @@ static int receive_reply(struct helper *h, uint8_t type, struct card_reply *repl
 int helper_ask(struct helper *h, struct card_request *request, struct card_reply *reply)
 {
     helper_send(h, request);
-    return receive_reply(h, request->type, reply);
+    return helper_receive(h, request->type, reply);
 }
 
 bool helper_has_answered(struct helper *h, int milliseconds)
@@ -179,7 +179,7 @@ void helper_send_sign(struct helper *h, const struct wish *wish)
 int helper_sign(struct helper *h, const struct wish *wish, struct card_reply *reply)
 {
     helper_send_sign(h, wish);
-    return receive_reply(h, CARD_REQUEST_SIGN, reply);
+    return helper_receive(h, CARD_REQUEST_SIGN, reply);
 }
 
 int helper_sign_result(struct helper *h, const struct wish *wish)

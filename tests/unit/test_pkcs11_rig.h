@@ -28,8 +28,9 @@ int helper_wait(struct helper *h);
  * -EPIPE when the helper is gone. */
 int helper_ask(struct helper *h, struct card_request *request, struct card_reply *reply);
 int helper_list(struct helper *h, struct card_reply *reply);
-/* Half of that: sends, and returns while the helper is at it. */
+/* The halves of that: the first returns while the helper is at it. */
 void helper_send(struct helper *h, struct card_request *request);
+int helper_receive(struct helper *h, uint8_t type, struct card_reply *reply);
 /* True once there is a reply, or the end, to be read; false if not within this time. */
 bool helper_has_answered(struct helper *h, int milliseconds);
 /* True if the result of helper_ask means that the helper has ended. */
