@@ -4,7 +4,7 @@
 // for each ordinary mistake.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { inTime } from '../sandbox/patience.mjs';
+import { inTime, LONG_MS } from '../sandbox/patience.mjs';
+import { start } from '../sandbox/processes.mjs';
 
 const sandbox = fileURLToPath(new URL('../sandbox/', import.meta.url));
 let runtime;
@@ -20,35 +21,31 @@ let env;
 before(async () => {
   runtime = await mkdtemp(join(tmpdir(), 'lanyard-demo-'));
   await symlink('/bin/true', join(runtime, 'pinentry-gtk-2'));
-  env = { ...process.env, XDG_RUNTIME_DIR: runtime, DISPLAY: ':77', PATH: `${runtime}:${process.env.PATH}` };
-  delete env.SUDO_USER;
+  const search = `${runtime}:${process.env.PATH}`;
+  env = { ...process.env, XDG_RUNTIME_DIR: runtime, DISPLAY: ':77', PATH: search, SUDO_USER: undefined };
 });
-after(() => rm(runtime, { recursive: true }));
+after(() => rm(runtime, { recursive: true, force: true }));
+
+// Runs it to its end; one that does not come is ended, and the assertion on its status tells.
+const runDemo = (...args) => spawnSync(process.execPath, [join(sandbox, 'demo.mjs'), ...args],
+  { env, encoding: 'utf8', timeout: LONG_MS });
+const toldBy = ({ signal, stdout, stderr }) => `${signal ? `ended by ${signal} after ${LONG_MS / 1000} s\n` : ''}${stdout}${stderr}`;
 
 function refused(args, status, sentence) {
-  const demo = spawnSync(process.execPath, [join(sandbox, 'demo.mjs'), ...args], { env, encoding: 'utf8' });
-  assert.equal(demo.status, status, demo.stderr);
+  const demo = runDemo(...args);
+  assert.equal(demo.status, status, toldBy(demo));
   assert.match(demo.stderr, /^tests\/demo: [^\n]+\n$/);
   assert.match(demo.stderr, sentence);
 }
 
+// The demonstration once it says how to end it (processes.mjs); says(text) resolves once it does.
 async function startDemo() {
-  const child = spawn(process.execPath, [join(sandbox, 'demo.mjs')], { env });
-  const demo = { child, output: '' };
-  child.stderr.pipe(process.stderr);
-  child.stdout.setEncoding('utf8').on('data', (text) => { demo.output += text; });
+  const demo = await start(process.execPath, [join(sandbox, 'demo.mjs')], { env, ready: /Ctrl-C ends it\./ });
   const said = async (text) => {
-    while (!demo.output.includes(text)) await once(child.stdout, 'data');
+    while (!demo.output.includes(text)) await once(demo.child.stdout, 'data');
   };
   demo.says = (text) => inTime(said(text), `the demo to say "${text}"`, () => demo.output);
-  await demo.says('Ctrl-C ends it.');
   return demo;
-}
-
-async function end({ child }, signal) {
-  const ended = once(child, 'exit');
-  child.kill(signal);
-  await ended;
 }
 
 for (const [args, sentence] of [
@@ -84,7 +81,7 @@ test('the demo prints commands that work as they stand, and ends the agent when 
     demo.child.kill('SIGUSR2');
     await demo.says('the agent runs again');
   } finally {
-    await end(demo, 'SIGINT');
+    await demo.stop('SIGINT');
   }
   assert.ok(!existsSync(join(runtime, 'lanyard-sandbox')));
 });
@@ -93,13 +90,13 @@ test('what a demo left behind that was killed is cleared away', async () => {
   const directory = join(runtime, 'lanyard-sandbox');
   const gone = spawnSync('mkdir', [directory]);
   await writeFile(join(directory, 'owner'), `${gone.pid} 1`);
-  await end(await startDemo(), 'SIGINT');
+  await (await startDemo()).stop('SIGINT');
   assert.ok(!existsSync(directory));
 });
 
 test('the script signs in everywhere with one PIN, and tells each step with its time', () => {
-  const demo = spawnSync(process.execPath, [join(sandbox, 'demo.mjs'), '--script'], { env, encoding: 'utf8' });
-  assert.equal(demo.status, 0, demo.stderr);
+  const demo = runDemo('--script');
+  assert.equal(demo.status, 0, toldBy(demo));
   for (const line of demo.stdout.trim().split('\n')) assert.match(line, /^ *\d+ ms  \S/);
   const steps = ['Lanyard asks for the PIN', 'knows Dr Alice Adams', 'another application .* without a question',
     'a native program', 'all three say that she is signed out', 'everything has ended'];

@@ -10,6 +10,7 @@ import { built } from './build.mjs';
 import { giveUp } from './demo-options.mjs';
 import { startNativeApp } from './native-app.mjs';
 import { NATIVE_APP } from './op/provider.mjs';
+import { inTime } from './patience.mjs';
 import { startSandbox } from './sandbox.mjs';
 import { attend, signedIn } from './says.mjs';
 
@@ -29,12 +30,21 @@ export async function play({ card, trust }) {
     directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
     report: (line) => process.stdout.write(`  ${line}\n`),
   });
-  process.stdout.write(await introduction(sandbox, card));
+  const text = await introduction(sandbox, card);
   process.on('SIGUSR2', () => toggleAgent(sandbox).catch(giveUp));
-  await new Promise((resolve) => {
-    process.removeAllListeners('SIGINT').once('SIGINT', resolve);
-  });
+  const interrupted = interruption(); // it may come as soon as the text is there
+  process.stdout.write(text);
+  await interrupted;
   await sandbox.close();
+}
+
+// Resolves upon Ctrl-C, which until now ended everything at once (processes.mjs). The new listener
+// comes before the old ones go: with none in between, Ctrl-C would be lost or would kill.
+function interruption() {
+  const others = process.listeners('SIGINT');
+  const interrupted = new Promise((resolve) => process.once('SIGINT', resolve));
+  for (const other of others) process.removeListener('SIGINT', other);
+  return interrupted;
 }
 
 // What the prompt and the window for a role need of the person's own desktop.
@@ -120,7 +130,7 @@ export async function journey() {
     step('and a native program, by way of that browser');
     await sandbox.ctl('remove', 'reader-0');
     await Promise.all([page, other].map((each) => each.waitForURL(/problem=ended/)));
-    await native.ended;
+    await inTime(native.ended, 'the native program to end', () => native.output);
     step('alice has taken her card out, and all three say that she is signed out');
   } finally {
     await browser?.close();
