@@ -21,8 +21,8 @@
     ROW(PIN_BLOCKED, 1004, "pin-blocked",                                                          \
         "This card is blocked because the PIN was wrong too often.",                               \
         "Ask your Registration Authority to unblock it. Until then, sign in another way.")         \
-    ROW(PIN_FORMAT, 1005, "pin-format", "That cannot be this card's PIN: its length is wrong.",    \
-        "Type the PIN again. The card has not counted this as a try.")                             \
+    ROW(PIN_FORMAT, 1005, "pin-format", "That cannot be the PIN: its length is wrong.",            \
+        "Type the PIN again. This has not counted as a try.")                                      \
     /* the card */                                                                                 \
     ROW(NO_CARD, 1101, "no-card", "There is no smartcard in the reader.",                          \
         "Insert your smartcard and start again.")                                                  \
@@ -115,6 +115,54 @@
         "Start again when you are ready.")                                                         \
     ROW(ROLE_UNKNOWN, 1704, "role-unknown", "That is none of your roles.",                         \
         "Choose one of the roles that are listed.")                                                \
+    /* the security key */                                                                         \
+    ROW(NO_KEY, 1801, "no-key", "No security key is connected.",                                   \
+        "Plug your security key in and start again.")                                              \
+    ROW(KEY_REMOVED, 1802, "key-removed",                                                          \
+        "The security key was pulled out before it had answered.",                                 \
+        "Plug it in again, leave it in, and start again.")                                         \
+    ROW(KEY_NOT_REGISTERED, 1803, "key-not-registered",                                            \
+        "This security key is not registered with this site.",                                     \
+        "Use the key that you registered, or sign in another way.")                                \
+    ROW(KEY_REGISTERED, 1804, "key-registered",                                                    \
+        "This security key is registered with this site already.",                                 \
+        "Sign in with it, or register another key.")                                               \
+    ROW(KEY_UNABLE, 1805, "key-unable", "This security key cannot do what this site asks for.",    \
+        "Use another security key, or ask your IT service desk.")                                  \
+    ROW(KEY_BLOCKED, 1806, "key-blocked",                                                          \
+        "This security key is blocked because the PIN was wrong too often.",                       \
+        "It has to be reset, which erases it. Ask your IT service desk. Until then, sign in "      \
+        "another way.")                                                                            \
+    ROW(KEY_LOCKED, 1807, "key-locked",                                                            \
+        "The PIN was wrong three times, so the security key wants to be plugged in anew.",         \
+        "Pull it out, plug it in again, and start again.")                                         \
+    ROW(KEY_PIN_NOT_SET, 1808, "key-pin-not-set", "This security key has no PIN yet.",             \
+        "Set one: lanyard key pin set. Or ask your IT service desk.")                              \
+    ROW(KEY_PIN_REFUSED, 1809, "key-pin-refused",                                                  \
+        "The security key does not accept that as its new PIN.",                                   \
+        "Choose a longer one that you have not used on this key before.")                          \
+    ROW(KEY_PIN_SET, 1810, "key-pin-set", "This security key has a PIN already.",                  \
+        "Change it: lanyard key pin change.")                                                      \
+    ROW(KEY_FULL, 1811, "key-full", "There is no room left on this security key.",                 \
+        "Delete a sign-in that you no longer need: lanyard key credentials list.")                 \
+    ROW(KEY_FAILED, 1812, "key-failed", "The security key did not answer properly.",               \
+        "Pull it out, plug it in again, and start again. If it persists, use another.")            \
+    ROW(KEY_UNVERIFIED, 1813, "key-unverified", "The security key did not recognise you.",         \
+        "Start again, or use its PIN.")                                                            \
+    ROW(KEY_AMBIGUOUS, 1814, "key-ambiguous", "Several security keys are connected.",              \
+        "Leave only one in, or say which: --key.")                                                 \
+    ROW(KEY_RESET_LATE, 1815, "key-reset-late",                                                    \
+        "A security key can be reset only in the first seconds after it was plugged in.",          \
+        "Pull it out, plug it in again, and start again at once.")                                 \
+    ROW(CREDENTIAL_UNKNOWN, 1816, "credential-unknown",                                            \
+        "That is nothing that is on this security key.",                                           \
+        "lanyard key credentials list shows what is.")                                             \
+    ROW(RP_ID_NOT_ALLOWED, 1817, "rp-id-not-allowed",                                              \
+        "This site may not use security keys of that name.",                                       \
+        "This is a fault of the page or program that asked. Tell its makers.")                     \
+    ROW(ALGORITHM_UNKNOWN, 1818, "algorithm-unknown",                                              \
+        "This site asks for a kind of security key that does not exist here.",                     \
+        "This is a fault of the page or program that asked. Tell its makers.")                     \
     ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
         "Start again. If it persists, send your IT service desk the code.")
 
