@@ -11,6 +11,7 @@ import {
 import { makeCardToken } from '../sandbox/make-token.mjs';
 import { makeTrust, verifyCardToken } from '../sandbox/op/card-token.mjs';
 import { checkDates } from '../sandbox/op/chain.mjs';
+import { inTime } from '../sandbox/patience.mjs';
 
 const ORIGIN = 'https://op.sandbox.test';
 const DAY = 86_400_000;
@@ -30,8 +31,8 @@ function trustIn({ anchors = [root], intermediates = [sub], by = [lists.root, li
 async function verify(person, trust = trustIn(), { others = [], now = new Date() } = {}) {
   const nonce = 'a-challenge';
   const x5c = [person, ...others].map(({ certificate }) => certificate);
-  const token = await makeCardToken(person, { origin: ORIGIN, nonce, x5c, at: now });
-  return verifyCardToken(token, { origin: ORIGIN, redeem: () => 'ok', trust, now });
+  const token = await inTime(makeCardToken(person, { origin: ORIGIN, nonce, x5c, at: now }), `the token of ${person.common} to be signed`);
+  return inTime(verifyCardToken(token, { origin: ORIGIN, redeem: () => 'ok', trust, now }), `the token of ${person.common} to be verified`);
 }
 
 const accepts = async (...given) => assert.equal((await verify(...given)).uid, UID);
