@@ -6,7 +6,7 @@
  * never told something in the middle of what it has just said.
  *
  * What the rest relies on:
- * - Only do_allow makes a proof, and only when the machine says ALLOW.
+ * - Only allow makes a proof, and only when the machine says ALLOW.
  * - Every way out of a session passes WIPE first; whatever borrows the key is gone before the key.
  * - A request is held, or being put to the machine, or answered; it is never in two places.
  */
@@ -62,8 +62,7 @@ static struct view_source source_of(const struct keeper *k)
                                 .pending_ends = end_queue_count(k->setup.ends)};
 }
 
-/* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
-static bool none_of_its_business(const struct keeper *k, const struct request *request)
+bool keeper_none_of_its_business(const struct keeper *k, const struct request *request)
 {
     const struct caller *caller = request_caller(request);
     const struct config_provider *whose = k->provider ? k->provider : k->last_provider;
@@ -75,7 +74,7 @@ void keeper_answer_status(struct keeper *k, struct request **request)
 {
     struct view_source source = source_of(k);
     CLEANUP(view_deinit) struct view view;
-    view_make(&source, none_of_its_business(k, *request), &view);
+    view_make(&source, keeper_none_of_its_business(k, *request), &view);
     answer_session(request, &view.it);
 }
 
@@ -113,8 +112,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
     });
 }
 
-/* A page that asks silently all day long must not fill the journal. */
-static bool audits_refusal(struct keeper *k)
+bool keeper_audits_refusal(struct keeper *k)
 {
     uint64_t now = keeper_now();
     uint64_t from = k->refusals_full_at > now ? k->refusals_full_at : now;
@@ -175,7 +173,7 @@ static void allow(struct keeper *k, struct ask *ask)
 
 static void refuse(struct keeper *k, struct ask *ask, int refusal)
 {
-    if (audits_refusal(k))
+    if (keeper_audits_refusal(k))
         keeper_audit(k, AUDIT_REFUSED, refusal, ask_origin(ask));
     ask_fail(&ask, refusal);
 }
@@ -247,7 +245,7 @@ static void notify(struct keeper *k)
     k->setup.changed(k->setup.context, &view.it, k->provider ? k->provider->origins.at : nobody);
 }
 
-static void put_type(struct keeper *k, enum session_event_type type)
+void keeper_put_type(struct keeper *k, enum session_event_type type)
 {
     keeper_put(k, &(struct session_event){.type = type}, NULL);
 }
@@ -272,7 +270,7 @@ static void look_for_card(struct keeper *k)
     memcpy(holder, k->machine.identity, sizeof holder);
     uint64_t seat = seats_of_identity(k->seats, holder);
     if (found == SEATS_MISSING || !has_stayed(k, seat))
-        put_type(k, SESSION_CARD_MISSING);
+        keeper_put_type(k, SESSION_CARD_MISSING);
     k->restored = (struct place){0};
     if (found == SEATS_HERE)
         keeper_put(
@@ -306,13 +304,13 @@ void keeper_retry(struct keeper *k)
     struct ask *ask;
     while ((ask = asks_take_first(&k->held)))
         asks_add(&k->again, ask);
-    put_type(k, SESSION_TIMER);
+    keeper_put_type(k, SESSION_TIMER);
 }
 
 /* With REFUSE it is said with the asker's origin already. */
 static void audit_refused(struct keeper *k, const struct session_step *step)
 {
-    if (!(step->actions & SESSION_REFUSE) && audits_refusal(k))
+    if (!(step->actions & SESSION_REFUSE) && keeper_audits_refusal(k))
         keeper_audit(k, keeper_signed_in(k) ? AUDIT_REFUSED : AUDIT_SIGN_IN_FAILED, step->given_up,
                      k->origin);
 }
@@ -426,7 +424,7 @@ static void settle(struct keeper *k, const struct session_step *step)
     if (k->machine.state == SESSION_ENDED && step->actions & SESSION_AUDIT_ENDED) {
         if (!(step->actions & SESSION_TELL_SERVER) && k->about)
             end_queue_disarm(k->setup.ends, k->about->sid);
-        put_type(k, SESSION_SETTLED);
+        keeper_put_type(k, SESSION_SETTLED);
     }
     if (k->machine.state == SESSION_NONE)
         forget_session(k);
@@ -452,7 +450,7 @@ static void take_step(struct keeper *k, struct fact *fact)
     loop_timer_set(k->timer, step.deadline > now ? step.deadline - now : 0);
 }
 
-static struct session_event event_of(const struct ask *ask)
+struct session_event keeper_event_of(const struct ask *ask)
 {
     static const enum session_interaction interactions[] = {
         [INTERACTION_SILENT] = SESSION_SILENT,
@@ -481,7 +479,7 @@ static void drive(struct keeper *k)
             fact.event.identity = fact.identity;
             take_step(k, &fact);
         } else if ((ask = asks_take_first(&k->again))) {
-            struct fact fact = {.event = event_of(ask), .ask = ask};
+            struct fact fact = {.event = keeper_event_of(ask), .ask = ask};
             take_step(k, &fact);
         } else {
             break;
@@ -508,146 +506,7 @@ void keeper_put(struct keeper *k, const struct session_event *event, struct ask 
 
 static void on_timer(void *context)
 {
-    put_type(context, SESSION_TIMER);
-}
-
-/* ---- requests ---- */
-
-static void put_ask(struct keeper *k, struct ask *ask)
-{
-    struct session_event event = event_of(ask);
-    keeper_put(k, &event, ask);
-}
-
-/* Of a session that there is, or that is being made, at another provider. */
-static bool taken_by_another(const struct keeper *k, const struct config_provider *provider)
-{
-    return k->machine.state != SESSION_NONE && k->provider && k->provider != provider;
-}
-
-void keeper_prove(struct keeper *k, struct request *request,
-                  const struct session_prove_params *params)
-{
-    const struct config_provider *provider = config_provider_of(k->setup.config, params->origin);
-    bool silent = params->interaction == INTERACTION_SILENT;
-    int refusal = OUTCOME_OK;
-    if (!rate_take(k->rate, params->origin, keeper_now()))
-        refusal = OUTCOME_BUSY;
-    else if (!provider || taken_by_another(k, provider))
-        refusal = OUTCOME_NO_SESSION;
-    else if (!keeper_has_endpoint(provider) && !keeper_signed_in(k))
-        refusal = silent ? OUTCOME_INTERACTION_REQUIRED : OUTCOME_NO_SESSION;
-    struct ask *ask = refusal == OUTCOME_OK ? ask_new(ASK_PROVE, request) : NULL;
-    if (!ask) {
-        int result = refusal == OUTCOME_OK ? -ENOMEM : refusal;
-        if (audits_refusal(k))
-            keeper_audit(k, AUDIT_REFUSED, result, params->origin);
-        answer_error(&request, result);
-        return;
-    }
-    ask->provider = provider;
-    ask->prove = *params;
-    ask->asked = keeper_now();
-    put_ask(k, ask);
-}
-
-void keeper_begin(struct keeper *k, struct request *request,
-                  const struct session_begin_params *params)
-{
-    bool adopting = params->sid[0] != '\0';
-    const struct config_provider *provider =
-        params->origin[0] != '\0' ? config_provider_of(k->setup.config, params->origin)
-                                  : config_provider_default(k->setup.config);
-    int refusal = OUTCOME_OK;
-    if (!provider || (!adopting && !keeper_has_endpoint(provider)))
-        refusal = OUTCOME_NO_SESSION;
-    else if (taken_by_another(k, provider))
-        refusal = OUTCOME_SESSION_EXISTS;
-    else if (adopting && k->machine.state == SESSION_NONE &&
-             !handovers_has(k->handovers, params->origin))
-        refusal = OUTCOME_SIGN_IN_EXPIRED;
-    else if (adopting && k->machine.state == SESSION_ACTIVE &&
-             strcmp(params->sid, k->about->sid) != 0)
-        refusal = OUTCOME_SESSION_EXISTS;
-    else if (adopting && k->machine.state != SESSION_NONE && k->machine.state != SESSION_ACTIVE)
-        refusal = OUTCOME_BUSY;
-    struct ask *ask =
-        refusal == OUTCOME_OK ? ask_new(adopting ? ASK_ADOPT : ASK_BEGIN, request) : NULL;
-    if (!ask) {
-        answer_error(&request, refusal == OUTCOME_OK ? -ENOMEM : refusal);
-        return;
-    }
-    ask->provider = provider;
-    ask->begin = *params;
-    if (params->origin[0] == '\0')
-        snprintf(ask->begin.origin, sizeof ask->begin.origin, "%s", provider->origins.at[0]);
-    put_ask(k, ask);
-}
-
-void keeper_status(struct keeper *k, struct request *request)
-{
-    put_type(k, SESSION_TIMER); /* what it says of time is true now */
-    keeper_answer_status(k, &request);
-}
-
-void keeper_end(struct keeper *k, struct request *request)
-{
-    if (!none_of_its_business(k, request))
-        put_type(k, SESSION_SIGN_OUT);
-    answer_done(&request);
-}
-
-/* Whether somebody still waits whom the prompt names, or who waits for the card itself. */
-static bool still_wanted(const struct keeper *k)
-{
-    for (const struct ask *ask = k->held.first; ask; ask = ask->next)
-        if (ask->kind == ASK_INSERTION || strcmp(ask_origin(ask), k->origin) == 0)
-            return true;
-    return false;
-}
-
-/* A prompt goes with the last for whom it asks, and so does a sign-in that the server has yet to
- * answer: who has cancelled is not to find himself signed in. */
-static void abandon(struct keeper *k)
-{
-    if (k->unasked || still_wanted(k))
-        return;
-    if (k->machine.state == SESSION_OPENING) {
-        put_type(k, SESSION_SIGN_OUT);
-        return;
-    }
-    if (!k->ceremony && !k->authenticating)
-        return;
-    opening_note_cancel(k);
-    opening_dismiss(k);
-    keeper_put(k,
-               &(struct session_event){.type = SESSION_FAILED,
-                                       .number = k->ceremony_number,
-                                       .outcome = OUTCOME_CANCELLED},
-               NULL);
-}
-
-bool keeper_cancel(struct keeper *k, struct request *request)
-{
-    if (k->role_request == request) {
-        upkeep_drop_role(k, OUTCOME_CANCELLED);
-        keeper_retry(k);
-        return true;
-    }
-    struct ask *ask = asks_take(&k->held, request);
-    if (!ask)
-        return false;
-    ask_fail(&ask, OUTCOME_CANCELLED);
-    abandon(k);
-    return true;
-}
-
-size_t keeper_waiting_count(const struct keeper *k)
-{
-    size_t count = k->role_request ? 1 : 0;
-    for (const struct ask *ask = k->held.first; ask; ask = ask->next)
-        count += ask->request ? 1 : 0;
-    return count;
+    keeper_put_type(context, SESSION_TIMER);
 }
 
 /* ---- what happens ---- */
@@ -676,7 +535,7 @@ void keeper_desktop(struct keeper *k, enum desktop_event event)
         [DESKTOP_SWITCHED_BACK] = SESSION_SWITCHED_BACK,
         [DESKTOP_LOGGED_OUT] = SESSION_SIGN_OUT, /* the next person may have this account, too */
     };
-    put_type(k, types[event]);
+    keeper_put_type(k, types[event]);
     if (event == DESKTOP_RESUMED) {
         end_queue_hurry(k->setup.ends);
         upkeep_soon(k, AFTER_SLEEP_MS);
@@ -768,7 +627,7 @@ void keeper_free(struct keeper **keeper)
         return;
     k->stopping = true;
     if (k->seats)
-        put_type(k, SESSION_STOPPING);
+        keeper_put_type(k, SESSION_STOPPING);
     give_up(k, OUTCOME_CANCELLED);
     if (keeper_signed_in(k))
         keeper_seal(k); /* what a use has moved since */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the keeper's own files share: keeper.c (events in, actions out, requests), keeper_opening.c
- * (the prompt and what the card signed), keeper_upkeep.c (keep-alive and role). For them only.
+ * What the keeper's own files share: keeper.c (events in, actions out), keeper_requests.c (what
+ * callers ask), keeper_opening.c (the prompt and what the card signed), keeper_upkeep.c (keep-alive
+ * and role). For them only.
  */
 #pragma once
 
@@ -111,12 +112,20 @@ struct keeper {
 /* Tells the machine; takes the ask. Everything that follows has been done when it returns, unless
  * it is called from within an action: then it comes next. */
 void keeper_put(struct keeper *k, const struct session_event *event, struct ask *ask);
+/* One that is its type and nothing more. */
+void keeper_put_type(struct keeper *k, enum session_event_type type);
+/* What an ask is to the machine. */
+struct session_event keeper_event_of(const struct ask *ask);
 /* CLOCK_BOOTTIME in milliseconds, the machine's time. */
 uint64_t keeper_now(void);
 /* Puts everything that is held again. */
 void keeper_retry(struct keeper *k);
 void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
 void keeper_audit(const struct keeper *k, enum audit_event event, int result, const char *origin);
+/* Whether a refusal is written down: a page that asks all day long must not fill the journal. */
+bool keeper_audits_refusal(struct keeper *k);
+/* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
+bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);
 bool keeper_signed_in(const struct keeper *k);
 bool keeper_has_endpoint(const struct config_provider *provider);
 /* Sealed memory gets what is true now. */
