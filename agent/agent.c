@@ -21,7 +21,9 @@
 #include "agent/state_folder.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
+#include "ipc/door/keys.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -96,6 +98,20 @@ static void serve_card_list(void *context, struct request *request)
         answer_card_list(&request, card_views_list(views));
     else
         answer_error(&request, -ENOMEM);
+}
+
+static void serve_key_list(void *context, struct request *request)
+{
+    (void)context;
+    answer_key_list(&request, &(struct key_list){0});
+}
+
+static void serve_key_upkeep(void *context, struct request *request,
+                             const struct key_params *params)
+{
+    (void)context;
+    (void)params;
+    answer_error(&request, OUTCOME_NO_KEY);
 }
 
 static void serve_status(void *context, struct request *request)
@@ -270,6 +286,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .session_role = serve_role,
         .session_end = serve_end,
         .card_list = serve_card_list,
+        .key_list = serve_key_list,
+        .key_upkeep = serve_key_upkeep,
         .status = serve_status,
         .cancel = serve_cancel,
         .refused = serve_refused,

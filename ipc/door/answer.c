@@ -241,14 +241,123 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
         json_array_append_new(listed, text_value(*origins));
     json_t *door = json_pack("{s:o, s:s}", "port", count_value(web->port ? web->port : -1), "state",
                              web->state);
-    return write_result(out, id,
-                        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "version",
-                                  LANYARD_VERSION, "pid", (int)getpid(), "door", door,
-                                  "readerService", text_value(status->reader_service), "modules",
-                                  modules, "readers", (json_int_t)status->reader_count, "cards",
-                                  (json_int_t)status->card_count, "origins", listed, "connections",
-                                  (json_int_t)connections, "operations",
-                                  (json_int_t)status->operation_count));
+    return write_result(
+        out, id,
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I}", "version",
+                  LANYARD_VERSION, "pid", (int)getpid(), "door", door, "readerService",
+                  text_value(status->reader_service), "modules", modules, "readers",
+                  (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count, "keys",
+                  (json_int_t)status->key_count, "origins", listed, "connections",
+                  (json_int_t)connections, "operations", (json_int_t)status->operation_count));
+}
+
+/* ---- security keys ---- */
+
+static json_t *key_id_value(uint64_t id)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    return json_string(text);
+}
+
+static json_t *key_list_value(const struct key_list *list)
+{
+    json_t *keys = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        append_or_drop(
+            &keys, json_pack("{s:o, s:o, s:o, s:b}", "id", key_id_value(list->keys[i].id), "name",
+                             text_value(list->keys[i].name), "path", text_value(list->keys[i].path),
+                             "session", (int)list->keys[i].session));
+    return json_pack("{s:o}", "keys", keys);
+}
+
+int answer_encode_key_list(struct bytes *out, const struct rpc_id *id, const struct key_list *list)
+{
+    return write_result(out, id, key_list_value(list));
+}
+
+/* "FIDO_2_1 U2F_V2" as a list. */
+static json_t *versions_value(const char *versions)
+{
+    json_t *value = json_array();
+    for (const char *at = versions + strspn(versions, " "); *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        append_or_drop(&value, json_stringn(at, len));
+        at += len;
+    }
+    return value;
+}
+
+/* As RFC 4122 writes it, and as lists of authenticators do. */
+static json_t *aaguid_value(const uint8_t *aaguid)
+{
+    char text[37];
+    size_t used = 0;
+    for (size_t i = 0; i < 16; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%02x",
+                                 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", aaguid[i]);
+    return json_string(text);
+}
+
+/* 255 means unknown, as null. */
+static json_t *key_tries_value(uint8_t tries)
+{
+    return count_value(tries == UINT8_MAX ? -1 : tries);
+}
+
+int answer_encode_key_info(struct bytes *out, const struct rpc_id *id, const struct key_view *key,
+                           const struct fido_key_info *info)
+{
+    json_t *pin =
+        json_pack("{s:b, s:b, s:o, s:i, s:b}", "possible", (int)info->pin_possible, "set",
+                  (int)info->pin_set, "triesLeft", key_tries_value(info->pin_tries), "minLength",
+                  (int)info->min_pin_length, "changeOwed", (int)info->pin_change_owed);
+    json_t *verification = json_pack(
+        "{s:b, s:b, s:o}", "possible", (int)info->verification_possible, "set",
+        (int)info->verification_set, "triesLeft", key_tries_value(info->verification_tries));
+    return write_result(
+        out, id,
+        json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "id",
+                  key_id_value(key->id), "name", text_value(key->name), "versions",
+                  versions_value(info->versions), "aaguid", aaguid_value(info->aaguid), "firmware",
+                  (json_int_t)info->firmware, "pin", pin, "verification", verification,
+                  "residentKeys", (int)info->resident, "credentialManagement",
+                  (int)info->credential_management, "largeBlobs", (int)info->large_blobs, "prf",
+                  (int)info->hmac_secret, "credentialsLeft", count_value(info->credentials_left)));
+}
+
+static json_t *base64url_value(const struct bytes *data)
+{
+    CLEANUP(bytes_deinit) struct bytes text = {0};
+    base64url_append(&text, data->data, data->len);
+    return text.failed ? NULL : json_stringn((const char *)text.data, text.len);
+}
+
+/* Web Authentication's own words for credProtect. */
+static json_t *protection_value(uint8_t protection)
+{
+    static const char *const words[] = {
+        [FIDO_PROTECT_OPTIONAL] = "userVerificationOptional",
+        [FIDO_PROTECT_WITH_LIST] = "userVerificationOptionalWithCredentialIDList",
+        [FIDO_PROTECT_REQUIRED] = "userVerificationRequired",
+    };
+    return text_value(protection < sizeof words / sizeof *words ? words[protection] : NULL);
+}
+
+int answer_encode_credentials(struct bytes *out, const struct rpc_id *id,
+                              const struct fido_credential *credentials, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct fido_credential *each = &credentials[i];
+        append_or_drop(&list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                                        base64url_value(&each->id), "rpId", text_value(each->rp_id),
+                                        "userId", base64url_value(&each->user_id), "userName",
+                                        text_value(each->user_name), "displayName",
+                                        text_value(each->user_display_name), "protection",
+                                        protection_value(each->protection)));
+    }
+    return write_result(out, id, json_pack("{s:o}", "credentials", list));
 }
 
 /* ---- the session ---- */
@@ -316,7 +425,14 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_PIN_PAD] = "pin-pad",
                                         [WAITING_SIGNATURE] = "signature",
                                         [WAITING_PROVIDER] = "provider",
-                                        [WAITING_ROLE] = "role"};
+                                        [WAITING_ROLE] = "role",
+                                        [WAITING_KEY] = "key",
+                                        [WAITING_OTHER_KEY] = "other-key",
+                                        [WAITING_KEY_CHOICE] = "key-choice",
+                                        [WAITING_TOUCH] = "touch",
+                                        [WAITING_VERIFICATION] = "verification",
+                                        [WAITING_KEY_PIN] = "key-pin",
+                                        [WAITING_ACCOUNT] = "account"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));
@@ -332,6 +448,11 @@ int notify_encode_card_changed(struct bytes *out, const struct card_list *list, 
                          : json_pack("{s:I, s:I}", "readers", (json_int_t)list->reader_count,
                                      "cards", (json_int_t)list->card_count);
     return write_notification(out, "card.changed", params);
+}
+
+int notify_encode_key_changed(struct bytes *out, const struct key_list *list)
+{
+    return write_notification(out, "key.changed", key_list_value(list));
 }
 
 int notify_encode_session_changed(struct bytes *out, const struct session_view *view,

@@ -22,6 +22,11 @@ int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
                           const struct sign_in_result *result);
 int answer_encode_card_list(struct bytes *out, const struct rpc_id *id,
                             const struct card_list *list);
+int answer_encode_key_list(struct bytes *out, const struct rpc_id *id, const struct key_list *list);
+int answer_encode_key_info(struct bytes *out, const struct rpc_id *id, const struct key_view *key,
+                           const struct fido_key_info *info);
+int answer_encode_credentials(struct bytes *out, const struct rpc_id *id,
+                              const struct fido_credential *credentials, size_t count);
 int answer_encode_proof(struct bytes *out, const struct rpc_id *id, const char *jws);
 int answer_encode_session(struct bytes *out, const struct rpc_id *id,
                           const struct session_view *view, enum door_kind door);
@@ -38,5 +43,6 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                           const char *reader, int tries_left);
 int notify_encode_card_changed(struct bytes *out, const struct card_list *list,
                                enum door_kind door);
+int notify_encode_key_changed(struct bytes *out, const struct key_list *list);
 int notify_encode_session_changed(struct bytes *out, const struct session_view *view,
                                   enum door_kind door);

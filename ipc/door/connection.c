@@ -89,6 +89,7 @@ void connections_deinit(struct connections *set)
     loop_timer_free(&set->refusals_period);
     bytes_deinit(&set->told[DOOR_WEB]);
     bytes_deinit(&set->told[DOOR_NATIVE]);
+    bytes_deinit(&set->keys_told);
     /* What is left answers into the void: out of a list whose head is about to go. */
     struct request *request;
     while ((request = LIST_FIRST(&set->abandoned))) {
@@ -287,9 +288,12 @@ static void close_request(struct request **request)
     free(r);
 }
 
-/* Sends what an encoder wrote. An answer too long for a frame becomes an error; one that there is
- * no memory for closes the connection. */
-static void answer(struct request **request, struct bytes *message, int encoded)
+const struct rpc_id *request_id(const struct request *request)
+{
+    return &request->id;
+}
+
+void request_answer(struct request **request, struct bytes *message, int encoded)
 {
     struct connection *connection = (*request)->connection;
     if (connection && encoded == -EMSGSIZE)
@@ -306,13 +310,13 @@ static void answer(struct request **request, struct bytes *message, int encoded)
 void answer_sign_in(struct request **request, const struct sign_in_result *result)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message, answer_encode_sign_in(&message, &(*request)->id, result));
+    request_answer(request, &message, answer_encode_sign_in(&message, &(*request)->id, result));
 }
 
 void answer_card_list(struct request **request, const struct card_list *list)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message, answer_encode_card_list(&message, &(*request)->id, list));
+    request_answer(request, &message, answer_encode_card_list(&message, &(*request)->id, list));
 }
 
 void answer_status(struct request **request, const struct agent_status *status)
@@ -324,32 +328,53 @@ void answer_status(struct request **request, const struct agent_status *status)
         r = answer_encode_status(&message, &(*request)->id, status, &set->web, set->origins,
                                  set->count[DOOR_WEB] + set->count[DOOR_NATIVE]);
     }
-    answer(request, &message, r);
+    request_answer(request, &message, r);
+}
+
+void answer_key_list(struct request **request, const struct key_list *list)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    request_answer(request, &message, answer_encode_key_list(&message, &(*request)->id, list));
+}
+
+void answer_key_info(struct request **request, const struct key_view *key,
+                     const struct fido_key_info *info)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    request_answer(request, &message, answer_encode_key_info(&message, &(*request)->id, key, info));
+}
+
+void answer_credentials(struct request **request, const struct fido_credential *credentials,
+                        size_t count)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    request_answer(request, &message,
+                   answer_encode_credentials(&message, &(*request)->id, credentials, count));
 }
 
 void answer_proof(struct request **request, const char *jws)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message, answer_encode_proof(&message, &(*request)->id, jws));
+    request_answer(request, &message, answer_encode_proof(&message, &(*request)->id, jws));
 }
 
 void answer_session(struct request **request, const struct session_view *view)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message,
-           answer_encode_session(&message, &(*request)->id, view, (*request)->caller.door));
+    request_answer(request, &message,
+                   answer_encode_session(&message, &(*request)->id, view, (*request)->caller.door));
 }
 
 void answer_done(struct request **request)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message, answer_encode_empty(&message, &(*request)->id));
+    request_answer(request, &message, answer_encode_empty(&message, &(*request)->id));
 }
 
 void answer_error(struct request **request, int result)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    answer(request, &message, answer_encode_error(&message, &(*request)->id, result));
+    request_answer(request, &message, answer_encode_error(&message, &(*request)->id, result));
 }
 
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,
@@ -396,6 +421,20 @@ void connections_card_changed(struct connections *set, const struct card_list *l
 {
     tell_cards(set, list, DOOR_WEB);
     tell_cards(set, list, DOOR_NATIVE);
+}
+
+void connections_key_changed(struct connections *set, const struct key_list *list)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    if (notify_encode_key_changed(&message, list) < 0 || bytes_equal(&set->keys_told, &message))
+        return;
+    bytes_deinit(&set->keys_told);
+    set->keys_told = message;
+    message = (struct bytes){0};
+    struct connection *each;
+    TAILQ_FOREACH(each, &set->all, link)
+    if (each->subscribed)
+        connection_send(each, &set->keys_told);
 }
 
 static bool wants_session_changed(const struct connection *connection, const char *const *origins)

@@ -60,6 +60,7 @@ struct connections {
     LIST_HEAD(request_list, request) orphans;     /* cancelled soon: their caller has gone */
     struct request_list abandoned;                /* cancelled; the service still owes an answer */
     struct bytes told[2];                         /* the last card.changed, by enum door_kind */
+    struct bytes keys_told;                       /* the last key.changed */
     struct loop_wakeup *cancels;
     struct loop_timer *refusals_period; /* set by the first refusal */
     unsigned refusals;                  /* since then */
@@ -110,6 +111,8 @@ void connection_send(struct connection *connection, const struct bytes *message)
 /* card.changed, to everyone whom it concerns (PROTOCOL.md §2), unless it says what the last one at
  * that door said. */
 void connections_card_changed(struct connections *set, const struct card_list *list);
+/* key.changed to subscribed programs, unless it says what the last one said. */
+void connections_key_changed(struct connections *set, const struct key_list *list);
 /* session.changed, flushed. Whom it concerns and cannot be told is closed: better no connection
  * than one whose silence says that all is as it was. */
 void connections_session_changed(struct connections *set, const struct session_view *view,
@@ -126,5 +129,10 @@ enum request_kind {
  * has been told. */
 struct request *request_open(struct connection *connection, const struct rpc_id *id,
                              enum request_kind kind);
+const struct rpc_id *request_id(const struct request *request);
+/* Sends what an encoder wrote as the request's answer (encoded: what it returned), and releases
+ * *request. An answer too long for a frame becomes an error; one that there is no memory for closes
+ * the connection. If the caller has gone it is dropped. */
+void request_answer(struct request **request, struct bytes *message, int encoded);
 /* operation.cancel: tells the service, once. Nothing when there is no such request. */
 void request_cancel(struct connection *connection, const struct rpc_id *id);

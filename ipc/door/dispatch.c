@@ -123,6 +123,22 @@ void dispatch_card_list(struct connection *connection, const struct rpc_request 
         service->card_list(service->context, opened);
 }
 
+void dispatch_key_list(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->key_list(service->context, opened);
+}
+
+void dispatch_key(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->key_upkeep(service->context, opened, &request->key);
+}
+
 void dispatch_status(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;

@@ -110,6 +110,13 @@ enum waiting_for {
     WAITING_SIGNATURE,
     WAITING_PROVIDER,
     WAITING_ROLE,
+    WAITING_KEY,          /* plug a security key in */
+    WAITING_OTHER_KEY,    /* plug another one in */
+    WAITING_KEY_CHOICE,   /* touch the one that is meant */
+    WAITING_TOUCH,        /* touch the key */
+    WAITING_VERIFICATION, /* a finger on the key, or its own PIN pad */
+    WAITING_KEY_PIN,      /* type the key's PIN */
+    WAITING_ACCOUNT,      /* say which account */
 };
 
 struct reader_view {
@@ -155,7 +162,7 @@ struct agent_status {
     const char *reader_service; /* "up", "down" */
     size_t module_count;
     const struct module_view *modules;
-    size_t reader_count, card_count, operation_count;
+    size_t reader_count, card_count, key_count, operation_count;
 };
 
 struct role_view {
@@ -195,11 +202,14 @@ void answer_session(struct request **request, const struct session_view *view);
 void answer_done(struct request **request); /* {} */
 void answer_error(struct request **request, int result);
 
-/* operation.waiting to the request's caller. reader NULL and tries_left -1: not said. */
+/* operation.waiting to the request's caller. reader (or the security key's name) NULL and
+ * tries_left -1: not said. */
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,
                      int tries_left);
 
 /* ---- the service ---- */
+
+struct key_params; /* ipc/door/keys.h */
 
 /* Every callback is needed. */
 struct service {
@@ -214,6 +224,8 @@ struct service {
                          const struct session_role_params *params);
     void (*session_end)(void *context, struct request *request);
     void (*card_list)(void *context, struct request *request);
+    void (*key_list)(void *context, struct request *request);
+    void (*key_upkeep)(void *context, struct request *request, const struct key_params *params);
     void (*status)(void *context, struct request *request);
     /* The caller gave up (operation.cancel) or went away: the service must still answer it,
      * soon, with OUTCOME_CANCELLED. Never called from within an answer_ function. */

@@ -120,3 +120,8 @@ void doors_session_changed(struct doors *doors, const struct session_view *view,
 {
     connections_session_changed(&doors->connections, view, origins);
 }
+
+void doors_key_changed(struct doors *doors, const struct key_list *list)
+{
+    connections_key_changed(&doors->connections, list);
+}

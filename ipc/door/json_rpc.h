@@ -7,6 +7,7 @@
 
 #include "ipc/base/bytes.h"
 #include "ipc/door/door.h"
+#include "ipc/door/keys.h"
 
 enum {
     RPC_TEXT_MAX = 64 * 1024,
@@ -44,6 +45,7 @@ struct rpc_request {
         struct session_prove_params session_prove;
         struct session_begin_params session_begin;
         struct session_role_params session_role;
+        struct key_params key;
         struct {
             struct rpc_id request;
         } cancel;

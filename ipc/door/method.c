@@ -20,6 +20,9 @@ static const char *const prove_native[] = {"origin", NULL};
 static const char *const begin_members[] = {"sid", NULL};
 static const char *const begin_native[] = {"origin", "role", NULL};
 static const char *const role_native[] = {"role", NULL};
+static const char *const key_native[] = {"key", NULL};
+static const char *const delete_native[] = {"key", "id", NULL};
+static const char *const rename_native[] = {"key", "id", "userName", "displayName", NULL};
 static const char *const cancel_members[] = {"request", NULL};
 
 static const struct rpc_method methods[] = {
@@ -33,6 +36,14 @@ static const struct rpc_method methods[] = {
     {"session.role", true, none, role_native, params_session_role, dispatch_session_role},
     {"session.end", false, none, none, NULL, dispatch_session_end},
     {"card.list", true, none, none, NULL, dispatch_card_list},
+    {"key.list", true, none, none, NULL, dispatch_key_list},
+    {"key.info", true, none, key_native, params_key, dispatch_key},
+    {"key.setPin", true, none, key_native, params_key, dispatch_key},
+    {"key.changePin", true, none, key_native, params_key, dispatch_key},
+    {"key.credentials", true, none, key_native, params_key, dispatch_key},
+    {"key.deleteCredential", true, none, delete_native, params_key, dispatch_key},
+    {"key.renameCredential", true, none, rename_native, params_key, dispatch_key},
+    {"key.reset", true, none, key_native, params_key, dispatch_key},
     {"agent.status", true, none, none, NULL, dispatch_status},
     {"agent.subscribe", true, none, none, NULL, dispatch_subscribe},
     {"operation.cancel", false, cancel_members, none, params_cancel, dispatch_cancel},

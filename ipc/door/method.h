@@ -31,7 +31,7 @@ const struct rpc_method *method_find(enum door_kind door, const char *name);
 
 /* The readers of the table, ipc/door/params.c. */
 params_fn params_hello, params_sign_in, params_session_prove, params_session_begin,
-    params_session_role, params_cancel;
+    params_session_role, params_key, params_cancel;
 
 /* An id (string or integer) as text. 0; -EINVAL: neither, or too long; -ENOMEM. */
 int rpc_id_read(const json_t *value, struct rpc_id *id);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMPLAINT = 1 };
+enum { COMPLAINT = 1, KEY_ID_TEXT_MAX = 20 /* 2^64 has so many digits */ };
 
 static int complain(const char **complaint, const char *words)
 {
@@ -291,6 +291,90 @@ int params_session_role(enum door_kind door, const json_t *params, struct rpc_re
         return complain(complaint, "role: 1 to 64 printable ASCII characters");
     memcpy(out->role, json_string_value(role), len + 1);
     return 0;
+}
+
+/* ---- security keys ---- */
+
+/* By the method's name; 0: none of these. */
+static enum fido_operation key_operation(const char *method)
+{
+    static const struct {
+        const char *method;
+        enum fido_operation operation;
+    } operations[] = {
+        {"key.info", FIDO_INFO},
+        {"key.setPin", FIDO_PIN_SET},
+        {"key.changePin", FIDO_PIN_CHANGE},
+        {"key.credentials", FIDO_CREDENTIALS},
+        {"key.deleteCredential", FIDO_DELETE},
+        {"key.renameCredential", FIDO_RENAME},
+        {"key.reset", FIDO_RESET},
+    };
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (strcmp(operations[i].method, method) == 0)
+            return operations[i].operation;
+    return 0;
+}
+
+/* A number from 1 on, written as key.list writes it. */
+static int read_key_id(const json_t *value, uint64_t *id, const char **complaint)
+{
+    if (!value)
+        return 0;
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    bool number = text && len >= 1 && len <= KEY_ID_TEXT_MAX && text[0] != '0' &&
+                  strspn(text, "0123456789") == len;
+    errno = 0;
+    *id = number ? strtoull(text, NULL, 10) : 0;
+    return number && errno == 0 ? 0 : complain(complaint, "key: the id of a key, as key.list says");
+}
+
+static int read_credential(const json_t *value, struct key_params *out, const char **complaint)
+{
+    CLEANUP(bytes_deinit) struct bytes id = {0};
+    int r = json_is_string(value)
+                ? base64url_decode(json_string_value(value), json_string_length(value), &id)
+                : -EINVAL;
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 || id.len < 1 || id.len > sizeof out->credential)
+        return complain(complaint, "id: the id of a credential, as key.credentials says");
+    memcpy(out->credential, id.data, id.len);
+    out->credential_len = (uint16_t)id.len;
+    return 0;
+}
+
+/* out holds FIDO_TEXT_MAX bytes. */
+static int read_user_text(const json_t *value, size_t least, char *out, const char **complaint)
+{
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+    bool plain = text && len >= least && len <= FIDO_TEXT_MAX;
+    for (size_t i = 0; plain && i < len; i++)
+        plain = (unsigned char)text[i] >= ' ' && text[i] != 0x7f;
+    if (!plain)
+        return complain(complaint, "userName, displayName: text of at most 128 bytes without "
+                                   "control characters; userName is not empty");
+    memcpy(out, text, len + 1);
+    return 0;
+}
+
+int params_key(enum door_kind door, const json_t *params, struct rpc_request *request,
+               const char **complaint)
+{
+    (void)door;
+    struct key_params *out = &request->key;
+    *out = (struct key_params){.operation = key_operation(request->method->name)};
+    int r = read_key_id(json_object_get(params, "key"), &out->key, complaint);
+    if (r == 0 && (out->operation == FIDO_DELETE || out->operation == FIDO_RENAME))
+        r = read_credential(json_object_get(params, "id"), out, complaint);
+    if (r == 0 && out->operation == FIDO_RENAME)
+        r = read_user_text(json_object_get(params, "userName"), 1, out->user_name, complaint);
+    if (r == 0 && out->operation == FIDO_RENAME)
+        r = read_user_text(json_object_get(params, "displayName"), 0, out->user_display_name,
+                           complaint);
+    return r;
 }
 
 /* ---- operation.cancel ---- */
