@@ -10,7 +10,6 @@
  */
 #include "agent/cis/cis.h"
 
-#include "agent/cis/cis_message.h"
 #include "agent/cis/dpop.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
@@ -184,6 +183,7 @@ static int read_success(const struct cis_call *call, const struct http_answer *h
         out->challenge = challenge->text;
         out->algorithm_count = challenge->algorithm_count;
         memcpy(out->algorithms, challenge->algorithms, sizeof out->algorithms);
+        out->keys = challenge->takes_keys ? &challenge->keys : NULL;
         return OUTCOME_OK;
     }
     struct cis_session *session = cis_session_read(json, http->body.len);
@@ -265,7 +265,7 @@ static void answered(void *context, const struct http_answer *http)
     http_call_free(&call->http);
     if (http->end == HTTP_ANSWERED && http->dpop_nonce[0] != '\0')
         memcpy(call->server->nonce, http->dpop_nonce, sizeof call->server->nonce);
-    struct cis_challenge challenge;
+    CLEANUP(cis_challenge_deinit) struct cis_challenge challenge = {0};
     struct cis_answer answer = {0};
     if (wants_another_try(call, http)) {
         answer.result = send_again(call, &answer);
@@ -325,7 +325,13 @@ struct subject {
     const struct session_key *key;
     const char *sid;
     const char *member, *value; /* the body */
+    bool json;                  /* which the value is already */
 };
+
+static const char *evidence_member(const struct cis_evidence *evidence)
+{
+    return evidence->assertion ? "assertion" : "token";
+}
 
 static int fill(struct cis_call *call, const struct subject *subject)
 {
@@ -338,6 +344,8 @@ static int fill(struct cis_call *call, const struct subject *subject)
     int r = make_url(call);
     if (r == 0 && subject->kind == KIND_CHALLENGE)
         r = bytes_set(&call->body, "{}", sizeof "{}");
+    else if (r == 0 && subject->member && subject->json)
+        r = cis_body_write_json(subject->member, subject->value, &call->body);
     else if (r == 0 && subject->member)
         r = cis_body_write(subject->member, subject->value, &call->body);
     return r;
@@ -385,11 +393,14 @@ struct cis_call *cis_challenge(struct cis *cis, const struct config_provider *pr
 }
 
 struct cis_call *cis_open(struct cis *cis, const struct config_provider *provider,
-                          const struct session_key *key, const char *token, cis_fn *fn,
-                          void *context)
+                          const struct session_key *key, const struct cis_evidence *evidence,
+                          cis_fn *fn, void *context)
 {
-    const struct subject subject = {
-        .kind = KIND_OPEN, .key = key, .member = "token", .value = token};
+    const struct subject subject = {.kind = KIND_OPEN,
+                                    .key = key,
+                                    .member = evidence_member(evidence),
+                                    .value = evidence->text,
+                                    .json = evidence->assertion};
     return call_new(cis, provider, &subject, fn, context);
 }
 
@@ -410,11 +421,15 @@ struct cis_call *cis_role(struct cis *cis, const struct config_provider *provide
 }
 
 struct cis_call *cis_authenticate(struct cis *cis, const struct config_provider *provider,
-                                  const struct session_key *key, const char *sid, const char *token,
-                                  cis_fn *fn, void *context)
+                                  const struct session_key *key, const char *sid,
+                                  const struct cis_evidence *evidence, cis_fn *fn, void *context)
 {
-    const struct subject subject = {
-        .kind = KIND_AUTHENTICATE, .key = key, .sid = sid, .member = "token", .value = token};
+    const struct subject subject = {.kind = KIND_AUTHENTICATE,
+                                    .key = key,
+                                    .sid = sid,
+                                    .member = evidence_member(evidence),
+                                    .value = evidence->text,
+                                    .json = evidence->assertion};
     return call_new(cis, provider, &subject, fn, context);
 }
 

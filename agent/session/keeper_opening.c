@@ -159,8 +159,9 @@ static void authenticate(struct keeper *k)
         return;
     }
     keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
-    k->authenticating = cis_authenticate(k->setup.cis, k->provider, k->key, k->about->sid,
-                                         (const char *)k->token.data, on_authenticated, k);
+    k->authenticating = cis_authenticate(
+        k->setup.cis, k->provider, k->key, k->about->sid,
+        &(struct cis_evidence){.text = (const char *)k->token.data}, on_authenticated, k);
     if (!k->authenticating)
         put_failed(k, -ENOMEM);
 }
@@ -442,7 +443,8 @@ static struct opening *opening_new(struct keeper *k)
     o->patience = loop_timer_new(k->setup.loop, on_patience, o);
     if (k->adopted[0] == '\0')
         o->call =
-            cis_open(k->setup.cis, k->provider, k->key, (const char *)k->token.data, on_opened, o);
+            cis_open(k->setup.cis, k->provider, k->key,
+                     &(struct cis_evidence){.text = (const char *)k->token.data}, on_opened, o);
     else if (arm_sid(k, o))
         o->call = cis_look(k->setup.cis, k->provider, k->key, k->adopted, on_opened, o);
     if (o->patience && o->call)

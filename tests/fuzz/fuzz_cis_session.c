@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool keys_are_bounded(const struct cis_keys *keys)
+{
+    for (size_t i = 0; i < keys->list_count; i++)
+        if (keys->list[i].len > FIDO_CREDENTIAL_ID_MAX)
+            return false;
+    return keys->list_count <= FIDO_LIST_MAX && strlen(keys->rp_id) <= FIDO_RP_ID_MAX;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_session(const struct cis_session *session)
@@ -49,6 +57,14 @@ static void check_headers(const char *text)
         abort();
 }
 
+static bool keys_are_bounded(const struct cis_keys *keys)
+{
+    for (size_t i = 0; i < keys->list_count; i++)
+        if (keys->list[i].len > FIDO_CREDENTIAL_ID_MAX)
+            return false;
+    return keys->list_count <= FIDO_LIST_MAX && strlen(keys->rp_id) <= FIDO_RP_ID_MAX;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *json = (const char *)data;
@@ -61,8 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cis_challenge challenge;
     if (cis_challenge_read(json, size, &challenge) &&
         (challenge.algorithm_count == 0 || challenge.algorithm_count > 4 ||
-         strlen(challenge.text) > CHALLENGE_TEXT_MAX))
+         strlen(challenge.text) > CHALLENGE_TEXT_MAX || !keys_are_bounded(&challenge.keys)))
         abort();
+    cis_challenge_deinit(&challenge);
     char reason[CIS_REASON_MAX + 1];
     cis_reason_read(json, size, reason);
     if (strlen(reason) > CIS_REASON_MAX)

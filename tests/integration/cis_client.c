@@ -82,13 +82,15 @@ static struct cis_call *begin(struct client *c, const struct config_provider *pr
     if (strcmp(verb, "challenge") == 0)
         return cis_challenge(c->cis, provider, answered, slot);
     if (strcmp(verb, "open") == 0 && first)
-        return cis_open(c->cis, provider, c->key, first, answered, slot);
+        return cis_open(c->cis, provider, c->key, &(struct cis_evidence){.text = first}, answered,
+                        slot);
     if (strcmp(verb, "look") == 0 && first)
         return cis_look(c->cis, provider, c->key, first, answered, slot);
     if (strcmp(verb, "role") == 0 && first && second)
         return cis_role(c->cis, provider, c->key, first, second, answered, slot);
     if (strcmp(verb, "authenticate") == 0 && first && second)
-        return cis_authenticate(c->cis, provider, c->key, first, second, answered, slot);
+        return cis_authenticate(c->cis, provider, c->key, first,
+                                &(struct cis_evidence){.text = second}, answered, slot);
     if (strcmp(verb, "end") == 0 && first)
         return cis_end(c->cis, provider, first, answered, slot);
     return NULL;

@@ -321,6 +321,85 @@ static void what_is_no_challenge_is_refused(void **state)
             fail_msg("%s", bad[i]);
 }
 
+#define WITH_KEYS(keys) "{\"challenge\":\"" CHALLENGE32 "\",\"publicKey\":" keys "}"
+#define KEYS(members) WITH_KEYS("{\"challenge\":\"" CHALLENGE32 "\"" members "}")
+
+static void a_challenge_says_which_keys_will_do(void **state)
+{
+    (void)state;
+    CLEANUP(cis_challenge_deinit) struct cis_challenge challenge = {0};
+    assert_true(read_challenge("{\"challenge\":\"" CHALLENGE32 "\"}", &challenge));
+    assert_false(challenge.takes_keys);
+    assert_true(read_challenge(KEYS(",\"timeout\":1"), &challenge));
+    assert_true(challenge.takes_keys);
+    assert_string_equal(challenge.keys.rp_id, "");
+    assert_int_equal(challenge.keys.list_count, 0);
+    assert_true(read_challenge(KEYS(",\"rpId\":\"op.example\",\"allowCredentials\":["
+                                    "{\"type\":\"public-key\",\"id\":\"AQID\"},"
+                                    "{\"type\":\"other\",\"id\":\"*\"},"
+                                    "{\"type\":\"public-key\",\"id\":\"BA\",\"transports\":[]}]"),
+                               &challenge));
+    assert_true(challenge.takes_keys);
+    assert_string_equal(challenge.keys.rp_id, "op.example");
+    assert_int_equal(challenge.keys.list_count, 2);
+    assert_int_equal(challenge.keys.list[0].len, 3);
+    assert_memory_equal(challenge.keys.list[0].data, "\1\2\3", 3);
+    assert_int_equal(challenge.keys.list[1].len, 1);
+}
+
+static void what_is_said_of_keys_is_right_or_nothing(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        WITH_KEYS("null"),
+        WITH_KEYS("[]"),
+        WITH_KEYS("{}"),
+        WITH_KEYS("{\"challenge\":\"" CHALLENGE32 "A\"}"),
+        KEYS(",\"rpId\":\"\""),
+        KEYS(",\"rpId\":7"),
+        KEYS(",\"rpId\":\"a b\""),
+        KEYS(",\"rpId\":\"" X256 "\""),
+        KEYS(",\"allowCredentials\":{}"),
+        KEYS(",\"allowCredentials\":[7]"),
+        KEYS(",\"allowCredentials\":[{\"type\":\"other\",\"id\":\"AQID\"}]"),
+        KEYS(",\"allowCredentials\":[{\"type\":\"public-key\",\"id\":\"A+\"}]"),
+        KEYS(",\"allowCredentials\":[{\"type\":\"public-key\",\"id\":\"\"}]"),
+        KEYS(",\"allowCredentials\":[{\"type\":\"public-key\"}]"),
+        KEYS(",\"allowCredentials\":[{\"id\":\"AQID\"}]"),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CLEANUP(cis_challenge_deinit) struct cis_challenge challenge = {0};
+        if (!read_challenge(bad[i], &challenge) || challenge.takes_keys)
+            fail_msg("%s", bad[i]);
+    }
+}
+
+static void an_assertion_is_written_as_servers_read_it(void **state)
+{
+    (void)state;
+    uint8_t one[] = {1, 2}, json[] = {'{', '}'}, high[] = {0xff, 0xfe}, zero[] = {0}, u[] = {'u'};
+    struct bytes id = {.data = one, .len = sizeof one};
+    struct bytes client = {.data = json, .len = sizeof json};
+    struct bytes data = {.data = high, .len = sizeof high};
+    struct bytes signature = {.data = zero, .len = sizeof zero};
+    struct bytes user = {0};
+    struct cis_assertion assertion = {&id, &client, &data, &signature, &user};
+    CLEANUP(bytes_deinit) struct bytes out = {0};
+    assert_int_equal(cis_assertion_write(&assertion, &out), 0);
+    assert_string_equal((const char *)out.data,
+                        "{\"type\":\"public-key\",\"id\":\"AQI\",\"rawId\":\"AQI\","
+                        "\"authenticatorAttachment\":\"cross-platform\","
+                        "\"clientExtensionResults\":{},\"response\":{\"userHandle\":null,"
+                        "\"clientDataJSON\":\"e30\",\"authenticatorData\":\"__4\","
+                        "\"signature\":\"AA\"}}");
+    user = (struct bytes){.data = u, .len = sizeof u};
+    CLEANUP(bytes_deinit) struct bytes body = {0};
+    assert_int_equal(cis_assertion_write(&assertion, &out), 0);
+    assert_non_null(strstr((const char *)out.data, "\"userHandle\":\"dQ\""));
+    assert_int_equal(cis_body_write_json("assertion", "{}", &body), 0);
+    assert_string_equal((const char *)body.data, "{\"assertion\":{}}");
+}
+
 static void a_refusals_word_is_a_word(void **state)
 {
     (void)state;
@@ -369,6 +448,9 @@ int main(void)
         cmocka_unit_test(what_is_written_reads_the_same),
         cmocka_unit_test(a_challenge_says_what_may_sign_it),
         cmocka_unit_test(what_is_no_challenge_is_refused),
+        cmocka_unit_test(a_challenge_says_which_keys_will_do),
+        cmocka_unit_test(what_is_said_of_keys_is_right_or_nothing),
+        cmocka_unit_test(an_assertion_is_written_as_servers_read_it),
         cmocka_unit_test(a_refusals_word_is_a_word),
         cmocka_unit_test(a_body_keeps_its_value_in_its_text),
     };

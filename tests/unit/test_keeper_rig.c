@@ -533,12 +533,13 @@ struct cis_call *cis_challenge(struct cis *cis, const struct config_provider *pr
 }
 
 struct cis_call *cis_open(struct cis *cis, const struct config_provider *provider,
-                          const struct session_key *key, const char *token, cis_fn *fn,
-                          void *context)
+                          const struct session_key *key, const struct cis_evidence *evidence,
+                          cis_fn *fn, void *context)
 {
     (void)cis;
     (void)provider;
-    assert_string_equal(token, "header.payload.signature");
+    assert_false(evidence->assertion);
+    assert_string_equal(evidence->text, "header.payload.signature");
     return new_call(OPEN_CALL, key, NULL, fn, context);
 }
 
@@ -561,12 +562,12 @@ struct cis_call *cis_role(struct cis *cis, const struct config_provider *provide
 }
 
 struct cis_call *cis_authenticate(struct cis *cis, const struct config_provider *provider,
-                                  const struct session_key *key, const char *sid, const char *token,
-                                  cis_fn *fn, void *context)
+                                  const struct session_key *key, const char *sid,
+                                  const struct cis_evidence *evidence, cis_fn *fn, void *context)
 {
     (void)cis;
     (void)provider;
-    (void)token;
+    (void)evidence;
     return new_call(AUTHENTICATE_CALL, key, sid, fn, context);
 }
 
