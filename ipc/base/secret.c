@@ -21,7 +21,7 @@ struct secret {
     uint8_t data[];
 };
 
-enum { SECRET_CAPACITY_MAX = 128 * 1024 }; /* a session with all its roles */
+enum { SECRET_CAPACITY_MAX = 448 * 1024 }; /* what a security key may answer at most */
 
 struct secret *secret_new(size_t capacity)
 {

@@ -15,7 +15,7 @@
 
 struct secret;
 
-/* Returns an empty one with room for capacity bytes (1 to 131,072), owned; NULL on no memory. */
+/* Returns an empty one with room for capacity bytes (1 to 458,752), owned; NULL on no memory. */
 struct secret *secret_new(size_t capacity);
 /* Wipes and releases; *s is NULL afterwards. Takes NULL. */
 void secret_free(struct secret **s);
