@@ -4,9 +4,10 @@
  * error stays shared, so that its log lines reach the journal; all else is closed, what we were
  * started with included.
  *
- * The card's helper gets few of our variables. Modules and the libraries under them obey many that
- * are dangerous where a PIN is (a log of every command, another library to load), every vendor has
- * more, and a list of the bad ones would never be complete; so the list is of the harmless.
+ * The helpers of cards and keys get few of our variables. Modules and the libraries under them obey
+ * many that are dangerous where a PIN is (a log of every command, another library to load), every
+ * vendor has more, and a list of the bad ones would never be complete; so the list is of the
+ * harmless.
  *
  * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
  * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
@@ -69,26 +70,37 @@ static void reap(void *context)
 
 /* What a card module may need to find: its texts, the person's files, pcscd (an abnormal socket),
  * SoftHSM's token. */
-static bool passes(const char *variable)
+static const char *const for_cards[] = {"HOME=",
+                                        "LANG=",
+                                        "LC_",
+                                        "PATH=",
+                                        "PCSCLITE_CSOCK_NAME=",
+                                        "SOFTHSM2_CONF=",
+                                        "TZ=",
+                                        "XDG_RUNTIME_DIR=",
+                                        NULL};
+/* libfido2 needs none. The last two make a test's udev and /dev (umockdev); whoever can set them
+ * for the agent can make it load anything anyhow. */
+static const char *const for_keys[] = {
+    "LANG=", "LC_", "PATH=", "TZ=", "LD_PRELOAD=", "UMOCKDEV_DIR=", NULL};
+
+static bool passes(const char *variable, const char *const *names)
 {
-    static const char *const names[] = {
-        "HOME=", "LANG=",           "LC_", "PATH=", "PCSCLITE_CSOCK_NAME=", "SOFTHSM2_CONF=",
-        "TZ=",   "XDG_RUNTIME_DIR="};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+    for (; *names; names++)
+        if (strncmp(variable, *names, strlen(*names)) == 0)
             return true;
     return false;
 }
 
 /* Borrows the strings; NULL without memory. */
-static char **card_environment(void)
+static char **few_variables(const char *const *names)
 {
     size_t count = 0, kept = 0;
     while (environ[count])
         count++;
     char **variables = calloc(count + 1, sizeof *variables);
     for (size_t i = 0; variables && i < count; i++)
-        if (passes(environ[i]))
+        if (passes(environ[i], names))
             variables[kept++] = environ[i];
     return variables;
 }
@@ -164,6 +176,7 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
                             const char *argument, helper_fn *readable, void *context)
 {
     static const char *const names[] = {[HELPER_CARD] = "lanyard-card",
+                                        [HELPER_FIDO] = "lanyard-fido",
                                         [HELPER_PROMPT] = "lanyard-prompt",
                                         [HELPER_CHOOSER] = "lanyard-chooser"};
     CLEANUP(helper_free) struct helper *h = calloc(1, sizeof *h);
@@ -195,8 +208,11 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
     setsockopt(h->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     CLEANUP(close_fd) int theirs = pair[1];
     char *arguments[] = {path, strdup(argument), parent, NULL};
-    char **few = program == HELPER_CARD ? card_environment() : NULL;
-    char **variables = program == HELPER_CARD ? few : environ;
+    const char *const *passed = program == HELPER_CARD   ? for_cards
+                                : program == HELPER_FIDO ? for_keys
+                                                         : NULL;
+    char **few = passed ? few_variables(passed) : NULL;
+    char **variables = passed ? few : environ;
     int r = arguments[1] && variables ? spawn(arguments, variables, theirs, &h->pid) : -ENOMEM;
     free(few);
     free(arguments[1]);

@@ -31,6 +31,7 @@ typedef void helper_fn(void *context, struct helper *helper);
 
 enum helper_program {
     HELPER_CARD,    /* lanyard-card, with a few variables of the environment (helper.c) */
+    HELPER_FIDO,    /* lanyard-fido, with fewer (helper.c) */
     HELPER_PROMPT,  /* lanyard-prompt, with the desktop's environment */
     HELPER_CHOOSER, /* lanyard-chooser, with the desktop's environment */
 };
