@@ -100,6 +100,13 @@ static void serve_card_list(void *context, struct request *request)
         answer_error(&request, -ENOMEM);
 }
 
+static void serve_webauthn(void *context, struct request *request, struct webauthn_params *params)
+{
+    (void)context;
+    (void)params;
+    answer_error(&request, OUTCOME_NO_KEY);
+}
+
 static void serve_key_list(void *context, struct request *request)
 {
     (void)context;
@@ -286,6 +293,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .session_role = serve_role,
         .session_end = serve_end,
         .card_list = serve_card_list,
+        .webauthn = serve_webauthn,
         .key_list = serve_key_list,
         .key_upkeep = serve_key_upkeep,
         .status = serve_status,

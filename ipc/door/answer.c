@@ -12,6 +12,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 #include "ipc/card_message.h"
+#include "ipc/door/answer_json.h"
 #include "ipc/door/method.h"
 #include "ipc/frame.h"
 
@@ -58,8 +59,7 @@ static json_t *id_value(const struct rpc_id *id)
     return id ? json_loads(id->text, JSON_DECODE_ANY, NULL) : json_null();
 }
 
-/* Takes result. */
-static int write_result(struct bytes *out, const struct rpc_id *id, json_t *result)
+int answer_write_result(struct bytes *out, const struct rpc_id *id, json_t *result)
 {
     return write_message(
         out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_value(id), "result", result));
@@ -74,34 +74,34 @@ static int write_notification(struct bytes *out, const char *method, json_t *par
 /* ---- errors ---- */
 
 static int write_error(struct bytes *out, const struct rpc_id *id, int code, const char *message,
-                       int outcome)
+                       int outcome, const char *name)
 {
     char number[sizeof "LY-4294967295"];
     snprintf(number, sizeof number, "LY-%04d", outcome);
-    json_t *error = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}}", "code", code, "message", message,
-                              "data", "reason", outcome_reason(outcome), "code", number, "advice",
-                              outcome_advice(outcome));
+    json_t *error = json_pack("{s:i, s:s, s:{s:s, s:s, s:s, s:s*}}", "code", code, "message",
+                              message, "data", "reason", outcome_reason(outcome), "code", number,
+                              "advice", outcome_advice(outcome), "name", name);
     return write_message(
         out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_value(id), "error", error));
 }
 
-int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result)
+int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result, const char *name)
 {
     int outcome = outcome_of(result);
-    return write_error(out, id, outcome, outcome_sentence(outcome), outcome);
+    return write_error(out, id, outcome, outcome_sentence(outcome), outcome, name);
 }
 
 int answer_encode_refusal(struct bytes *out, const struct rpc_id *id, enum rpc_code code,
-                          const char *words)
+                          const char *words, const char *name)
 {
-    return write_error(out, id, code, words, OUTCOME_INVALID_REQUEST);
+    return write_error(out, id, code, words, OUTCOME_INVALID_REQUEST, name);
 }
 
 /* ---- results ---- */
 
 int answer_encode_empty(struct bytes *out, const struct rpc_id *id)
 {
-    return write_result(out, id, json_object());
+    return answer_write_result(out, id, json_object());
 }
 
 int answer_encode_hello(struct bytes *out, const struct rpc_id *id, enum door_kind door)
@@ -110,9 +110,10 @@ int answer_encode_hello(struct bytes *out, const struct rpc_id *id, enum door_ki
     for (size_t i = 0; i < door_method_count(); i++)
         if (method_find(door, door_method_name(i)))
             json_array_append_new(methods, json_string(door_method_name(i)));
-    return write_result(out, id,
-                        json_pack("{s:s, s:s, s:i, s:o}", "agent", "lanyard", "version",
-                                  LANYARD_VERSION, "protocol", RPC_PROTOCOL, "methods", methods));
+    return answer_write_result(out, id,
+                               json_pack("{s:s, s:s, s:i, s:o}", "agent", "lanyard", "version",
+                                         LANYARD_VERSION, "protocol", RPC_PROTOCOL, "methods",
+                                         methods));
 }
 
 /* Takes value. *array is NULL once something could not be appended. */
@@ -178,9 +179,9 @@ int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
                           const struct sign_in_result *result)
 {
     if (result->jws)
-        return write_result(out, id,
-                            json_pack("{s:s, s:s}", "format", "jws", "token", result->jws));
-    return write_result(
+        return answer_write_result(out, id,
+                                   json_pack("{s:s, s:s}", "format", "jws", "token", result->jws));
+    return answer_write_result(
         out, id,
         json_pack("{s:s, s:o}", "format", "web-eid:1.1", "token", web_eid_value(result->web_eid)));
 }
@@ -223,7 +224,7 @@ static json_t *list_value(const struct card_list *list)
 int answer_encode_card_list(struct bytes *out, const struct rpc_id *id,
                             const struct card_list *list)
 {
-    return write_result(out, id, list_value(list));
+    return answer_write_result(out, id, list_value(list));
 }
 
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
@@ -241,7 +242,7 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
         json_array_append_new(listed, text_value(*origins));
     json_t *door = json_pack("{s:o, s:s}", "port", count_value(web->port ? web->port : -1), "state",
                              web->state);
-    return write_result(
+    return answer_write_result(
         out, id,
         json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I}", "version",
                   LANYARD_VERSION, "pid", (int)getpid(), "door", door, "readerService",
@@ -273,7 +274,7 @@ static json_t *key_list_value(const struct key_list *list)
 
 int answer_encode_key_list(struct bytes *out, const struct rpc_id *id, const struct key_list *list)
 {
-    return write_result(out, id, key_list_value(list));
+    return answer_write_result(out, id, key_list_value(list));
 }
 
 /* "FIDO_2_1 U2F_V2" as a list. */
@@ -315,7 +316,7 @@ int answer_encode_key_info(struct bytes *out, const struct rpc_id *id, const str
     json_t *verification = json_pack(
         "{s:b, s:b, s:o}", "possible", (int)info->verification_possible, "set",
         (int)info->verification_set, "triesLeft", key_tries_value(info->verification_tries));
-    return write_result(
+    return answer_write_result(
         out, id,
         json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "id",
                   key_id_value(key->id), "name", text_value(key->name), "versions",
@@ -326,7 +327,7 @@ int answer_encode_key_info(struct bytes *out, const struct rpc_id *id, const str
                   (int)info->hmac_secret, "credentialsLeft", count_value(info->credentials_left)));
 }
 
-static json_t *base64url_value(const struct bytes *data)
+json_t *answer_base64url(const struct bytes *data)
 {
     CLEANUP(bytes_deinit) struct bytes text = {0};
     base64url_append(&text, data->data, data->len);
@@ -350,21 +351,22 @@ int answer_encode_credentials(struct bytes *out, const struct rpc_id *id,
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct fido_credential *each = &credentials[i];
-        append_or_drop(&list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                                        base64url_value(&each->id), "rpId", text_value(each->rp_id),
-                                        "userId", base64url_value(&each->user_id), "userName",
-                                        text_value(each->user_name), "displayName",
-                                        text_value(each->user_display_name), "protection",
-                                        protection_value(each->protection)));
+        append_or_drop(&list,
+                       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+                                 answer_base64url(&each->id), "rpId", text_value(each->rp_id),
+                                 "userId", answer_base64url(&each->user_id), "userName",
+                                 text_value(each->user_name), "displayName",
+                                 text_value(each->user_display_name), "protection",
+                                 protection_value(each->protection)));
     }
-    return write_result(out, id, json_pack("{s:o}", "credentials", list));
+    return answer_write_result(out, id, json_pack("{s:o}", "credentials", list));
 }
 
 /* ---- the session ---- */
 
 int answer_encode_proof(struct bytes *out, const struct rpc_id *id, const char *jws)
 {
-    return write_result(out, id, json_pack("{s:s}", "proof", jws));
+    return answer_write_result(out, id, json_pack("{s:s}", "proof", jws));
 }
 
 static json_t *role_value(const struct role_view *role)
@@ -409,7 +411,7 @@ static json_t *session_value(const struct session_view *view, enum door_kind doo
 int answer_encode_session(struct bytes *out, const struct rpc_id *id,
                           const struct session_view *view, enum door_kind door)
 {
-    return write_result(out, id, session_value(view, door));
+    return answer_write_result(out, id, session_value(view, door));
 }
 
 /* ---- notifications ---- */

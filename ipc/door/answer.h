@@ -9,6 +9,7 @@
 #include "ipc/base/bytes.h"
 #include "ipc/door/door.h"
 #include "ipc/door/json_rpc.h"
+#include "ipc/door/webauthn.h"
 
 /* How the WebSocket door stands, for agent.status. */
 struct web_state {
@@ -33,16 +34,19 @@ int answer_encode_session(struct bytes *out, const struct rpc_id *id,
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                          const struct agent_status *status, const struct web_state *web,
                          const char *const *origins, size_t connections);
-/* An outcome as an error. */
-int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result);
+/* An outcome as an error. name: that of the DOMException, of the methods that have one; NULL: none.
+ * Static text. */
+int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result, const char *name);
 /* Malformed JSON-RPC; id NULL: it could not be read. words are static text. */
 int answer_encode_refusal(struct bytes *out, const struct rpc_id *id, enum rpc_code code,
-                          const char *words);
+                          const char *words, const char *name);
 
 int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiting_for what,
                           const char *reader, int tries_left);
 int notify_encode_card_changed(struct bytes *out, const struct card_list *list,
                                enum door_kind door);
+int answer_encode_webauthn(struct bytes *out, const struct rpc_id *id,
+                           const struct webauthn_result *result);
 int notify_encode_key_changed(struct bytes *out, const struct key_list *list);
 int notify_encode_session_changed(struct bytes *out, const struct session_view *view,
                                   enum door_kind door);

@@ -15,6 +15,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 #include "ipc/door/dispatch.h"
+#include "ipc/door/webauthn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -209,7 +210,7 @@ void connection_receive(struct connection *connection, const char *text, size_t 
     TAILQ_REMOVE(&connection->set->all, connection, link);
     TAILQ_INSERT_TAIL(&connection->set->all, connection, link);
 
-    struct rpc_request request = {0};
+    CLEANUP(rpc_request_deinit) struct rpc_request request = {0};
     CLEANUP(bytes_deinit) struct bytes answer = {0};
     switch (rpc_decode(connection->caller.door, text, len, &request, &answer)) {
     case RPC_REQUEST:
@@ -240,6 +241,16 @@ static struct request *find(const struct connection *connection, const struct rp
     return NULL;
 }
 
+/* Of the DOMException, where there is to be one. A caller that gives up reads something else than
+ * one whose person does. */
+static const char *name_of(enum request_kind kind, int result, bool cancelled)
+{
+    if (kind != REQUEST_WEBAUTHN)
+        return NULL;
+    return cancelled && outcome_of(result) == OUTCOME_CANCELLED ? "AbortError"
+                                                                : webauthn_error_name(result);
+}
+
 /* Two requests of one id could not be told apart, by their caller or by operation.cancel. */
 struct request *request_open(struct connection *connection, const struct rpc_id *id,
                              enum request_kind kind)
@@ -249,9 +260,10 @@ struct request *request_open(struct connection *connection, const struct rpc_id 
     int r;
     if (find(connection, id))
         r = answer_encode_refusal(&message, id, RPC_INVALID_REQUEST,
-                                  "id: a request of this id is under way");
+                                  "id: a request of this id is under way",
+                                  name_of(kind, OUTCOME_INVALID_REQUEST, false));
     else if (connection->request_count >= REQUESTS_PER_CONNECTION_MAX)
-        r = answer_encode_error(&message, id, OUTCOME_BUSY);
+        r = answer_encode_error(&message, id, OUTCOME_BUSY, name_of(kind, OUTCOME_BUSY, false));
     else if (!(request = calloc(1, sizeof *request)))
         r = log_fault(ENOMEM, "request");
     else
@@ -293,11 +305,17 @@ const struct rpc_id *request_id(const struct request *request)
     return &request->id;
 }
 
+static int encode_error(struct bytes *message, const struct request *request, int result)
+{
+    return answer_encode_error(message, &request->id, result,
+                               name_of(request->kind, result, request->cancelled));
+}
+
 void request_answer(struct request **request, struct bytes *message, int encoded)
 {
     struct connection *connection = (*request)->connection;
     if (connection && encoded == -EMSGSIZE)
-        encoded = answer_encode_error(message, &(*request)->id, OUTCOME_INTERNAL);
+        encoded = encode_error(message, *request, OUTCOME_INTERNAL);
     close_request(request);
     if (!connection)
         return;
@@ -329,6 +347,12 @@ void answer_status(struct request **request, const struct agent_status *status)
                                  set->count[DOOR_WEB] + set->count[DOOR_NATIVE]);
     }
     request_answer(request, &message, r);
+}
+
+void answer_webauthn(struct request **request, const struct webauthn_result *result)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    request_answer(request, &message, answer_encode_webauthn(&message, &(*request)->id, result));
 }
 
 void answer_key_list(struct request **request, const struct key_list *list)
@@ -374,7 +398,7 @@ void answer_done(struct request **request)
 void answer_error(struct request **request, int result)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    request_answer(request, &message, answer_encode_error(&message, &(*request)->id, result));
+    request_answer(request, &message, encode_error(&message, *request, result));
 }
 
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,

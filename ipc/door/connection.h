@@ -121,7 +121,8 @@ void connections_session_changed(struct connections *set, const struct session_v
 /* ---- requests, for dispatch ---- */
 
 enum request_kind {
-    REQUEST_SIGN_IN, /* may wait for the person's card: its page is told of card.changed */
+    REQUEST_SIGN_IN,  /* may wait for the person's card: its page is told of card.changed */
+    REQUEST_WEBAUTHN, /* its errors have a DOMException's name */
     REQUEST_OTHER,
 };
 

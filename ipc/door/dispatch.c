@@ -8,6 +8,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 #include "ipc/door/connection.h"
+#include "ipc/door/webauthn.h"
 
 #include <string.h>
 
@@ -20,10 +21,12 @@ static void finish(struct connection *connection, const struct bytes *message, i
         connection_send(connection, message);
 }
 
-static void refuse(struct connection *connection, const struct rpc_id *id, int outcome)
+/* name: a DOMException's, or NULL. */
+static void refuse(struct connection *connection, const struct rpc_id *id, int outcome,
+                   const char *name)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
-    finish(connection, &message, answer_encode_error(&message, id, outcome));
+    finish(connection, &message, answer_encode_error(&message, id, outcome, name));
 }
 
 static void succeed(struct connection *connection, const struct rpc_id *id)
@@ -36,7 +39,7 @@ void dispatch_hello(struct connection *connection, const struct rpc_request *req
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};
     if (!request->hello.version_shared)
-        refuse(connection, &request->id, OUTCOME_AGENT_TOO_OLD);
+        refuse(connection, &request->id, OUTCOME_AGENT_TOO_OLD, NULL);
     else
         finish(connection, &message,
                answer_encode_hello(&message, &request->id, connection->caller.door));
@@ -44,14 +47,17 @@ void dispatch_hello(struct connection *connection, const struct rpc_request *req
 
 /* A page's origin is what its handshake said; a native caller has named one, and it must be listed.
  * False: it is not, and the caller has been told. */
-static bool settle_origin(struct connection *connection, const struct rpc_id *id, char *origin)
+static bool settle_origin(struct connection *connection, const struct rpc_request *request,
+                          char *origin)
 {
     const struct caller *caller = &connection->caller;
+    bool named = request->method->dom_names;
     if (caller->door == DOOR_WEB)
         memcpy(origin, caller->origin, sizeof caller->origin);
     if (connections_origin_listed(connection->set, origin, strlen(origin)))
         return true;
-    refuse(connection, id, OUTCOME_NOT_ALLOWED);
+    refuse(connection, &request->id, OUTCOME_NOT_ALLOWED,
+           named ? webauthn_error_name(OUTCOME_NOT_ALLOWED) : NULL);
     connections_refused(connection->set, caller, origin, OUTCOME_NOT_ALLOWED);
     return false;
 }
@@ -60,7 +66,7 @@ void dispatch_sign_in(struct connection *connection, const struct rpc_request *r
 {
     const struct service *service = connection->set->service;
     struct sign_in_params params = request->sign_in;
-    if (!settle_origin(connection, &request->id, params.origin))
+    if (!settle_origin(connection, request, params.origin))
         return;
     struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
     if (opened)
@@ -71,7 +77,7 @@ void dispatch_session_prove(struct connection *connection, const struct rpc_requ
 {
     const struct service *service = connection->set->service;
     struct session_prove_params params = request->session_prove;
-    if (!settle_origin(connection, &request->id, params.origin))
+    if (!settle_origin(connection, request, params.origin))
         return;
     struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
     if (opened)
@@ -84,7 +90,7 @@ void dispatch_session_begin(struct connection *connection, const struct rpc_requ
     const struct service *service = connection->set->service;
     struct session_begin_params params = request->session_begin;
     bool default_provider = connection->caller.door == DOOR_NATIVE && !*params.origin;
-    if (!default_provider && !settle_origin(connection, &request->id, params.origin))
+    if (!default_provider && !settle_origin(connection, request, params.origin))
         return;
     struct request *opened = request_open(connection, &request->id, REQUEST_SIGN_IN);
     if (opened)
@@ -121,6 +127,17 @@ void dispatch_card_list(struct connection *connection, const struct rpc_request 
     struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
     if (opened)
         service->card_list(service->context, opened);
+}
+
+/* The service may take what the parameters own; what it leaves goes with the request. */
+void dispatch_webauthn(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    if (!settle_origin(connection, request, request->webauthn->origin))
+        return;
+    struct request *opened = request_open(connection, &request->id, REQUEST_WEBAUTHN);
+    if (opened)
+        service->webauthn(service->context, opened, request->webauthn);
 }
 
 void dispatch_key_list(struct connection *connection, const struct rpc_request *request)

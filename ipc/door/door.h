@@ -209,7 +209,8 @@ void request_waiting(struct request *request, enum waiting_for what, const char 
 
 /* ---- the service ---- */
 
-struct key_params; /* ipc/door/keys.h */
+struct key_params;      /* ipc/door/keys.h */
+struct webauthn_params; /* ipc/door/webauthn.h */
 
 /* Every callback is needed. */
 struct service {
@@ -224,6 +225,8 @@ struct service {
                          const struct session_role_params *params);
     void (*session_end)(void *context, struct request *request);
     void (*card_list)(void *context, struct request *request);
+    /* Both methods. The service may take what params owns and leave it empty. */
+    void (*webauthn)(void *context, struct request *request, struct webauthn_params *params);
     void (*key_list)(void *context, struct request *request);
     void (*key_upkeep)(void *context, struct request *request, const struct key_params *params);
     void (*status)(void *context, struct request *request);

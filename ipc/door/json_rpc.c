@@ -11,10 +11,13 @@
 #include "ipc/door/json_rpc.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/outcome.h"
 #include "ipc/door/answer.h"
 #include "ipc/door/method.h"
+#include "ipc/door/webauthn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Counts brackets outside strings. Text that is not JSON may be counted wrongly, but never less
@@ -64,7 +67,15 @@ static bool members_known(const json_t *object, const char *const *names, const 
 static int refuse(struct bytes *answer, const struct rpc_id *id, enum rpc_code code,
                   const char *words)
 {
-    int r = answer_encode_refusal(answer, id, code, words);
+    int r = answer_encode_refusal(answer, id, code, words, NULL);
+    return r < 0 ? r : RPC_ANSWERED;
+}
+
+static int refuse_params(struct bytes *answer, const struct rpc_request *request, const char *words)
+{
+    const char *name =
+        request->method->dom_names ? webauthn_error_name(OUTCOME_INVALID_REQUEST) : NULL;
+    int r = answer_encode_refusal(answer, &request->id, RPC_INVALID_PARAMS, words, name);
     return r < 0 ? r : RPC_ANSWERED;
 }
 
@@ -75,15 +86,15 @@ static int read_params(enum door_kind door, const json_t *root, struct rpc_reque
     const struct rpc_method *method = request->method;
     const json_t *params = json_object_get(root, "params");
     if (params && !json_is_object(params))
-        return refuse(answer, &request->id, RPC_INVALID_PARAMS, "params: an object is needed");
+        return refuse_params(answer, request, "params: an object is needed");
     if (!members_known(params, method->members,
                        door == DOOR_NATIVE ? method->native_members : nothing))
-        return refuse(answer, &request->id, RPC_INVALID_PARAMS, "params: a member is not known");
+        return refuse_params(answer, request, "params: a member is not known");
     if (!method->read)
         return RPC_REQUEST;
     const char *complaint = "";
     int r = method->read(door, params, request, &complaint);
-    return r <= 0 ? r : refuse(answer, &request->id, RPC_INVALID_PARAMS, complaint);
+    return r <= 0 ? r : refuse_params(answer, request, complaint);
 }
 
 static int read_envelope(enum door_kind door, const json_t *root, struct rpc_request *request,
@@ -130,4 +141,12 @@ int rpc_decode(enum door_kind door, const char *text, size_t len, struct rpc_req
     if (!root)
         return refuse(answer, NULL, RPC_PARSE_ERROR, "the message is not JSON");
     return read_envelope(door, root, request, answer);
+}
+
+void rpc_request_deinit(struct rpc_request *request)
+{
+    if (request->webauthn)
+        webauthn_params_deinit(request->webauthn);
+    free(request->webauthn);
+    request->webauthn = NULL;
 }

@@ -36,6 +36,7 @@ struct rpc_method;
 struct rpc_request {
     const struct rpc_method *method;
     struct rpc_id id;
+    struct webauthn_params *webauthn; /* owned; NULL: another method's */
     union {
         struct {
             bool version_shared;
@@ -59,6 +60,8 @@ enum rpc_verdict {
     RPC_NOT_UTF8,  /* close (1007) */
 };
 
-/* A verdict, or -ENOMEM. *answer is initialised and empty. */
+/* A verdict, or -ENOMEM. *request is initialised (zero), and holds memory whatever the verdict:
+ * rpc_request_deinit. *answer is initialised and empty. */
 int rpc_decode(enum door_kind door, const char *text, size_t len, struct rpc_request *request,
                struct bytes *answer);
+void rpc_request_deinit(struct rpc_request *request);

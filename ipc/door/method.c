@@ -20,33 +20,41 @@ static const char *const prove_native[] = {"origin", NULL};
 static const char *const begin_members[] = {"sid", NULL};
 static const char *const begin_native[] = {"origin", "role", NULL};
 static const char *const role_native[] = {"role", NULL};
+static const char *const get_members[] = {"publicKey", "session", NULL};
+static const char *const create_members[] = {"publicKey", NULL};
+static const char *const webauthn_native[] = {"origin", NULL};
 static const char *const key_native[] = {"key", NULL};
 static const char *const delete_native[] = {"key", "id", NULL};
 static const char *const rename_native[] = {"key", "id", "userName", "displayName", NULL};
 static const char *const cancel_members[] = {"request", NULL};
 
 static const struct rpc_method methods[] = {
-    {"agent.hello", false, hello_members, none, params_hello, dispatch_hello},
-    {"card.signIn", false, sign_in_members, sign_in_native, params_sign_in, dispatch_sign_in},
-    {"session.prove", false, prove_members, prove_native, params_session_prove,
+    {"agent.hello", false, false, hello_members, none, params_hello, dispatch_hello},
+    {"card.signIn", false, false, sign_in_members, sign_in_native, params_sign_in,
+     dispatch_sign_in},
+    {"session.prove", false, false, prove_members, prove_native, params_session_prove,
      dispatch_session_prove},
-    {"session.begin", false, begin_members, begin_native, params_session_begin,
+    {"session.begin", false, false, begin_members, begin_native, params_session_begin,
      dispatch_session_begin},
-    {"session.status", false, none, none, NULL, dispatch_session_status},
-    {"session.role", true, none, role_native, params_session_role, dispatch_session_role},
-    {"session.end", false, none, none, NULL, dispatch_session_end},
-    {"card.list", true, none, none, NULL, dispatch_card_list},
-    {"key.list", true, none, none, NULL, dispatch_key_list},
-    {"key.info", true, none, key_native, params_key, dispatch_key},
-    {"key.setPin", true, none, key_native, params_key, dispatch_key},
-    {"key.changePin", true, none, key_native, params_key, dispatch_key},
-    {"key.credentials", true, none, key_native, params_key, dispatch_key},
-    {"key.deleteCredential", true, none, delete_native, params_key, dispatch_key},
-    {"key.renameCredential", true, none, rename_native, params_key, dispatch_key},
-    {"key.reset", true, none, key_native, params_key, dispatch_key},
-    {"agent.status", true, none, none, NULL, dispatch_status},
-    {"agent.subscribe", true, none, none, NULL, dispatch_subscribe},
-    {"operation.cancel", false, cancel_members, none, params_cancel, dispatch_cancel},
+    {"session.status", false, false, none, none, NULL, dispatch_session_status},
+    {"session.role", true, false, none, role_native, params_session_role, dispatch_session_role},
+    {"session.end", false, false, none, none, NULL, dispatch_session_end},
+    {"card.list", true, false, none, none, NULL, dispatch_card_list},
+    {"webauthn.get", false, true, get_members, webauthn_native, params_webauthn_get,
+     dispatch_webauthn},
+    {"webauthn.create", false, true, create_members, webauthn_native, params_webauthn_create,
+     dispatch_webauthn},
+    {"key.list", true, false, none, none, NULL, dispatch_key_list},
+    {"key.info", true, false, none, key_native, params_key, dispatch_key},
+    {"key.setPin", true, false, none, key_native, params_key, dispatch_key},
+    {"key.changePin", true, false, none, key_native, params_key, dispatch_key},
+    {"key.credentials", true, false, none, key_native, params_key, dispatch_key},
+    {"key.deleteCredential", true, false, none, delete_native, params_key, dispatch_key},
+    {"key.renameCredential", true, false, none, rename_native, params_key, dispatch_key},
+    {"key.reset", true, false, none, key_native, params_key, dispatch_key},
+    {"agent.status", true, false, none, none, NULL, dispatch_status},
+    {"agent.subscribe", true, false, none, none, NULL, dispatch_subscribe},
+    {"operation.cancel", false, false, cancel_members, none, params_cancel, dispatch_cancel},
 };
 
 enum { METHODS = sizeof methods / sizeof *methods };

@@ -20,6 +20,7 @@ typedef void dispatch_fn(struct connection *connection, const struct rpc_request
 struct rpc_method {
     const char *name;
     bool native_only;
+    bool dom_names;                    /* its errors have the DOMException's name, too */
     const char *const *members;        /* the params both doors take, NULL-terminated */
     const char *const *native_members; /* what the native door takes besides */
     params_fn *read;                   /* NULL: there is nothing to read */
@@ -31,7 +32,11 @@ const struct rpc_method *method_find(enum door_kind door, const char *name);
 
 /* The readers of the table, ipc/door/params.c. */
 params_fn params_hello, params_sign_in, params_session_prove, params_session_begin,
-    params_session_role, params_key, params_cancel;
+    params_session_role, params_key, params_webauthn_get, params_webauthn_create, params_cancel;
+
+/* A native caller's origin, for any of them: a string, canonical. origin holds ORIGIN_TEXT_MAX
+ * characters. 0, or 1 and *complaint. */
+int params_origin(const json_t *value, char *origin, const char **complaint);
 
 /* An id (string or integer) as text. 0; -EINVAL: neither, or too long; -ENOMEM. */
 int rpc_id_read(const json_t *value, struct rpc_id *id);

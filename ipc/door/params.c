@@ -126,8 +126,7 @@ static int read_interaction(const json_t *value, enum interaction *out, const ch
     return 0;
 }
 
-/* origin holds ORIGIN_TEXT_MAX characters. */
-static int read_origin(const json_t *value, char *origin, const char **complaint)
+int params_origin(const json_t *value, char *origin, const char **complaint)
 {
     size_t len = json_string_length(value);
     if (!json_is_string(value) || !origin_canonical(json_string_value(value), len))
@@ -202,7 +201,7 @@ int params_sign_in(enum door_kind door, const json_t *params, struct rpc_request
     if (r == 0)
         r = read_algorithms(json_object_get(params, "algorithms"), out, complaint);
     if (r == 0 && door == DOOR_NATIVE)
-        r = read_origin(json_object_get(params, "origin"), out->origin, complaint);
+        r = params_origin(json_object_get(params, "origin"), out->origin, complaint);
     return r;
 }
 
@@ -232,7 +231,7 @@ int params_session_prove(enum door_kind door, const json_t *params, struct rpc_r
     if (r == 0)
         r = read_max_age(json_object_get(params, "maxAge"), &out->max_age, complaint);
     if (r == 0 && door == DOOR_NATIVE)
-        r = read_origin(json_object_get(params, "origin"), out->origin, complaint);
+        r = params_origin(json_object_get(params, "origin"), out->origin, complaint);
     return r;
 }
 
@@ -274,7 +273,7 @@ int params_session_begin(enum door_kind door, const json_t *params, struct rpc_r
     if (sid && door == DOOR_NATIVE)
         return complain(complaint, "sid: only a page can hand over a session");
     int r = sid ? read_sid(sid, out->sid, complaint) : 0;
-    return r == 0 && origin ? read_origin(origin, out->origin, complaint) : r;
+    return r == 0 && origin ? params_origin(origin, out->origin, complaint) : r;
 }
 
 int params_session_role(enum door_kind door, const json_t *params, struct rpc_request *request,

@@ -35,20 +35,22 @@ struct webauthn_params {
     uint8_t verification;             /* enum fido_verification */
     uint8_t list_count;               /* allowCredentials or excludeCredentials */
     struct bytes list[FIDO_LIST_MAX];
-    size_t prf_count;
+    bool list_useless; /* there was one, but of other types only: no key has any of it */
+    size_t prf_count;  /* get: each credential of the list at most once, and one for any other */
     struct webauthn_prf *prf;
     bool prf_wanted; /* the extension is there, with or without inputs */
     /* get */
     bool session;
     char appid[FIDO_RP_ID_MAX + 1]; /* "": not said. create: appidExclude */
     uint8_t blob;                   /* enum fido_blob */
+    bool blob_asked;                /* get: the extension is there, with or without a wish */
     struct bytes blob_data;
     /* create */
     char rp_name[FIDO_TEXT_MAX + 1];
     struct bytes user_id;
     char user_name[FIDO_TEXT_MAX + 1], user_display_name[FIDO_TEXT_MAX + 1];
-    uint8_t algorithm_count;
-    int32_t algorithms[FIDO_ALGORITHMS_MAX];
+    uint8_t algorithm_count; /* those that keys can have; 0: none of what the site named */
+    int32_t algorithms[FIDO_ALGORITHMS_MAX]; /* each once, best first */
     uint8_t resident; /* enum fido_resident; requireResidentKey is taken in */
     bool platform;    /* authenticatorAttachment "platform" */
     bool attestation; /* direct or enterprise */
@@ -66,7 +68,7 @@ struct webauthn_result {
     struct bytes credential_id;
     struct bytes auth_data; /* create: inside attestation_object too */
     /* get */
-    struct bytes signature, user_id; /* user_id empty: null */
+    struct bytes signature, user_id; /* user_id empty: there is none */
     /* create */
     struct bytes attestation_object;
     struct bytes public_key; /* SubjectPublicKeyInfo; empty: not of a kind that browsers give */
@@ -76,9 +78,16 @@ struct webauthn_result {
     bool has_cred_props, resident;
     bool has_prf, prf_enabled;          /* prf_enabled: create only */
     struct bytes prf_first, prf_second; /* get; empty: none */
-    bool has_blob, blob_supported, blob_written, blob_read;
+    bool has_blob;
+    bool blob_supported;                    /* create */
+    bool blob_read;                         /* blob is what was there */
+    bool blob_wanted_written, blob_written; /* it was to be written; it was */
     struct bytes blob;
 };
+
+/* The name of the DOMException with which navigator.credentials would reject (static). Any int, as
+ * outcome_reason takes it. */
+const char *webauthn_error_name(int result);
 
 /* Releases *request. */
 void answer_webauthn(struct request **request, const struct webauthn_result *result);
