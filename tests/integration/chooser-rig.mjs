@@ -6,12 +6,12 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build, built } from '../sandbox/build.mjs';
 import { startDisplay } from '../sandbox/display.mjs';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { inTime } from '../sandbox/patience.mjs';
 import { run, start } from '../sandbox/processes.mjs';
 
@@ -56,11 +56,11 @@ function byLines(program, args, env) {
       child.stdin.write(`${line}\n`);
       return JSON.parse(await inTime(answer, `an answer to "${line}"`));
     },
-    stop: () => new Promise((resolve) => {
-      if (child.exitCode !== null) resolve();
+    stop: () => inTime(new Promise((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) resolve();
       child.once('exit', resolve);
       child.stdin.end();
-    }),
+    }), `${args[0]} to end`),
   };
 }
 
@@ -68,7 +68,7 @@ function byLines(program, args, env) {
 const all = (node) => (node ? [node, ...node.children.flatMap(all)] : []);
 
 export async function withDesk(play) {
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-desk-'));
+  const folder = await makeFolder('desk');
   const display = await startDisplay();
   const bus = await start('dbus-daemon', ['--session', '--nofork', '--print-address'],
     { ready: /^(unix:\S+)$/m, env: { XDG_RUNTIME_DIR: folder } });
@@ -86,7 +86,7 @@ export async function withDesk(play) {
     await reader.stop();
     await bus.stop();
     await display.close();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeFolder(folder);
   }
 }
 

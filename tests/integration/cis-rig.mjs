@@ -6,15 +6,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createPublicKey, verify } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import tls from 'node:tls';
 import { build } from '../sandbox/build.mjs';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { issue, issueAuthority, purposes, PURPOSES, usage } from '../sandbox/make-authority.mjs';
 import { inTime, LONG_MS } from '../sandbox/patience.mjs';
 
@@ -45,8 +45,8 @@ export const goodTls = serverCertificate({ by: trusted });
 
 // The path of a file with the trusted authority alone.
 export async function authoritiesFile(t) {
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-cis-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await makeFolder('cis');
+  t.after(() => removeFolder(folder));
   const path = join(folder, 'authorities.pem');
   await writeFile(path, trusted.certificate.toString());
   return path;

@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { build } from '../sandbox/build.mjs';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 
 const lanyard = join(build, 'bin/lanyard');
 const REMOTE = '/lib/systemd/systemd-journal-remote';
@@ -18,7 +18,7 @@ const SIGN_IN = '1dc7392504984044b3a3974b2fef7a67';
 const REFUSED = '5765db1d73d0414690b4d361521e1fe0';
 
 async function withTrail(play) {
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-audit-'));
+  const folder = await makeFolder('audit');
   await mkdir(join(folder, 'state/lanyard'), { recursive: true, mode: 0o700 });
   await mkdir(join(folder, 'journal'));
   const environment = { ...process.env, TZ: 'UTC', XDG_STATE_HOME: join(folder, 'state') };
@@ -32,7 +32,7 @@ async function withTrail(play) {
       return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
     } });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   }
 }
 

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { build, built } from '../sandbox/build.mjs';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { connectNative } from '../sandbox/native.mjs';
 import { inTime } from '../sandbox/patience.mjs';
 import { start } from '../sandbox/processes.mjs';
@@ -20,7 +20,7 @@ const lanyard = join(build, 'bin/lanyard');
 const skip = !existsSync('/usr/bin/script') && 'not installed: bsdutils (script)';
 
 async function withDoors(play) {
-  const runtime = await mkdtemp(join(tmpdir(), 'lanyard-cli-session-'));
+  const runtime = await makeFolder('cli-session');
   const socket = join(runtime, 'lanyard/agent');
   const server = await start(await built('door_server'), [socket, '', ORIGIN], { ready: /^ready$/m });
   const observer = await connectNative({ runtime });
@@ -29,7 +29,7 @@ async function withDoors(play) {
   } finally {
     await observer.close();
     await server.stop();
-    await rm(runtime, { recursive: true, force: true });
+    await removeFolder(runtime);
   }
 }
 
@@ -191,7 +191,7 @@ test('with standard output elsewhere the list is still on the terminal, and only
 // Runs lanyard against an agent that answers a method with answers[method], { result } or
 // { error }; nothing: it stays silent. The end of the program, as that of run.
 async function against(answers, ...args) {
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-cli-session-'));
+  const folder = await makeFolder('cli-session');
   const connections = new Set();
   const server = createServer((socket) => {
     let pending = Buffer.alloc(0);
@@ -218,7 +218,7 @@ async function against(answers, ...args) {
   } finally {
     for (const socket of connections) socket.destroy();
     server.close();
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   }
 }
 

@@ -1,41 +1,28 @@
 // SPDX-License-Identifier: MIT
 // `lanyard` against a real agent with neither reader nor broker: output, exit status, cancelling.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { inTime } from '../sandbox/patience.mjs';
+import { start } from '../sandbox/processes.mjs';
 
 const bin = join(process.env.LANYARD_BUILD, 'bin');
 const origin = 'https://login.example';
-const folder = mkdtempSync(join(tmpdir(), 'lanyard-cli-'));
+const folder = await makeFolder('cli');
 const socket = join(folder, 'agent');
 let agent;
 
 // An agent that serves at `at`, with the smartcard service at that socket.
-async function startAgent(at, service) {
-  const started = spawn(
-    join(bin, 'lanyardd'),
-    ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', at, '--ready-fd', '3'],
-    {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-      env: {
-        ...process.env, XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: folder, PCSCLITE_CSOCK_NAME: service,
-      },
-    },
-  );
-  await once(started.stdio[3], 'data');
-  return started;
-}
-
-async function stop(started) {
-  started.kill('SIGTERM');
-  if (started.exitCode === null) await once(started, 'exit');
-}
+const startAgent = (at, service) => start(join(bin, 'lanyardd'),
+  ['--config', join(folder, 'etc'), '--helpers', bin, '--socket', at, '--ready-fd', '1'], {
+    env: { XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: folder, PCSCLITE_CSOCK_NAME: service },
+    ready: /^ready$/m,
+  });
 
 before(async () => {
   mkdirSync(join(folder, 'etc'), { mode: 0o755 });
@@ -45,17 +32,31 @@ before(async () => {
     { mode: 0o644 },
   );
   agent = await startAgent(socket, join(folder, 'no-pcscd'));
-  while (JSON.parse(lanyard('status', '--json').stdout).readerService !== 'down') continue;
+  await untilStatus('the smartcard service to be down', ({ readerService }) => readerService === 'down');
 });
 
 after(async () => {
-  await stop(agent);
-  rmSync(folder, { recursive: true });
+  await agent?.stop();
+  await removeFolder(folder);
 });
 
 const lanyardAt = (at, ...args) =>
   spawnSync(join(bin, 'lanyard'), ['--socket', at, ...args], { encoding: 'utf8' });
 const lanyard = (...args) => lanyardAt(socket, ...args);
+
+// Until lanyard status tells what fits.
+async function untilStatus(what, fits) {
+  let last;
+  let given = false;
+  const told = (async () => {
+    while (!given) {
+      last = lanyard('status', '--json').stdout;
+      if (fits(JSON.parse(last))) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  await inTime(told, what, () => last).finally(() => { given = true; });
+}
 
 // An agent whose smartcard service is there, but has not told of any reader yet.
 async function withSilentService(play) {
@@ -70,7 +71,7 @@ async function withSilentService(play) {
   } finally {
     service.close();
     for (const connection of connections) connection.destroy();
-    await stop(waiting);
+    await waiting.stop();
   }
 }
 
@@ -143,23 +144,16 @@ test('the audit tells of a refusal, wherever it was written down', async () => {
 
 test('an interrupt cancels the sign-in and events alike', async () => {
   await withSilentService(async (at) => {
-    const signIn = spawn(join(bin, 'lanyard'), ['--socket', at, 'sign-in', '--origin', origin]);
-    let said = '';
-    signIn.stderr.setEncoding('utf8');
-    for await (const piece of signIn.stderr) {
-      if (said === '') signIn.kill('SIGINT'); // what it says first, it says when it can be cancelled
-      said += piece;
-    }
-    if (signIn.exitCode === null) await once(signIn, 'exit');
-    assert.match(said, /LY-1001/);
-    assert.equal(signIn.exitCode, 4);
+    const signIn = await start(join(bin, 'lanyard'), ['--socket', at, 'sign-in', '--origin', origin],
+      { ready: /./ }); // what it says first, it says when it can be cancelled
+    const { code } = await signIn.stop('SIGINT');
+    assert.match(signIn.output, /LY-1001/);
+    assert.equal(code, 4);
   });
 
-  const events = spawn(join(bin, 'lanyard'), ['--socket', socket, 'events']);
-  while (JSON.parse(lanyard('status', '--json').stdout).connections < 2) continue;
-  events.kill('SIGINT');
-  const [status] = await once(events, 'exit');
-  assert.equal(status, 0);
+  const events = await start(join(bin, 'lanyard'), ['--socket', socket, 'events']);
+  await untilStatus('somebody to listen to events', ({ connections }) => connections >= 2);
+  assert.equal((await events.stop('SIGINT')).code, 0);
 });
 
 test('the command line is checked before anybody is asked', () => {
@@ -223,19 +217,12 @@ test('a card module that is missing is a warning, named once', async () => {
   const etc = join(folder, 'no-module');
   mkdirSync(etc, { mode: 0o755 });
   writeFileSync(join(etc, 'lanyard.conf'), '[cards]\nmodule = /nonexistent/module.so\n', { mode: 0o644 });
-  const started = spawn(
-    join(bin, 'lanyardd'),
+  const agent = await start(join(bin, 'lanyardd'),
     ['--config', etc, '--helpers', bin, '--socket', join(folder, 'no-module.socket')],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  let log = '';
-  started.stderr.setEncoding('utf8');
-  for await (const piece of started.stderr) {
-    log += piece;
-    if (/lanyardd: card module .*\n/.test(log)) started.kill('SIGTERM');
-  }
-  assert.match(log, /^<4>lanyardd: card module \/nonexistent\/module\.so: card-module-missing$/m);
-  assert.match(log, /^<3>lanyard-card: \/nonexistent\/module\.so: cannot open/m);
+    { ready: /lanyardd: card module .*\n/ });
+  await agent.stop();
+  assert.match(agent.output, /^<4>lanyardd: card module \/nonexistent\/module\.so: card-module-missing$/m);
+  assert.match(agent.output, /^<3>lanyard-card: \/nonexistent\/module\.so: cannot open/m);
 });
 
 test('help has every command and option of the manual page, in the same words', () => {

@@ -4,9 +4,10 @@
 // and agent/desktop (desktop_client) beside them.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
+import { inTime } from '../sandbox/patience.mjs';
 import { start } from '../sandbox/processes.mjs';
 
 const CLIENT = join(process.env.LANYARD_BUILD, 'tests/integration/desktop_client');
@@ -83,7 +84,7 @@ export class Talker {
   // Ends its standard input, which ends it.
   async stop() {
     this.child.stdin.end();
-    return this.ended;
+    return inTime(this.ended, `${this.child.spawnfile} to end`, () => this.heard.join('\n'));
   }
 }
 
@@ -130,7 +131,7 @@ class Bus {
 // play({system, session, client, env}): the buses are up; client(command, variables) starts
 // desktop_client. Everything ends afterwards.
 export async function withDesktop(play) {
-  const folder = await mkdtemp(join(tmpdir(), 'lanyard-desktop-'));
+  const folder = await makeFolder('desktop');
   const system = new Bus(folder, 'system');
   const session = new Bus(folder, 'session');
   const clients = [];
@@ -159,7 +160,7 @@ export async function withDesktop(play) {
   } finally {
     for (const each of clients) each.kill();
     await Promise.all([system.stop(), session.stop()]);
-    await rm(folder, { recursive: true });
+    await removeFolder(folder);
   }
 }
 

@@ -5,13 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { built } from '../sandbox/build.mjs';
 import { startFakeAgent } from '../sandbox/fake-agent.mjs';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { connectAs } from '../sandbox/page-alone.mjs';
+import { inTime } from '../sandbox/patience.mjs';
 import { start } from '../sandbox/processes.mjs';
 
 const OP = 'https://op.example'; // the provider that has sessions
@@ -23,7 +23,7 @@ after(async () => {
   for (const step of undo.reverse()) await step();
 });
 
-const event = async (agent, name) => (await once(agent, name))[0].detail;
+const event = async (agent, name) => (await inTime(once(agent, name), `the event ${name}`))[0].detail;
 
 /* ---- before an agent that is played ---- */
 
@@ -149,8 +149,8 @@ test('a change comes by itself, and the end of the connection says that it is ov
 /* ---- before the real doors ---- */
 
 async function startDoors() {
-  const directory = await mkdtemp(join(tmpdir(), 'lanyard-doors-'));
-  undo.push(() => rm(directory, { recursive: true }));
+  const directory = await makeFolder('doors');
+  undo.push(() => removeFolder(directory));
   const socket = join(directory, 'portd');
   const broker = await start(await built('lanyard-portd'),
     ['--listen', '127.0.0.1:0', '--socket', socket, '--ready-fd', '1'], { ready: /^(\d+)$/m });

@@ -7,11 +7,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { inTime, LONG_MS } from '../sandbox/patience.mjs';
 import { start } from '../sandbox/processes.mjs';
 
@@ -19,12 +19,12 @@ const sandbox = fileURLToPath(new URL('../sandbox/', import.meta.url));
 let runtime;
 let env;
 before(async () => {
-  runtime = await mkdtemp(join(tmpdir(), 'lanyard-demo-'));
+  runtime = await makeFolder('demo');
   await symlink('/bin/true', join(runtime, 'pinentry-gtk-2'));
   const search = `${runtime}:${process.env.PATH}`;
   env = { ...process.env, XDG_RUNTIME_DIR: runtime, DISPLAY: ':77', PATH: search, SUDO_USER: undefined };
 });
-after(() => rm(runtime, { recursive: true, force: true }));
+after(() => removeFolder(runtime));
 
 // Runs it to its end; one that does not come is ended, and the assertion on its status tells.
 const runDemo = (...args) => spawnSync(process.execPath, [join(sandbox, 'demo.mjs'), ...args],

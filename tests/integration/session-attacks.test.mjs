@@ -12,6 +12,7 @@ import { connectNative } from '../sandbox/native.mjs';
 import { realClock } from '../sandbox/op/clock.mjs';
 import { readCard } from '../sandbox/make-token.mjs';
 import { connectPage } from '../sandbox/page-raw.mjs';
+import { inTime } from '../sandbox/patience.mjs';
 import { makeAgent, makeBrowser } from '../sandbox/session-rig.mjs';
 import { atDesk, newChallenge, PIN, QUIET, refusedWith } from './keeper-rig.mjs';
 
@@ -192,7 +193,7 @@ test('nonsense changes nothing', async () => {
     for (const text of ['{', '[]', '"session.end"', '{"jsonrpc":"2.0","method":"session.end"}']) mine.send(text);
     const broken = await desk.fresh();
     broken.socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]));
-    await once(broken.socket, 'close');
+    await inTime(once(broken.socket, 'close'), 'the broken connection to be closed');
     assert.equal((await desk.proves(client)).sid, sid);
     assert.equal((await desk.status(client)).state, 'active');
   });

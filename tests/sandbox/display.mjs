@@ -3,13 +3,13 @@
 // A display of a test's own (Xvfb), for what browsers do only when they have a window: ask. And for
 // what is to be seen on it: Xvfb keeps its screen as an xwd file (X11/XWDFile.h).
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, removeFolder } from './folder.mjs';
 import { start } from './processes.mjs';
 
 export async function startDisplay() {
-  const directory = await mkdtemp(join(tmpdir(), 'lanyard-display-'));
+  const directory = await makeFolder('display');
   const server = await start('Xvfb',
     ['-displayfd', '1', '-screen', '0', '1280x900x24', '-nolisten', 'tcp', '-noreset', '-fbdir', directory],
     { ready: /^(\d+)$/m });
@@ -21,7 +21,7 @@ export async function startDisplay() {
     },
     async close() {
       await server.stop();
-      await rm(directory, { recursive: true, force: true });
+      await removeFolder(directory);
     },
   };
 }

@@ -102,12 +102,13 @@ export function connectNative(sandbox) {
       method === 'operation.waiting' && params.for === what, `the agent to wait for ${what}`)
       .then(({ params }) => params),
     close: () => inTime(new Promise((resolve) => {
+      if (socket.closed) resolve();
       socket.once('close', resolve);
       socket.end();
     }), 'the agent to close the connection'),
   };
-  return new Promise((resolve, reject) => {
+  return inTime(new Promise((resolve, reject) => {
     socket.once('connect', () => resolve(client));
     socket.once('error', reject);
-  });
+  }), 'the agent to let a program in');
 }

@@ -3,11 +3,11 @@
 // The provider's sign-in page with a scripted agent behind it: for what the page says in each state.
 // The journeys (journey*.test.mjs) have the real agent behind the page.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startApp } from './app/app.mjs';
 import { startFakeAgent } from './fake-agent.mjs';
+import { makeFolder, removeFolder } from './folder.mjs';
 import { startOp } from './op/op.mjs';
 import { makePeople, trustOf } from './people.mjs';
 import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
@@ -18,7 +18,7 @@ import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
 export async function startPageRig() {
   const people = await makePeople();
   const trust = await trustOf(people);
-  const directory = await mkdtemp(join(tmpdir(), 'lanyard-page-'));
+  const directory = await makeFolder('page');
   const running = [];
 
   async function start(script, { site, sessions = false, ...provider } = {}) {
@@ -38,7 +38,7 @@ export async function startPageRig() {
 
   async function close() {
     for (const part of running) await part.close();
-    await rm(directory, { recursive: true });
+    await removeFolder(directory);
   }
 
   return { start, close, directory };
