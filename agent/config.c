@@ -67,6 +67,7 @@ void config_deinit(struct config *config)
         free(config->places[i]);
     free(config->broker_socket);
     free(config->issuers);
+    free(config->keys_redirect);
     free(config->pinentry);
     free(config->desktop_lock_command);
     config_init(config);

@@ -28,7 +28,7 @@ enum {
     CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
     CONFIG_FILES_MAX = 64,              /* in conf.d */
     CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
-    CONFIG_KEYS = 19,                   /* rows of the table */
+    CONFIG_KEYS = 21,                   /* rows of the table */
     CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
     CONFIG_VALUES_MAX = 1024,           /* of one repeatable key, in one section */
     CONFIG_PIN_TIMEOUT_MIN = 10,        /* seconds: the shortest in which a PIN can be typed */
@@ -64,6 +64,8 @@ struct config {
     struct config_list ignored_readers; /* exact PC/SC names */
     char *issuers;                      /* absolute path of a PEM file; "": any issuer */
     unsigned pin_timeout;               /* seconds */
+    bool keys_enabled;                  /* security keys are used at all */
+    char *keys_redirect;                /* absolute path of a redirected key's socket; "": none */
     char *pinentry;                     /* absolute path */
     struct config_list origins;         /* of every provider, in the order of the files */
     size_t provider_count;

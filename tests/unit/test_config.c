@@ -63,6 +63,8 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_string_equal(config.issuers, "");
     assert_int_equal(config.pin_timeout, 120);
     assert_string_equal(config.pinentry, "/usr/bin/pinentry");
+    assert_true(config.keys_enabled);
+    assert_string_equal(config.keys_redirect, "");
     assert_int_equal(config.modules.count, 1);
     assert_int_equal(config.ignored_readers.count, 0);
     assert_null(config.ignored_readers.at[0]);
@@ -92,6 +94,9 @@ static const char everything[] = "\xef\xbb\xbf# a comment\n"
                                  "issuers = /etc/lanyard/issuers.pem\n"
                                  "pin-timeout = 30\n"
                                  "; another comment\n"
+                                 "[keys]\n"
+                                 "enabled = no\n"
+                                 "redirect-socket = /run/desk/key\n"
                                  "[prompt]\n"
                                  "program = /opt/pinentry\n"
                                  "[session]\n"
@@ -130,6 +135,8 @@ static void assert_everything(const struct config *config)
     assert_string_equal(config->ignored_readers.at[0], "Contactless Reader 00 01");
     assert_string_equal(config->issuers, "/etc/lanyard/issuers.pem");
     assert_int_equal(config->pin_timeout, 30);
+    assert_false(config->keys_enabled);
+    assert_string_equal(config->keys_redirect, "/run/desk/key");
     assert_string_equal(config->pinentry, "/opt/pinentry");
     assert_int_equal(config->origins.count, 4);
     assert_string_equal(config->origins.at[2], "http://127.0.0.1:8080");
@@ -357,6 +364,8 @@ static void mistakes_are_named_by_line(void **state)
         {"[cards]\nmodule = opensc-pkcs11.so", "f:2: module is an absolute path"},
         {"[cards]\nmodule = /a\nmodule = /a", "f:3: module /a is given twice"},
         {"[cards]\nissuers = issuers.pem", "f:2: issuers is an absolute path"},
+        {"[keys]\nenabled = maybe", "f:2: enabled is yes or no"},
+        {"[keys]\nredirect-socket = key", "f:2: redirect-socket is an absolute path"},
         {"[prompt]\nprogram = pinentry", "f:2: program is an absolute path"},
         {"[provider a]\norigin = https://A.example", "f:2: \"https://A.example\" is not an origin"},
         {"[provider a]\norigin = https://a.example/", "f:2: \"https://a.example/\" is not"},

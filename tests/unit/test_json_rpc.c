@@ -183,6 +183,36 @@ static const struct row rows[] = {
     {NATIVE, CALL("session.end", "{}"), REQUEST, 0},
     {NATIVE, CALL("session.status", "{\"sid\":\"a\"}"), RPC_ANSWERED, -32602},
     {NATIVE, CALL("session.end", "{\"origin\":\"https://op.example\"}"), RPC_ANSWERED, -32602},
+    /* key.list to key.reset */
+    {WEB, CALL("key.list", "{}"), RPC_ANSWERED, -32601},
+    {WEB, CALL("key.reset", "{}"), RPC_ANSWERED, -32601},
+    {NATIVE, CALL("key.list", "{}"), REQUEST, 0},
+    {NATIVE, CALL("key.list", "{\"key\":\"1\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{}"), REQUEST, 0},
+    {NATIVE, CALL("key.info", "{\"key\":\"18446744073709551615\"}"), REQUEST, 0},
+    {NATIVE, CALL("key.info", "{\"key\":\"18446744073709551616\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{\"key\":\"0\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{\"key\":\"07\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{\"key\":\"-1\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{\"key\":\"\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.info", "{\"key\":1}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.setPin", "{\"pin\":\"1234\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.deleteCredential", "{\"id\":\"AQ\"}"), REQUEST, 0},
+    {NATIVE, CALL("key.deleteCredential", "{}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.deleteCredential", "{\"id\":\"\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.deleteCredential", "{\"id\":\"AQ==\"}"), RPC_ANSWERED, -32602},
+    {NATIVE, CALL("key.renameCredential", "{\"id\":\"AQ\",\"userName\":\"a\"}"), RPC_ANSWERED,
+     -32602},
+    {NATIVE,
+     CALL("key.renameCredential", "{\"id\":\"AQ\",\"userName\":\"\",\"displayName\":\"b\"}"),
+     RPC_ANSWERED, -32602},
+    {NATIVE,
+     CALL("key.renameCredential",
+          "{\"id\":\"AQ\",\"userName\":\"a\\u0007\",\"displayName\":\"b\"}"),
+     RPC_ANSWERED, -32602},
+    {NATIVE,
+     CALL("key.renameCredential", "{\"id\":\"AQ\",\"userName\":\"a\",\"displayName\":\"\"}"),
+     REQUEST, 0},
     /* operation.cancel */
     {WEB, CALL("operation.cancel", "{\"request\":7}"), REQUEST, 0},
     {WEB, CALL("operation.cancel", "{\"request\":\"a\"}"), REQUEST, 0},
@@ -251,6 +281,70 @@ static void defaults_are_what_the_protocol_says(void **state)
     assert_int_equal(request.sign_in.interaction, INTERACTION_IF_NEEDED);
     assert_int_equal(request.sign_in.algorithm_count, 4);
     assert_string_equal(request.sign_in.origin, "");
+}
+
+/* Both sides of the upkeep of keys: what is asked for, and what is answered. */
+static void upkeep_of_keys_is_typed(void **state)
+{
+    (void)state;
+    struct rpc_request request = {0};
+    assert_int_equal(
+        decode(DOOR_NATIVE,
+               CALL("key.renameCredential", "{\"key\":\"7\",\"id\":\"AQI\",\"userName\":\"al\","
+                                            "\"displayName\":\"Al\"}"),
+               &request),
+        RPC_REQUEST);
+    assert_int_equal(request.key.operation, FIDO_RENAME);
+    assert_int_equal(request.key.key, 7);
+    assert_int_equal(request.key.credential_len, 2);
+    assert_memory_equal(request.key.credential, "\x01\x02", 2);
+    assert_string_equal(request.key.user_name, "al");
+    assert_string_equal(request.key.user_display_name, "Al");
+
+    const struct rpc_id id = {"7"};
+    const struct key_view key = {.id = 3, .name = "Example Key", .path = "/dev/hidraw0"};
+    CLEANUP(bytes_deinit) struct bytes list = {0}, answer = {0}, credentials = {0};
+    assert_int_equal(notify_encode_key_changed(&list, &(struct key_list){1, &key}), 0);
+    bytes_append(&list, "", 1);
+    assert_string_equal((char *)list.data,
+                        "{\"jsonrpc\":\"2.0\",\"method\":\"key.changed\",\"params\":{\"keys\":["
+                        "{\"id\":\"3\",\"name\":\"Example Key\",\"path\":\"/dev/hidraw0\","
+                        "\"session\":false}]}}");
+
+    const struct fido_key_info info = {.versions = "FIDO_2_0 U2F_V2",
+                                       .aaguid = {0xca, 0xfe, [15] = 1},
+                                       .firmware = 5,
+                                       .pin_possible = true,
+                                       .pin_tries = 8,
+                                       .verification_tries = 255,
+                                       .min_pin_length = 4,
+                                       .resident = true,
+                                       .credentials_left = -1};
+    assert_int_equal(answer_encode_key_info(&answer, &id, &key, &info), 0);
+    bytes_append(&answer, "", 1);
+    assert_string_equal(
+        (char *)answer.data,
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"id\":\"3\",\"name\":\"Example Key\","
+        "\"versions\":[\"FIDO_2_0\",\"U2F_V2\"],"
+        "\"aaguid\":\"cafe0000-0000-0000-0000-000000000001\",\"firmware\":5,"
+        "\"pin\":{\"possible\":true,\"set\":false,\"triesLeft\":8,\"minLength\":4,"
+        "\"changeOwed\":false},"
+        "\"verification\":{\"possible\":false,\"set\":false,\"triesLeft\":null},"
+        "\"residentKeys\":true,\"credentialManagement\":false,\"largeBlobs\":false,"
+        "\"prf\":false,\"credentialsLeft\":null}}");
+
+    uint8_t bytes[] = {1, 2};
+    const struct fido_credential credential = {.id = {.data = bytes, .len = 2},
+                                               .user_id = {.data = bytes, .len = 1},
+                                               .rp_id = "op.example",
+                                               .user_name = "al",
+                                               .protection = FIDO_PROTECT_REQUIRED};
+    assert_int_equal(answer_encode_credentials(&credentials, &id, &credential, 1), 0);
+    bytes_append(&credentials, "", 1);
+    assert_string_equal((char *)credentials.data,
+                        "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"credentials\":[{\"id\":"
+                        "\"AQI\",\"rpId\":\"op.example\",\"userId\":\"AQ\",\"userName\":\"al\","
+                        "\"displayName\":\"\",\"protection\":\"userVerificationRequired\"}]}}");
 }
 
 static void assert_web_eid(const struct web_eid_token *token, const char *more)
@@ -366,12 +460,18 @@ static void size_is_bounded(void **state)
 static void the_table_is_told(void **state)
 {
     (void)state;
-    assert_int_equal(door_method_count(), 11);
+    static const char *const native[] = {"session.role", "card.list",  "agent.status",
+                                         "key.list",     "key.setPin", "key.reset"};
     assert_string_equal(door_method_name(0), "agent.hello");
     assert_null(door_method_name(door_method_count()));
     assert_false(door_method_native_only(1));
     assert_false(door_method_native_only(2));
-    assert_true(door_method_native_only(5)); /* session.role */
+    for (size_t i = 0; i < sizeof native / sizeof *native; i++) {
+        size_t at = 0;
+        while (door_method_name(at) && strcmp(door_method_name(at), native[i]) != 0)
+            at++;
+        assert_true(door_method_native_only(at));
+    }
 }
 
 int main(void)
@@ -380,6 +480,7 @@ int main(void)
         cmocka_unit_test(every_message_has_its_verdict),
         cmocka_unit_test(a_sign_in_is_typed),
         cmocka_unit_test(defaults_are_what_the_protocol_says),
+        cmocka_unit_test(upkeep_of_keys_is_typed),
         cmocka_unit_test(a_web_eid_token_has_one_of_three_shapes),
         cmocka_unit_test(texts_are_bounded),
         cmocka_unit_test(ids_have_one_spelling_and_a_bound),
