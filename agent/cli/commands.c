@@ -243,6 +243,14 @@ void say_waiting(void *context, const char *what, const char *reader, int tries_
         {"signature", "The card is signing."},
         {"provider", "Waiting for the sign-in service."},
         {"role", "Choose your role in Lanyard's window."},
+        {"card-or-key", "Insert your smartcard or plug in your security key."},
+        {"key", "Plug in your security key."},
+        {"other-key", "That security key is not registered there: plug in another one."},
+        {"key-choice", "Touch the security key that you mean."},
+        {"touch", "Touch your security key."},
+        {"verification", "Show your security key that it is you: by a finger, or on its keys."},
+        {"key-pin", "Type the PIN of your security key into Lanyard's window."},
+        {"account", "Say in Lanyard's window which account is yours."},
     };
     (void)context;
     const char *sentence = what;

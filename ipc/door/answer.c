@@ -428,6 +428,7 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_SIGNATURE] = "signature",
                                         [WAITING_PROVIDER] = "provider",
                                         [WAITING_ROLE] = "role",
+                                        [WAITING_CARD_OR_KEY] = "card-or-key",
                                         [WAITING_KEY] = "key",
                                         [WAITING_OTHER_KEY] = "other-key",
                                         [WAITING_KEY_CHOICE] = "key-choice",

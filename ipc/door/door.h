@@ -110,6 +110,7 @@ enum waiting_for {
     WAITING_SIGNATURE,
     WAITING_PROVIDER,
     WAITING_ROLE,
+    WAITING_CARD_OR_KEY,  /* insert a card or plug a security key in, whichever is there */
     WAITING_KEY,          /* plug a security key in */
     WAITING_OTHER_KEY,    /* plug another one in */
     WAITING_KEY_CHOICE,   /* touch the one that is meant */
