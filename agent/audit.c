@@ -74,6 +74,11 @@ static int priority_of(enum audit_event event, int outcome)
     case AUDIT_SESSION_END_DELAYED:
     case AUDIT_REFUSED:
         return LOG_WARNING;
+    case AUDIT_KEY_SIGN_IN:
+    case AUDIT_KEY_REGISTRATION:
+        if (outcome == OUTCOME_OK)
+            return LOG_INFO;
+        return by_person ? LOG_NOTICE : LOG_WARNING;
     case AUDIT_SIGN_IN_FAILED:
         return by_person ? LOG_NOTICE : LOG_WARNING;
     default:
@@ -115,6 +120,8 @@ void audit_fields_make(const struct audit_entry *entry, struct audit_fields *fie
     add_text(fields, "LANYARD_ORGANISATION", entry->organisation);
     add_text(fields, "LANYARD_CAUSE", entry->cause);
     add_text(fields, "LANYARD_LOCKER", entry->locker);
+    add_text(fields, "LANYARD_KEY", entry->key);
+    add_text(fields, "LANYARD_CREDENTIAL", entry->credential);
 }
 
 /* "audit: LANYARD_EVENT=sign-in LANYARD_OUTCOME=ok ..." */

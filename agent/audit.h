@@ -17,6 +17,9 @@
     ROW(SIGN_IN, "sign-in", "1dc7392504984044b3a3974b2fef7a67")                                    \
     /* a sign-in that was let in ended without a token */                                          \
     ROW(SIGN_IN_FAILED, "sign-in-failed", "f7d5a91bac564b99b82ea30d7151bf76")                      \
+    /* a security key: a sign-in at a site (webauthn.get), a registration (webauthn.create) */     \
+    ROW(KEY_SIGN_IN, "key-sign-in", "5f0c9d3e6a7b4f0f9e1d2b7c8a634d15")                            \
+    ROW(KEY_REGISTRATION, "key-registration", "b8a1e64c27d94d3d8c5f90e2417bfa63")                  \
     /* a request was turned away: an origin that is not listed, and the like */                    \
     ROW(REFUSED, "refused", "5765db1d73d0414690b4d361521e1fe0")                                    \
     /* the session: opened, a proof made, the PIN given again inside it, another role, locked,     \
@@ -50,8 +53,10 @@ struct audit_entry {
     const char *session;   /* sid */
     const char *role;      /* id */
     const char *organisation;
-    const char *cause;  /* why the session's state changed: session_cause_name */
-    const char *locker; /* of LOCK_FAILED: which one */
+    const char *cause;      /* why the session's state changed: session_cause_name */
+    const char *locker;     /* of LOCK_FAILED: which one */
+    const char *key;        /* the security key's name for people */
+    const char *credential; /* a piece of the SHA-256 of its id, in hexadecimal */
 };
 
 void audit_write(const struct audit_entry *entry);
@@ -59,7 +64,7 @@ void audit_write(const struct audit_entry *entry);
 /* ---- what audit_write sends, for tests ---- */
 
 enum {
-    AUDIT_FIELDS_MAX = 16,       /* every one that there is */
+    AUDIT_FIELDS_MAX = 18,       /* every one that there is */
     AUDIT_FIELD_BYTES_MAX = 512, /* the longest is an origin or a reader's name */
 };
 

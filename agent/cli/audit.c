@@ -21,10 +21,10 @@ enum { ENTRIES_DEFAULT = 100 }; /* when nothing says from when, or how many */
 
 /* In this order; what is not among them follows. */
 static const char *const known[] = {
-    "LANYARD_EVENT",     "LANYARD_OUTCOME",  "LANYARD_CODE",   "LANYARD_UID",
-    "LANYARD_ORIGIN",    "LANYARD_PROVIDER", "LANYARD_ROLE",   "LANYARD_ORGANISATION",
-    "LANYARD_SESSION",   "LANYARD_CAUSE",    "LANYARD_LOCKER", "LANYARD_READER",
-    "LANYARD_ALGORITHM", "MESSAGE_ID",
+    "LANYARD_EVENT",     "LANYARD_OUTCOME",  "LANYARD_CODE",       "LANYARD_UID",
+    "LANYARD_ORIGIN",    "LANYARD_PROVIDER", "LANYARD_ROLE",       "LANYARD_ORGANISATION",
+    "LANYARD_SESSION",   "LANYARD_CAUSE",    "LANYARD_LOCKER",     "LANYARD_READER",
+    "LANYARD_ALGORITHM", "LANYARD_KEY",      "LANYARD_CREDENTIAL", "MESSAGE_ID",
 };
 enum { KNOWN_COUNT = sizeof known / sizeof *known };
 

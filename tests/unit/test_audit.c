@@ -83,6 +83,20 @@ static void a_session_s_change_is_told_in_fields(void **state)
     assert_null(field(&fields, "LANYARD_LOCKER"));
 }
 
+static void a_security_key_is_told_by_its_product(void **state)
+{
+    (void)state;
+    struct audit_fields fields;
+    audit_fields_make(&(struct audit_entry){.event = AUDIT_KEY_SIGN_IN,
+                                            .origin = "https://login.example",
+                                            .key = "Example Key",
+                                            .credential = "0011223344556677"},
+                      &fields);
+    assert_string_equal(field(&fields, "MESSAGE"), "key-sign-in: ok for https://login.example");
+    assert_string_equal(field(&fields, "LANYARD_KEY"), "Example Key");
+    assert_string_equal(field(&fields, "LANYARD_CREDENTIAL"), "0011223344556677");
+}
+
 static void a_screen_that_stays_open_names_its_locker(void **state)
 {
     (void)state;
@@ -108,6 +122,9 @@ static void priorities_say_what_needs_looking_at(void **state)
         {AUDIT_SIGN_IN_FAILED, -12, "4"},
         {AUDIT_SIGN_IN_FAILED, OUTCOME_CANCELLED, "5"},
         {AUDIT_SIGN_IN_FAILED, OUTCOME_TIMED_OUT, "5"},
+        {AUDIT_KEY_SIGN_IN, OUTCOME_OK, "6"},
+        {AUDIT_KEY_SIGN_IN, OUTCOME_CANCELLED, "5"},
+        {AUDIT_KEY_REGISTRATION, OUTCOME_KEY_FAILED, "4"},
         {AUDIT_REFUSED, OUTCOME_NOT_ALLOWED, "4"},
         {AUDIT_SESSION_OPENED, OUTCOME_OK, "6"},
         {AUDIT_SESSION_ENDED, OUTCOME_OK, "6"},
@@ -196,8 +213,8 @@ static void the_manual_page_has_every_event_and_field_and_no_other(void **state)
     page[fread(page, 1, sizeof page - 1, file)] = '\0';
     fclose(file);
     struct audit_fields fields;
-    struct audit_entry whole = {AUDIT_SIGN_IN, OUTCOME_BUSY, "1", "2", "3", "4",
-                                "5",           "6",          "7", "8", "9", "10"};
+    struct audit_entry whole = {AUDIT_SIGN_IN, OUTCOME_BUSY, "1", "2", "3",  "4",  "5",
+                                "6",           "7",          "8", "9", "10", "11", "12"};
     for (; whole.event < AUDIT_EVENTS; whole.event++) {
         char item[128];
         audit_fields_make(&whole, &fields);
@@ -226,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_sign_in_is_told_in_fields),
         cmocka_unit_test(a_refusal_has_reason_and_code),
         cmocka_unit_test(a_session_s_change_is_told_in_fields),
+        cmocka_unit_test(a_security_key_is_told_by_its_product),
         cmocka_unit_test(a_screen_that_stays_open_names_its_locker),
         cmocka_unit_test(priorities_say_what_needs_looking_at),
         cmocka_unit_test(what_is_not_utf_8_is_replaced),
