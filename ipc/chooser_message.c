@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The question is as long as its roles are many, so it is encoded into memory of its own; the
- * answer is a number. Whether that number is one of the question's roles, the one who asked knows.
+/* The question is as long as its items are many, so it is encoded into memory of its own; the
+ * answer is a number. Whether that number is one of the question's items, the one who asked knows.
  */
 #include "ipc/chooser_message.h"
 
@@ -24,13 +24,13 @@ int chooser_question_encode(const struct chooser_question *question, struct byte
     write_u8(&w, CHOOSER_MESSAGE_VERSION);
     write_u8(&w, question->kind);
     write_u32(&w, question->timeout_seconds);
-    write_text(&w, question->person);
-    write_u16(&w, question->role_count);
+    write_text(&w, question->subject);
+    write_u16(&w, question->item_count);
     write_u16(&w, question->current);
-    for (size_t i = 0; i < question->role_count && i < CHOOSER_ROLES_MAX; i++) {
-        write_text(&w, question->roles[i].name);
-        write_text(&w, question->roles[i].organisation);
-        write_text(&w, question->roles[i].code);
+    for (size_t i = 0; i < question->item_count && i < CHOOSER_ITEMS_MAX; i++) {
+        write_text(&w, question->items[i].name);
+        write_text(&w, question->items[i].detail);
+        write_text(&w, question->items[i].code);
     }
     return w.failed ? -ENOSPC : bytes_set(out, space, w.len);
 }
@@ -41,20 +41,21 @@ int chooser_question_decode(const uint8_t *body, size_t len, struct chooser_ques
     uint8_t version = read_u8(&r);
     question->kind = read_u8(&r);
     question->timeout_seconds = read_u32(&r);
-    read_text(&r, question->person, sizeof question->person);
-    question->role_count = read_u16(&r);
+    read_text(&r, question->subject, sizeof question->subject);
+    question->item_count = read_u16(&r);
     question->current = read_u16(&r);
-    if (question->role_count > CHOOSER_ROLES_MAX)
+    if (question->item_count > CHOOSER_ITEMS_MAX)
         return -EPROTO;
-    for (size_t i = 0; i < question->role_count; i++) {
-        struct chooser_role *role = &question->roles[i];
-        read_text(&r, role->name, sizeof role->name);
-        read_text(&r, role->organisation, sizeof role->organisation);
-        read_text(&r, role->code, sizeof role->code);
+    for (size_t i = 0; i < question->item_count; i++) {
+        struct chooser_item *item = &question->items[i];
+        read_text(&r, item->name, sizeof item->name);
+        read_text(&r, item->detail, sizeof item->detail);
+        read_text(&r, item->code, sizeof item->code);
     }
-    bool known = version == CHOOSER_MESSAGE_VERSION && question->kind == CHOOSER_ROLE;
+    bool known = version == CHOOSER_MESSAGE_VERSION &&
+                 (question->kind == CHOOSER_ROLE || question->kind == CHOOSER_ACCOUNT);
     bool timed = question->timeout_seconds >= 1 && question->timeout_seconds <= CHOOSER_SECONDS_MAX;
-    bool choosable = question->role_count > 0 && question->current <= question->role_count;
+    bool choosable = question->item_count > 0 && question->current <= question->item_count;
     return known && timed && choosable && reader_done(&r) ? 0 : -EPROTO;
 }
 
@@ -64,7 +65,7 @@ int chooser_answer_encode(const struct chooser_answer *answer, struct bytes *out
     struct writer w = WRITER(space, sizeof space);
     write_u8(&w, CHOOSER_MESSAGE_VERSION);
     write_u32(&w, answer->result);
-    write_u16(&w, answer->role);
+    write_u16(&w, answer->item);
     return w.failed ? -ENOSPC : bytes_set(out, space, w.len);
 }
 
@@ -73,11 +74,11 @@ int chooser_answer_decode(const uint8_t *body, size_t len, struct chooser_answer
     struct reader r = READER(body, len);
     uint8_t version = read_u8(&r);
     answer->result = read_u32(&r);
-    answer->role = read_u16(&r);
+    answer->item = read_u16(&r);
     bool known = answer->result == OUTCOME_OK || answer->result == OUTCOME_CANCELLED ||
                  answer->result == OUTCOME_TIMED_OUT ||
                  answer->result == OUTCOME_PROMPT_UNAVAILABLE;
-    bool plain = answer->result == OUTCOME_OK || answer->role == 0;
+    bool plain = answer->result == OUTCOME_OK || answer->item == 0;
     if (version == CHOOSER_MESSAGE_VERSION && known && plain && reader_done(&r))
         return 0;
     *answer = (struct chooser_answer){.result = OUTCOME_PROMPT_UNAVAILABLE};

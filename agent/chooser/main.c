@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lanyard-chooser role PARENT: lets the person choose one of several roles, and ends.
+ * lanyard-chooser WHAT PARENT: lets the person choose one of several roles or accounts, and ends.
+ * WHAT, "role" or "account", is for whoever looks at the list of processes.
  *
  * One process per question keeps GTK out of the agent. The agent's socket is descriptor 0; one
  * question comes in, one answer goes out. When the agent hangs up (the request was cancelled, the
@@ -74,8 +75,9 @@ int main(int argc, char **argv)
     log_init("lanyard-chooser", LOG_LEVEL_INFO);
     char *end = NULL;
     long parent = argc == 3 ? strtol(argv[2], &end, 10) : 0;
-    if (parent <= 0 || *end != '\0' || strcmp(argv[1], "role") != 0) {
-        log_error("usage: lanyard-chooser role PARENT (started by lanyardd)");
+    if (parent <= 0 || *end != '\0' ||
+        (strcmp(argv[1], "role") != 0 && strcmp(argv[1], "account") != 0)) {
+        log_error("usage: lanyard-chooser role|account PARENT (started by lanyardd)");
         return EXIT_FAILURE;
     }
     if (harden_process() < 0 || harden_die_with_parent((pid_t)parent) < 0)

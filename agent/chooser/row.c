@@ -42,10 +42,10 @@ static GtkWidget *line_new(const char *text, const char *class, const char *end,
 }
 
 /* The three texts, those that are said, with that between them. */
-static char *join(const char *between, const char *name, const char *organisation, const char *code)
+static char *join(const char *between, const char *name, const char *detail, const char *code)
 {
-    const char *first = *organisation ? organisation : *code ? code : NULL;
-    const char *second = *organisation && *code ? code : NULL;
+    const char *first = *detail ? detail : *code ? code : NULL;
+    const char *second = *detail && *code ? code : NULL;
     return g_strjoin(between, name, first, second, NULL);
 }
 
@@ -69,28 +69,27 @@ static gboolean show_tooltip(GtkWidget *row, int x, int y, gboolean keyboard, Gt
     return cut;
 }
 
-GtkWidget *row_new(const struct chooser_role *role, bool current)
+GtkWidget *row_new(const struct chooser_item *item, const char *nameless, const char *current)
 {
-    g_autofree char *said = text_clean(role->name);
-    g_autofree char *organisation = text_clean(role->organisation);
-    g_autofree char *code = text_clean(role->code);
-    const char *name = *said ? said : "A role without a name";
+    g_autofree char *said = text_clean(item->name);
+    g_autofree char *detail = text_clean(item->detail);
+    g_autofree char *code = text_clean(item->code);
+    const char *name = *said ? said : nameless;
 
     GtkWidget *lines = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
     gtk_box_append(GTK_BOX(lines),
                    line_new(name, "role-name", current ? "Current" : "", "role-current"));
-    gtk_box_append(GTK_BOX(lines), line_new(organisation, "role-place", code, "role-code"));
+    gtk_box_append(GTK_BOX(lines), line_new(detail, "role-place", code, "role-code"));
     GtkWidget *row = gtk_list_box_row_new();
     gtk_list_box_row_set_child(GTK_LIST_BOX_ROW(row), lines);
 
-    g_autofree char *spoken = join(", ", name, organisation, code);
+    g_autofree char *spoken = join(", ", name, detail, code);
     gtk_accessible_update_property(GTK_ACCESSIBLE(row), GTK_ACCESSIBLE_PROPERTY_LABEL, spoken,
-                                   GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
-                                   current ? "Your current role" : "", -1);
-    g_object_set_data_full(G_OBJECT(row), whole_key, join("\n", name, organisation, code), g_free);
+                                   GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, current ? current : "", -1);
+    g_object_set_data_full(G_OBJECT(row), whole_key, join("\n", name, detail, code), g_free);
     g_signal_connect(row, "query-tooltip", G_CALLBACK(show_tooltip), NULL);
     gtk_widget_set_has_tooltip(row, TRUE);
-    g_autofree char *searched = g_strjoin("\n", said, organisation, code, NULL);
+    g_autofree char *searched = g_strjoin("\n", said, detail, code, NULL);
     g_object_set_data_full(G_OBJECT(row), folded_key, text_fold(searched), g_free);
     return row;
 }

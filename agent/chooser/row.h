@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One role in the list: its name and organisation, its code, and a mark on the one of now. What
+ * One item in the list: its name and detail, its code, and a mark on the one of now. What
  * does not fit is cut for the eye and whole in the tooltip and for a screen reader. Main thread.
  */
 #pragma once
@@ -9,7 +9,9 @@
 
 #include <gtk/gtk.h>
 
-/* role: borrowed for the call. Returns a floating reference, as widgets are. */
-GtkWidget *row_new(const struct chooser_role *role, bool current);
-/* True if every word that was typed is in the role's texts. */
+/* item: borrowed for the call. nameless: what stands for a name that is empty. current: what a
+ * screen reader is told of the one of now; NULL: it is another. Returns a floating reference, as
+ * widgets are. */
+GtkWidget *row_new(const struct chooser_item *item, const char *nameless, const char *current);
+/* True if every word that was typed is in the item's texts. */
 bool row_matches(GtkListBoxRow *row, const char *typed);

@@ -3,7 +3,7 @@
  * One window, one question. Whatever happens first answers it: a choice, a cancellation, the end of
  * its time. From then on nothing counts any more, and the process ends.
  *
- * The focus is in the list, where the arrows are and where a screen reader reads each role as it is
+ * The focus is in the list, where the arrows are and where a screen reader reads each item as it is
  * reached. A letter typed there moves to the search field by itself; an arrow typed in the field
  * moves back to the list.
  *
@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 enum {
-    ROLES_IN_SIGHT = 5, /* so many are found without a search */
+    ITEMS_IN_SIGHT = 5, /* so many are found without a search */
     WIDTH_LETTERS = 60, /* the window grows with the person's letters, */
     WIDTH_MIN = 520,    /* between these, in pixels, */
     WIDTH_MAX = 860,    /* so that it fits a small screen */
@@ -31,7 +31,7 @@ enum {
 static const char style[] =
     ".question { padding: 24px; }\n"
     ".question > .heading { font-size: 1.35em; font-weight: 700; }\n"
-    ".question > .person { opacity: 0.75; margin-top: 4px; }\n"
+    ".question > .subject { opacity: 0.75; margin-top: 4px; }\n"
     ".question > entry { margin-top: 18px; }\n"
     ".question > scrolledwindow { margin-top: 12px; border-radius: 8px; }\n"
     ".question > .footer { margin-top: 18px; }\n"
@@ -51,14 +51,39 @@ static const char style[] =
     "}\n"
     ".none { padding: 36px; }\n";
 
+/* What the window says, by what is asked. */
+struct words {
+    const char *title, *heading, *several, *missing, *search, *searched, *nameless, *current;
+};
+
+static const struct words words[] = {
+    [CHOOSER_ROLE] = {.title = "Lanyard: choose your role",
+                      .heading = "Which role are you working in?",
+                      .several = "roles",
+                      .missing = "No role has all of these words.",
+                      .search = "Search roles",
+                      .searched = "By name, organisation or code",
+                      .nameless = "A role without a name",
+                      .current = "Your current role"},
+    [CHOOSER_ACCOUNT] = {.title = "Lanyard: choose an account",
+                         .heading = "Which account do you want to sign in with?",
+                         .several = "accounts",
+                         .missing = "No account has all of these words.",
+                         .search = "Search accounts",
+                         .searched = "By name",
+                         .nameless = "An account without a name",
+                         .current = "Your current account"},
+};
+
 struct window {
     const struct chooser_question *question;
+    const struct words *words;
     struct chooser_answer *answer;
     GMainLoop *loop;
     GtkWindow *top;
     GtkListBox *list;
-    GtkWidget *search; /* NULL with few roles */
-    GtkWidget *none;   /* shown when no role is found */
+    GtkWidget *search; /* NULL with few items */
+    GtkWidget *none;   /* shown when none is found */
     GtkLabel *count;
     GtkWidget *choose;
     guint tick; /* of the list, which has to be scrolled; 0: has been */
@@ -67,11 +92,11 @@ struct window {
 
 /* ---- the answer ---- */
 
-static void give(struct window *w, int result, uint16_t role)
+static void give(struct window *w, int result, uint16_t item)
 {
     if (!g_main_loop_is_running(w->loop))
         return;
-    *w->answer = (struct chooser_answer){.result = (uint32_t)result, .role = role};
+    *w->answer = (struct chooser_answer){.result = (uint32_t)result, .item = item};
     g_main_loop_quit(w->loop);
 }
 
@@ -123,7 +148,7 @@ static void on_selected(GtkListBox *list, GtkListBoxRow *row, gpointer context)
     gtk_widget_set_sensitive(w->choose, row != NULL);
 }
 
-/* GTK would mark a role and take it with the same Enter. */
+/* GTK would mark an item and take it with the same Enter. */
 static gboolean on_list_key(GtkEventControllerKey *keys, guint key, guint code,
                             GdkModifierType state, gpointer context)
 {
@@ -166,27 +191,27 @@ static void mark(struct window *w, GtkListBoxRow *row)
         w->tick = gtk_widget_add_tick_callback(GTK_WIDGET(w->list), scroll, w, NULL);
 }
 
-/* NULL when no role is chosen yet. */
+/* NULL when none is chosen yet. */
 static GtkListBoxRow *current_row(const struct window *w)
 {
-    bool chosen = w->question->current < w->question->role_count;
+    bool chosen = w->question->current < w->question->item_count;
     return chosen ? gtk_list_box_get_row_at_index(w->list, w->question->current) : NULL;
 }
 
 static void say_count(struct window *w, size_t shown)
 {
     char text[64];
-    size_t all = w->question->role_count;
+    size_t all = w->question->item_count;
     if (typed(w)[0] == '\0')
-        snprintf(text, sizeof text, "%zu roles", all);
+        snprintf(text, sizeof text, "%zu %s", all, w->words->several);
     else if (shown == 0)
-        snprintf(text, sizeof text, "None of %zu roles", all);
+        snprintf(text, sizeof text, "None of %zu %s", all, w->words->several);
     else
-        snprintf(text, sizeof text, "%zu of %zu roles", shown, all);
+        snprintf(text, sizeof text, "%zu of %zu %s", shown, all, w->words->several);
     gtk_label_set_text(w->count, text);
 }
 
-/* What is typed marks the first role that is left; without words it is as it was at first. Rows are
+/* What is typed marks the first item that is left; without words it is as it was at first. Rows are
  * hidden rather than filtered, since a screen reader is told of that. */
 static void on_typed(GtkEditable *search, gpointer context)
 {
@@ -207,7 +232,7 @@ static void on_typed(GtkEditable *search, gpointer context)
         gtk_text_grab_focus_without_selecting(text);
 }
 
-/* An arrow in the search field: into the list, at the role beside the one that is marked. */
+/* An arrow in the search field: into the list, at the item beside the one that is marked. */
 static gboolean on_search_key(GtkEventControllerKey *keys, guint key, guint code,
                               GdkModifierType state, gpointer context)
 {
@@ -257,9 +282,10 @@ static GtkWidget *list_new(struct window *w, GtkWidget *heading)
     w->list = GTK_LIST_BOX(list);
     gtk_list_box_set_selection_mode(w->list, GTK_SELECTION_BROWSE);
     gtk_list_box_set_activate_on_single_click(w->list, FALSE);
-    for (size_t i = 0; i < w->question->role_count; i++)
-        gtk_list_box_append(w->list, row_new(&w->question->roles[i], i == w->question->current));
-    w->none = label_new("No role has all of these words.", "none");
+    for (size_t i = 0; i < w->question->item_count; i++)
+        gtk_list_box_append(w->list, row_new(&w->question->items[i], w->words->nameless,
+                                             i == w->question->current ? w->words->current : NULL));
+    w->none = label_new(w->words->missing, "none");
     gtk_widget_set_halign(w->none, GTK_ALIGN_CENTER);
     gtk_widget_set_visible(w->none, FALSE);
     gtk_list_box_set_placeholder(w->list, w->none);
@@ -290,8 +316,8 @@ static GtkWidget *search_new(struct window *w)
     gtk_search_entry_set_key_capture_widget(GTK_SEARCH_ENTRY(w->search), GTK_WIDGET(w->top));
     g_object_set(w->search, "placeholder-text", "Search", NULL);
     gtk_accessible_update_property(GTK_ACCESSIBLE(w->search), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                   "Search roles", GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
-                                   "By name, organisation or code", -1);
+                                   w->words->search, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+                                   w->words->searched, -1);
     g_signal_connect(w->search, "changed", G_CALLBACK(on_typed), w);
     g_signal_connect_swapped(w->search, "activate", G_CALLBACK(choose), w);
     g_signal_connect_swapped(w->search, "stop-search", G_CALLBACK(cancel), w);
@@ -337,7 +363,7 @@ static int width(GtkWidget *widget)
 static void build(struct window *w)
 {
     w->top = g_object_new(GTK_TYPE_WINDOW, "accessible-role", GTK_ACCESSIBLE_ROLE_DIALOG, "title",
-                          "Lanyard: choose your role", NULL);
+                          w->words->title, NULL);
     gtk_window_set_default_size(w->top, width(GTK_WIDGET(w->top)), -1);
     g_signal_connect(w->top, "close-request", G_CALLBACK(on_close), w);
     GtkEventController *shortcuts = gtk_shortcut_controller_new();
@@ -349,23 +375,23 @@ static void build(struct window *w)
 
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
     gtk_widget_add_css_class(box, "question");
-    GtkWidget *heading = label_new("Which role are you working in?", "heading");
+    GtkWidget *heading = label_new(w->words->heading, "heading");
     gtk_label_set_wrap(GTK_LABEL(heading), TRUE);
     gtk_box_append(GTK_BOX(box), heading);
-    g_autofree char *name = text_clean(w->question->person);
-    if (*name) {
-        GtkWidget *person = label_new(name, "person");
-        gtk_label_set_ellipsize(GTK_LABEL(person), PANGO_ELLIPSIZE_END);
-        gtk_widget_set_tooltip_text(person, name);
-        gtk_box_append(GTK_BOX(box), person);
+    g_autofree char *subject = text_clean(w->question->subject);
+    if (*subject) {
+        GtkWidget *label = label_new(subject, "subject");
+        gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_END);
+        gtk_widget_set_tooltip_text(label, subject);
+        gtk_box_append(GTK_BOX(box), label);
     }
-    if (w->question->role_count > ROLES_IN_SIGHT)
+    if (w->question->item_count > ITEMS_IN_SIGHT)
         gtk_box_append(GTK_BOX(box), search_new(w));
     GtkWidget *footer = footer_new(w);
     gtk_box_append(GTK_BOX(box), list_new(w, heading));
     gtk_box_append(GTK_BOX(box), footer);
     gtk_window_set_child(w->top, box);
-    say_count(w, w->question->role_count);
+    say_count(w, w->question->item_count);
 }
 
 void window_ask(const struct chooser_question *question, struct chooser_answer *answer)
@@ -375,7 +401,7 @@ void window_ask(const struct chooser_question *question, struct chooser_answer *
     g_set_application_name("Lanyard");
     g_setenv("GSK_RENDERER", "cairo", FALSE);
     if (!gtk_init_check()) {
-        log_warning("there is no display to ask for the role on");
+        log_warning("there is no display for the list");
         return;
     }
     g_autoptr(GtkCssProvider) provider = gtk_css_provider_new();
@@ -383,7 +409,7 @@ void window_ask(const struct chooser_question *question, struct chooser_answer *
     gtk_style_context_add_provider_for_display(gdk_display_get_default(),
                                                GTK_STYLE_PROVIDER(provider),
                                                GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
-    struct window w = {.question = question, .answer = answer};
+    struct window w = {.question = question, .words = &words[question->kind], .answer = answer};
     w.loop = g_main_loop_new(NULL, FALSE);
     build(&w);
     g_timeout_add_seconds(question->timeout_seconds, on_time_over, &w);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window in which a role is chosen.
+ * The window in which one of a list is chosen: a role, or an account on a security key.
  *
- *   arrows, Home, End, a click     mark a role
+ *   arrows, Home, End, a click     mark one
  *   Enter, a double click, Choose  take the one that is marked
  *   Escape, Cancel, closing it     OUTCOME_CANCELLED
  *   letters                        go to the search field, where there is one; every word that is
- *                                  typed must be in a role's name, organisation or code
+ *                                  typed must be in an item's texts
  *
- * The role of now is marked at first. Where there is none nothing is, so that an Enter meant for
+ * The one of now is marked at first. Where there is none nothing is, so that an Enter meant for
  * another window chooses nothing.
  *
  * Main thread.

@@ -48,15 +48,15 @@ static void random_text(char *out, size_t size)
 static void random_question(void)
 {
     memset(&question, 0, sizeof question);
-    question.kind = CHOOSER_ROLE;
+    question.kind = random_below(2) ? CHOOSER_ROLE : CHOOSER_ACCOUNT;
     question.timeout_seconds = 1 + random_below(CHOOSER_SECONDS_MAX);
-    random_text(question.person, sizeof question.person);
-    question.role_count = (uint16_t)(1 + random_below(6));
-    question.current = (uint16_t)random_below(question.role_count + 1U);
-    for (size_t i = 0; i < question.role_count; i++) {
-        random_text(question.roles[i].name, sizeof question.roles[i].name);
-        random_text(question.roles[i].organisation, sizeof question.roles[i].organisation);
-        random_text(question.roles[i].code, sizeof question.roles[i].code);
+    random_text(question.subject, sizeof question.subject);
+    question.item_count = (uint16_t)(1 + random_below(6));
+    question.current = (uint16_t)random_below(question.item_count + 1U);
+    for (size_t i = 0; i < question.item_count; i++) {
+        random_text(question.items[i].name, sizeof question.items[i].name);
+        random_text(question.items[i].detail, sizeof question.items[i].detail);
+        random_text(question.items[i].code, sizeof question.items[i].code);
     }
 }
 
@@ -87,13 +87,13 @@ static void questions_survive(void **state)
         assert_in_range(body.len, 1, CHOOSER_QUESTION_BYTES_MAX);
         assert_int_equal(decode_question(body.data, body.len), 0);
         assert_int_equal(decoded.timeout_seconds, question.timeout_seconds);
-        assert_string_equal(decoded.person, question.person);
-        assert_int_equal(decoded.role_count, question.role_count);
+        assert_string_equal(decoded.subject, question.subject);
+        assert_int_equal(decoded.item_count, question.item_count);
         assert_int_equal(decoded.current, question.current);
-        for (size_t i = 0; i < question.role_count; i++) {
-            assert_string_equal(decoded.roles[i].name, question.roles[i].name);
-            assert_string_equal(decoded.roles[i].organisation, question.roles[i].organisation);
-            assert_string_equal(decoded.roles[i].code, question.roles[i].code);
+        for (size_t i = 0; i < question.item_count; i++) {
+            assert_string_equal(decoded.items[i].name, question.items[i].name);
+            assert_string_equal(decoded.items[i].detail, question.items[i].detail);
+            assert_string_equal(decoded.items[i].code, question.items[i].code);
         }
 
         for (size_t cut = 0; cut < body.len; cut++)
@@ -120,12 +120,12 @@ static void the_longest_list_fits(void **state)
     memset(&question, 0, sizeof question);
     question.kind = CHOOSER_ROLE;
     question.timeout_seconds = CHOOSER_SECONDS_MAX;
-    question.role_count = question.current = CHOOSER_ROLES_MAX;
-    fill(question.person, sizeof question.person);
-    for (size_t i = 0; i < CHOOSER_ROLES_MAX; i++) {
-        fill(question.roles[i].name, sizeof question.roles[i].name);
-        fill(question.roles[i].organisation, sizeof question.roles[i].organisation);
-        fill(question.roles[i].code, sizeof question.roles[i].code);
+    question.item_count = question.current = CHOOSER_ITEMS_MAX;
+    fill(question.subject, sizeof question.subject);
+    for (size_t i = 0; i < CHOOSER_ITEMS_MAX; i++) {
+        fill(question.items[i].name, sizeof question.items[i].name);
+        fill(question.items[i].detail, sizeof question.items[i].detail);
+        fill(question.items[i].code, sizeof question.items[i].code);
     }
     CLEANUP(bytes_deinit) struct bytes body = {0};
     assert_int_equal(chooser_question_encode(&question, &body), 0);
@@ -145,7 +145,7 @@ static void plain_question(void)
     memset(&question, 0, sizeof question);
     question.kind = CHOOSER_ROLE;
     question.timeout_seconds = 60;
-    question.role_count = 2;
+    question.item_count = 2;
 }
 
 static void questions_out_of_bounds_are_refused(void **state)
@@ -155,13 +155,13 @@ static void questions_out_of_bounds_are_refused(void **state)
                                         "delete \x7f"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         plain_question();
-        memcpy(question.roles[1].name, texts[i], strlen(texts[i]));
+        memcpy(question.items[1].name, texts[i], strlen(texts[i]));
         refused();
     }
     plain_question();
     question.kind = 0;
     refused();
-    question.kind = 2;
+    question.kind = 3;
     refused();
     plain_question();
     question.timeout_seconds = 0;
@@ -172,10 +172,10 @@ static void questions_out_of_bounds_are_refused(void **state)
     question.current = 3;
     refused();
     plain_question();
-    question.role_count = 0;
+    question.item_count = 0;
     refused();
     plain_question();
-    question.role_count = CHOOSER_ROLES_MAX + 1;
+    question.item_count = CHOOSER_ITEMS_MAX + 1;
     refused();
 }
 
@@ -201,7 +201,7 @@ static void answers_survive(void **state)
 {
     (void)state;
     static const struct chooser_answer answers[] = {
-        {.result = OUTCOME_OK, .role = 0},      {.result = OUTCOME_OK, .role = 255},
+        {.result = OUTCOME_OK, .item = 0},      {.result = OUTCOME_OK, .item = 255},
         {.result = OUTCOME_CANCELLED},          {.result = OUTCOME_TIMED_OUT},
         {.result = OUTCOME_PROMPT_UNAVAILABLE},
     };
@@ -212,7 +212,7 @@ static void answers_survive(void **state)
         assert_in_range(body.len, 1, CHOOSER_ANSWER_BYTES_MAX);
         assert_int_equal(decode_answer(body.data, body.len, &answer), 0);
         assert_int_equal(answer.result, answers[i].result);
-        assert_int_equal(answer.role, answers[i].role);
+        assert_int_equal(answer.item, answers[i].item);
 
         for (size_t cut = 0; cut < body.len; cut++)
             assert_int_equal(decode_answer(body.data, cut, &answer), -EPROTO);
@@ -230,7 +230,7 @@ static void an_answer_says_one_thing(void **state)
 {
     (void)state;
     static const struct chooser_answer wrong[] = {
-        {.result = OUTCOME_CANCELLED, .role = 1}, /* none was chosen, and one was */
+        {.result = OUTCOME_CANCELLED, .item = 1}, /* none was chosen, and one was */
         {.result = OUTCOME_PIN_WRONG},            /* not a chooser's business */
         {.result = OUTCOME_INTERNAL},
         {.result = 7},
@@ -240,7 +240,7 @@ static void an_answer_says_one_thing(void **state)
         CLEANUP(bytes_deinit) struct bytes body = {0};
         assert_int_equal(chooser_answer_encode(&wrong[i], &body), 0);
         assert_int_equal(decode_answer(body.data, body.len, &answer), -EPROTO);
-        assert_int_equal(answer.role, 0);
+        assert_int_equal(answer.item, 0);
     }
 }
 
