@@ -20,8 +20,7 @@ static void put(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text);
 }
 
-__attribute__((format(printf, 2, 3))) static void add(struct prompt_question *question,
-                                                      const char *format, ...)
+void wording_add(struct prompt_question *question, const char *format, ...)
 {
     size_t used = strlen(question->text);
     va_list arguments;
@@ -40,18 +39,18 @@ int wording_tries(const struct card_token *token)
 }
 
 /* A native program can name any listed site, so the person is told which program does. */
-static void add_program(const struct wording *w, struct prompt_question *question)
+void wording_add_program(const struct caller *caller, struct prompt_question *question)
 {
-    if (!w->caller || w->caller->door != DOOR_NATIVE)
+    if (!caller || caller->door != DOOR_NATIVE)
         return;
     char link[64], program[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/%d/exe", (int)w->caller->pid);
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)caller->pid);
     ssize_t len = readlink(link, program, sizeof program - 1);
     program[len > 0 ? len : 0] = '\0';
     for (char *c = program; *c; c++)
         if (*c < 0x20 || *c > 0x7e)
             *c = '?';
-    add(question, "Program: %.200s\n", len > 0 ? program : "unknown");
+    wording_add(question, "Program: %.200s\n", len > 0 ? program : "unknown");
 }
 
 static void begin(const struct wording *w, enum prompt_kind kind, struct prompt_question *question)
@@ -64,8 +63,8 @@ static void begin(const struct wording *w, enum prompt_kind kind, struct prompt_
 
 static void add_site(const struct wording *w, struct prompt_question *question)
 {
-    add(question, "Site: %s\n", w->origin);
-    add_program(w, question);
+    wording_add(question, "Site: %s\n", w->origin);
+    wording_add_program(w->caller, question);
 }
 
 enum { NAME_BYTES_MAX = 200 }; /* so that the rest of the question still fits beside it */
@@ -94,13 +93,13 @@ static void add_holder(const struct certificate *holder, char *text, size_t size
 
 static void add_card(const struct wording *w, struct prompt_question *question)
 {
-    add(question, "Card holder: ");
+    wording_add(question, "Card holder: ");
     add_holder(w->holder, question->text, sizeof question->text);
-    add(question, "\n");
-    add(question, "Reader: %s\n", w->card->token.reader);
+    wording_add(question, "\n");
+    wording_add(question, "Reader: %s\n", w->card->token.reader);
     int tries = wording_tries(&w->card->token);
     if (tries >= 0)
-        add(question, "Tries left: %d\n", tries);
+        wording_add(question, "Tries left: %d\n", tries);
 }
 
 static void put_error(int wrong, struct prompt_question *question)
@@ -116,12 +115,13 @@ void wording_pin(const struct wording *w, int wrong, struct prompt_question *que
     put(question->label, sizeof question->label, "PIN:");
     put(question->yes, sizeof question->yes, w->another_pin ? "Continue" : "Sign in");
     if (w->another_pin)
-        add(question, "Your session needs your PIN again. Type it to carry on.\n\n");
+        wording_add(question, "Your session needs your PIN again. Type it to carry on.\n\n");
     else if (!w->caller)
-        add(question, "Your smartcard is in. Type its PIN to sign in to the applications on this "
-                      "computer.\n\n");
+        wording_add(question,
+                    "Your smartcard is in. Type its PIN to sign in to the applications on this "
+                    "computer.\n\n");
     else
-        add(question, "Type your smartcard PIN to sign in.\n\n");
+        wording_add(question, "Type your smartcard PIN to sign in.\n\n");
     add_site(w, question);
     add_card(w, question);
     put_error(wrong, question);
@@ -131,15 +131,17 @@ void wording_pin_pad(const struct wording *w, int wrong, struct prompt_question 
 {
     begin(w, PROMPT_PIN_PAD, question);
     if (wrong != OUTCOME_OK)
-        add(question, "%s\n", outcome_sentence(wrong));
+        wording_add(question, "%s\n", outcome_sentence(wrong));
     if (w->another_pin)
-        add(question, "Your session needs your PIN again. Type it on the keys of the card reader "
-                      "to carry on.\n\n");
+        wording_add(question,
+                    "Your session needs your PIN again. Type it on the keys of the card reader "
+                    "to carry on.\n\n");
     else if (!w->caller)
-        add(question, "Your smartcard is in. Type its PIN on the keys of the card reader to sign "
-                      "in to the applications on this computer.\n\n");
+        wording_add(question,
+                    "Your smartcard is in. Type its PIN on the keys of the card reader to sign "
+                    "in to the applications on this computer.\n\n");
     else
-        add(question, "Type your PIN on the keys of the card reader to sign in.\n\n");
+        wording_add(question, "Type your PIN on the keys of the card reader to sign in.\n\n");
     add_site(w, question);
     add_card(w, question);
 }
@@ -149,9 +151,10 @@ void wording_last_try(const struct wording *w, int wrong, struct prompt_question
     begin(w, PROMPT_CONFIRM, question);
     put(question->yes, sizeof question->yes, "Use the last try");
     if (wrong != OUTCOME_OK)
-        add(question, "%s ", outcome_sentence(wrong));
-    add(question, "This is the last try. If the PIN is wrong once more, the card is blocked and "
-                  "only your Registration Authority can unblock it.\n\n");
+        wording_add(question, "%s ", outcome_sentence(wrong));
+    wording_add(question,
+                "This is the last try. If the PIN is wrong once more, the card is blocked and "
+                "only your Registration Authority can unblock it.\n\n");
     add_site(w, question);
     add_card(w, question);
 }
@@ -163,7 +166,7 @@ void wording_choice(const struct wording *w, const struct card *const *cards,
     begin(w, PROMPT_CHOICE, question);
     put(question->yes, sizeof question->yes, "This is my card");
     put(question->label, sizeof question->label, "Another card");
-    add(question, "Several people's smartcards are in. Which one is yours?\n\n");
+    wording_add(question, "Several people's smartcards are in. Which one is yours?\n\n");
     add_site(w, question);
     if (count > PROMPT_CHOICES_MAX)
         count = PROMPT_CHOICES_MAX;

@@ -30,5 +30,13 @@ void wording_choice(const struct wording *w, const struct card *const *cards,
                     const struct certificate *const *holders, size_t count,
                     struct prompt_question *question);
 
+/* ---- for the other questions in that window (agent/keys/key_wording.h) ---- */
+
+/* Appends to the question's text. */
+__attribute__((format(printf, 2, 3))) void wording_add(struct prompt_question *question,
+                                                       const char *format, ...);
+/* Appends a line that names the program, where it is one that asks. caller may be NULL. */
+void wording_add_program(const struct caller *caller, struct prompt_question *question);
+
 /* What is left of the card's tries: -1 when it does not say, 0 when blocked. */
 int wording_tries(const struct card_token *token);

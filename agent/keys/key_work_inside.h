@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the work's own files share: key_work.c (whose turn, the process, every way out) and
+ * key_questions.c (what the person is asked). For them only.
+ */
+#pragma once
+
+#include "agent/chooser_client.h"
+#include "agent/keys/key_process.h"
+#include "agent/keys/key_work.h"
+#include "agent/prompt_client.h"
+#include "ipc/base/secret.h"
+
+struct key_work {
+    struct key_works *home;
+    struct key_work *next;
+    struct key_work_request request;
+    struct key_work_events events;
+    bool ended; /* done is being called */
+    int told;   /* enum waiting_for; -1: nothing yet */
+    int told_tries;
+    char told_key[FIDO_TEXT_MAX + 1];
+
+    /* from its turn on */
+    uint64_t deadline; /* loop_now */
+    struct loop_timer *timer;
+    int verdict; /* OUTCOME_OK: none yet; else how it ends, unless the key turns out to have left */
+    uint64_t key; /* the plugging in of the key that is at work; 0: not settled, or not seen */
+    char name[FIDO_TEXT_MAX + 1]; /* of it, for the person; "": not settled */
+
+    /* the question */
+    struct prompt *prompt;
+    struct chooser *chooser;
+    unsigned asked; /* how often the process has */
+    uint8_t tries_left, min_length;
+    int wrong; /* what was wrong with the PIN before: an outcome, or one of enum wrong_pin */
+    bool last_try_confirmed;
+    struct secret *typed; /* a new PIN, the first of the two times */
+};
+
+struct key_works {
+    struct loop *loop;
+    struct helpers *helpers;
+    const struct key_watch *watch;
+    const struct config *config;
+    struct key_work *first;
+    struct key_work *turn;       /* whose it is; NULL: nobody's */
+    struct key_process *process; /* the turn's, or one that is on its way out */
+    struct loop_timer *look_again;
+    bool closing;
+};
+
+/* ---- key_work.c ---- */
+
+/* Ends the work, and releases it. */
+void key_work_finish(struct key_work *w, int result);
+/* To whoever waits. */
+void key_work_tell(struct key_work *w, enum waiting_for what, int tries_left);
+/* The person has said that it is meant: starts the process. */
+void key_work_launch(struct key_work *w);
+/* A word to the process; false: the work has ended. */
+bool key_work_say(struct key_work *w, const struct fido_word *word);
+
+/* ---- key_questions.c ---- */
+
+/* Asks whether the reset is meant, then launches. */
+void key_ask_meant(struct key_work *w);
+/* Asks what the process wants to know. */
+void key_ask(struct key_work *w, const struct fido_news *news);
+/* Takes every window away, and what was typed. */
+void key_ask_end(struct key_work *w);
