@@ -5,9 +5,9 @@
 // provider and two applications are real.
 
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import { makeKeyPair } from '../sandbox/keys.mjs';
 import { startSessionRig } from '../sandbox/session-rig.mjs';
 
 let rig;
@@ -65,7 +65,7 @@ test('a proof is for this site, this challenge, now, by the session\'s key', asy
   const bob = await signedIn('bob');
   const page = await rig.browser().start(ward);
   const now = Math.floor(rig.clock.now() / 1000);
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const other = makeKeyPair('ec', { namedCurve: 'P-256' });
   const tries = async (change, reason) =>
     refused(page.prove(await agent.prove(await page.challenge(), change)), reason);
   await tries({ claims: { aud: 'https://elsewhere.test' } }, 'wrong-origin');

@@ -5,8 +5,8 @@
 // is played; the real one has its own tests.
 
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { makeKeyPair } from '../sandbox/keys.mjs';
 import { readCard, sessionJwk } from '../sandbox/make-token.mjs';
 import { makeAgent, startSessionRig } from '../sandbox/session-rig.mjs';
 
@@ -253,7 +253,7 @@ test('query and fragment are no part of the address', async () => {
 });
 
 test('the key in the header is the session\'s, public, and the one that signed', async () => {
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const other = makeKeyPair('ec', { namedCurve: 'P-256' });
   const jwk = other.publicKey.export({ format: 'jwk' });
   for (const change of [
     () => ({ key: other.privateKey }),
@@ -265,7 +265,7 @@ test('the key in the header is the session\'s, public, and the one that signed',
 });
 
 test('only ES256', async () => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const { privateKey, publicKey } = makeKeyPair('ec', { namedCurve: 'P-384' });
   await refusesProof('invalid_dpop_proof', () => ({
     key: privateKey, header: { alg: 'ES384', jwk: publicKey.export({ format: 'jwk' }) },
   }));

@@ -3,7 +3,8 @@
 // Certificates and revocation lists as their maker wants them, right or wrong: for the tests of what
 // a provider accepts and refuses, which need some that no authority would sign. P-256 throughout.
 
-import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { sign, X509Certificate } from 'node:crypto';
+import { makeKeyPair } from './keys.mjs';
 
 const DAY = 86_400_000;
 const COMMON_NAME = '550403';
@@ -62,7 +63,7 @@ export const other = (id, critical = false) => [id, sequence(), critical];
 // { key, certificate } of a person (or of an authority, by its extensions), issued by another such
 // pair, or by itself. `serial` is one byte, and may be below zero.
 export function issue(common, {
-  by, serial = 1, extensions = [usage('80')], keys = generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  by, serial = 1, extensions = [usage('80')], keys = makeKeyPair('ec', { namedCurve: 'P-256' }),
   from = new Date(Date.now() - DAY), until = new Date(Date.now() + 90 * DAY),
 } = {}) {
   const tbs = sequence(VERSION_3, integer(serial), algorithm, name(by?.common ?? common),

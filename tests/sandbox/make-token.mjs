@@ -3,12 +3,11 @@
 // Tokens as the agent makes them, from a card folder's key files: for the tests of what a provider
 // accepts and refuses, which need tokens that no honest agent would make.
 
-import {
-  createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate,
-} from 'node:crypto';
+import { createHash, createPrivateKey, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
+import { makeKeyPair } from './keys.mjs';
 
 // The authentication key and certificate of a card.
 export async function readCard(people, name, slot = '9a') {
@@ -20,7 +19,7 @@ export async function readCard(people, name, slot = '9a') {
 }
 
 export function sessionJwk(namedCurve = 'P-256') {
-  return generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' });
+  return makeKeyPair('ec', { namedCurve }).publicKey.export({ format: 'jwk' });
 }
 
 // An honest card token, except for what is given: header and claims replace single members

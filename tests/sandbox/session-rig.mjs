@@ -4,9 +4,10 @@
 // session's key and signs with a card's key file, a browser without a window, and a clock that a test
 // moves. For what the provider accepts and refuses of agents, which no honest agent would try.
 
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { startApp } from './app/app.mjs';
+import { makeKeyPair } from './keys.mjs';
 import { makeCardToken, readCard } from './make-token.mjs';
 import { startOp } from './op/op.mjs';
 import { inTime } from './patience.mjs';
@@ -67,7 +68,7 @@ export function makeClock() {
 }
 
 // What signs for a session. Each request resolves with { status, body, headers }.
-export function makeAgent({ op, clock, card, keys = generateKeyPairSync('ec', { namedCurve: 'P-256' }) }) {
+export function makeAgent({ op, clock, card, keys = makeKeyPair('ec', { namedCurve: 'P-256' }) }) {
   const jwk = keys.publicKey.export({ format: 'jwk' });
   const seconds = () => Math.floor(clock.now() / 1000);
   const sign = (claims, header, key = keys.privateKey) =>

@@ -11,8 +11,9 @@
 // and that ends the CIS session with every browser's session that is linked to it. Either way each
 // application is told by back-channel logout.
 
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import Provider from 'oidc-provider';
+import { makeKeyPair } from '../keys.mjs';
 import { claimsOf } from './accounts.mjs';
 import { makeMemory } from './memory.mjs';
 import { errorPage, gonePage, signedOutPage, signOutPage } from './pages.mjs';
@@ -152,7 +153,7 @@ let key = null;
 
 function signingKey() {
   key ??= {
-    ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+    ...makeKeyPair('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
     kid: randomUUID(), use: 'sig', alg: 'RS256',
   };
   return key;
