@@ -25,6 +25,8 @@ export class LanyardError extends Error {
   readonly advice: string;
   /** Set when the connection itself failed. */
   readonly kind: ConnectionFailure | null;
+  /** The name of the exception with which `credentials` rejects for this: `NotAllowedError`, ... */
+  readonly exception: string;
 }
 
 export type WaitingFor =
@@ -37,11 +39,20 @@ export type WaitingFor =
   | 'pin-pad' // type the PIN on the reader
   | 'signature' // the card is signing
   | 'provider' // the provider has not answered yet
-  | 'role'; // choose a role in Lanyard's window
+  | 'role' // choose a role in Lanyard's window
+  | 'key' // plug a security key in
+  | 'other-key' // plug another one in: none that is in is registered here
+  | 'key-choice' // touch the one that is meant: several are in
+  | 'touch' // touch the key
+  | 'verification' // show the key who is there: a finger on it, or its own PIN pad
+  | 'key-pin' // type the key's PIN into Lanyard's window
+  | 'account' // say in Lanyard's window which of several accounts
+  | 'browser'; // follow the browser's own window (credentials only)
 
 export interface Waiting {
   for: WaitingFor;
   triesLeft?: number;
+  /** The reader, or the security key. */
   reader?: string;
 }
 
@@ -157,6 +168,61 @@ export type CardToken =
   | { format: 'jws'; token: string }
   | { format: 'web-eid:1.1'; token: WebEidToken };
 
+/** Options as a server gives them, in JSON, or with ArrayBuffers. */
+export type GetOptions = PublicKeyCredentialRequestOptions | PublicKeyCredentialRequestOptionsJSON;
+export type CreateOptions = PublicKeyCredentialCreationOptions | PublicKeyCredentialCreationOptionsJSON;
+
+export interface KeyOptions extends Wait {
+  /** Who asks the security key. `either`, the default: the browser where it has WebAuthn, and the
+   *  agent where it has none. */
+  use?: 'browser' | 'agent' | 'either';
+  /** A connection for the agent's part; without one it is made and closed again. */
+  agent?: Lanyard;
+  /** As for `connect`. */
+  port?: number;
+}
+
+/** Shaped as a PublicKeyCredential, and one where the browser has asked the key. */
+export interface KeyCredential<Response, Json> {
+  readonly id: string;
+  readonly type: string;
+  readonly rawId: ArrayBuffer;
+  readonly authenticatorAttachment: string | null;
+  readonly response: Response;
+  getClientExtensionResults(): AuthenticationExtensionsClientOutputs;
+  /** For the server. */
+  toJSON(): Json;
+}
+
+export interface Assertion {
+  readonly clientDataJSON: ArrayBuffer;
+  readonly authenticatorData: ArrayBuffer;
+  readonly signature: ArrayBuffer;
+  readonly userHandle: ArrayBuffer | null;
+}
+
+export interface Registration {
+  readonly clientDataJSON: ArrayBuffer;
+  readonly attestationObject: ArrayBuffer;
+  getAuthenticatorData(): ArrayBuffer;
+  getPublicKey(): ArrayBuffer | null;
+  getPublicKeyAlgorithm(): number;
+  getTransports(): string[];
+}
+
+/** Security keys, in the shape of `navigator.credentials`. Rejects as that does, with a DOMException
+ *  or a TypeError, whose `cause` is a LanyardError. */
+export const credentials: {
+  get(options: KeyOptions & {
+    publicKey: GetOptions;
+    /** The provider opens a session with this sign-in, and `begin` follows. Only the agent can. */
+    session?: boolean;
+  }): Promise<KeyCredential<Assertion, AuthenticationResponseJSON>>;
+  create(options: KeyOptions & {
+    publicKey: CreateOptions;
+  }): Promise<KeyCredential<Registration, RegistrationResponseJSON>>;
+};
+
 /** What a connection dispatches. */
 export interface LanyardEvents {
   /** While a sign-in is under way: how many readers and cards there are. */
@@ -179,6 +245,14 @@ export class Lanyard extends EventTarget {
   /** Has the card sign. Then `begin` with what the provider has opened for it. */
   signIn(options: SignInOptions): Promise<CardToken>;
   begin(options?: BeginOptions): Promise<Session>;
+  /** A security key's answer as servers take it; `credentials` gives it the shape of a browser's.
+   *  Ten minutes unless `publicKey.timeout` says less. */
+  webauthn(what: 'get', options: Wait & {
+    publicKey: GetOptions; session?: boolean;
+  }): Promise<AuthenticationResponseJSON>;
+  webauthn(what: 'create', options: Wait & {
+    publicKey: CreateOptions;
+  }): Promise<RegistrationResponseJSON>;
   status(options?: { signal?: AbortSignal }): Promise<Session>;
   /** Signs out, everywhere on this desktop and at the provider. */
   endSession(options?: { signal?: AbortSignal }): Promise<void>;

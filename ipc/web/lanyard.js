@@ -6,6 +6,8 @@
 //   const { proof } = await agent.prove({ challenge, signal, onWaiting });
 //   agent.addEventListener('session.changed', ({ detail }) => ...);
 //
+//   const credential = await credentials.get({ publicKey, signal, onWaiting });  // a security key
+//
 // The agent listens on a WebSocket at 127.0.0.1 and speaks JSON-RPC (ipc/PROTOCOL.md). Two things
 // are hard about that and are solved here, once. A browser never tells a page why a WebSocket
 // failed, and it may hold one back for as long as it asks the person whether this site may talk to
@@ -23,6 +25,7 @@ const PORT = 24290;
 const ANSWER_WITHIN = 5_000; // an agent on this computer answers in milliseconds
 const PERSON_WITHIN = 120_000; // as long as a provider's challenge lives
 const PROMPT_SHOWS_AFTER = 300; // longer than any connection that nobody holds back
+const KEY_WITHIN = 610_000; // the agent ends it in ten minutes at most, and says why
 
 // For requests that wait for nobody.
 const AT_ONCE = { timeout: ANSWER_WITHIN, late: 'agent-unreachable' };
@@ -36,6 +39,8 @@ const OUTCOMES = {
     'Start again when you are ready.'],
   'busy': ['LY-1402', 'Too many sign-ins are waiting already.',
     'Finish or cancel the others and start again.'],
+  'not-allowed': ['LY-1404', 'This site may not ask for a sign-in here.',
+    'An administrator can add it to the providers in Lanyard\'s configuration.'],
   'invalid-request': ['LY-1405', 'The request is not valid.',
     'This is a fault of the page or program that asked. Tell its makers.'],
   'agent-unreachable': ['LY-1406', 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
@@ -46,6 +51,14 @@ const OUTCOMES = {
     'Start again and choose Allow when your browser asks. If it does not ask, tell your IT service desk.'],
   'permission-denied': ['LY-1502', 'Your browser does not let this site reach Lanyard.',
     'Open the site settings beside the address, allow access to this device, and start again.'],
+  'key-registered': ['LY-1804', 'This security key is registered with this site already.',
+    'Sign in with it, or register another key.'],
+  'key-unable': ['LY-1805', 'This security key cannot do what this site asks for.',
+    'Use another security key, or ask your IT service desk.'],
+  'rp-id-not-allowed': ['LY-1817', 'This site may not use security keys of that name.',
+    'This is a fault of the page or program that asked. Tell its makers.'],
+  'algorithm-unknown': ['LY-1818', 'This site asks for a kind of security key that does not exist here.',
+    'This is a fault of the page or program that asked. Tell its makers.'],
   'internal': ['LY-1901', 'Something went wrong inside Lanyard. Nobody was signed in.',
     'Start again. If it persists, send your IT service desk the code.'],
 };
@@ -59,8 +72,25 @@ const KINDS = {
   'agent-too-old': 'too-old',
 };
 
+// With which DOMException navigator.credentials would reject, where the agent has not said it.
+const EXCEPTIONS = {
+  'invalid-request': 'TypeError',
+  'not-allowed': 'SecurityError',
+  'agent-too-old': 'NotSupportedError',
+  'internal': 'UnknownError',
+};
+// The other way round: what a browser's own WebAuthn means by each.
+const REASONS = {
+  NotAllowedError: 'cancelled',
+  InvalidStateError: 'key-registered',
+  ConstraintError: 'key-unable',
+  SecurityError: 'rp-id-not-allowed',
+  NotSupportedError: 'algorithm-unknown',
+  TypeError: 'invalid-request',
+};
+
 export class LanyardError extends Error {
-  constructor(reason, { code, sentence, advice, cause } = {}) {
+  constructor(reason, { code, sentence, advice, exception, cause } = {}) {
     const known = OUTCOMES[reason] ?? OUTCOMES.internal;
     super(sentence ?? known[1], cause === undefined ? undefined : { cause });
     this.name = 'LanyardError';
@@ -69,8 +99,25 @@ export class LanyardError extends Error {
     this.code = code ?? known[0];
     this.sentence = this.message;
     this.advice = advice ?? known[2];
+    this.exception = exception ?? EXCEPTIONS[reason] ?? 'NotAllowedError';
   }
 }
+
+// Security keys, in the shape of navigator.credentials. The options are the ordinary ones, with
+// ArrayBuffers, or a server's JSON; what comes back is shaped as a PublicKeyCredential, its toJSON()
+// included, whoever has asked the key.
+//
+// `use` says who: 'browser', 'agent', or 'either', which it is unless told: the browser where it has
+// WebAuthn, and the agent where it has none. `session` (get) means that session.begin is to follow;
+// only the agent can do that, so 'either' is then the agent. `agent` is a connection to use; without
+// one it is made (at `port`) and closed again.
+//
+// What fails rejects as navigator.credentials does, with a DOMException or a TypeError. Its `cause`
+// is the LanyardError, with the sentence and the advice.
+export const credentials = {
+  get: (options) => ceremony('get', options),
+  create: (options) => ceremony('create', options),
+};
 
 export class Lanyard extends EventTarget {
   #socket;
@@ -130,6 +177,18 @@ export class Lanyard extends EventTarget {
   async begin({ sid, signal, onWaiting, timeout, ...others } = {}) {
     refuseOthers('begin', others);
     return this.#request('session.begin', { sid }, { signal, onWaiting, timeout });
+  }
+
+  // What a security key answers, 'get' or 'create', in JSON as servers take it; `credentials` gives
+  // it the shape that a browser's has. With `session` begin() follows, as after signIn().
+  async webauthn(what, {
+    publicKey, session, signal, onWaiting, timeout = KEY_WITHIN, ...others
+  } = {}) {
+    refuseOthers('webauthn', others);
+    const method = `webauthn.${what}`;
+    if (!this.methods.includes(method)) throw new LanyardError('agent-too-old');
+    const params = { publicKey: jsonOf(publicKey), session };
+    return this.#request(method, params, { signal, onWaiting, timeout });
   }
 
   // Who is signed in: { state, ... }. What changes from then on comes as 'session.changed', so a
@@ -283,7 +342,7 @@ function closeReason(code) {
 
 function errorOf({ message, data = {} }) {
   return new LanyardError(data.reason ?? 'internal',
-    { code: data.code, sentence: data.reason && message, advice: data.advice });
+    { code: data.code, sentence: data.reason && message, advice: data.advice, exception: data.name });
 }
 
 // Calls giveUp once the signal aborts or the time is over; returns the function that calls it off.
@@ -295,4 +354,191 @@ function bound(signal, timeout, giveUp, late) {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
   };
+}
+
+/* ---- security keys ---- */
+
+async function ceremony(what, {
+  publicKey, session, use = 'either', agent, port, signal, onWaiting, timeout, ...others
+} = {}) {
+  try {
+    refuseOthers(`credentials.${what}`, others);
+    if (typeof publicKey !== 'object' || publicKey === null) throw invalid('publicKey is missing');
+    if (!['browser', 'agent', 'either'].includes(use)) throw invalid(`use: there is no "${use}"`);
+    if (use === 'browser' && session) throw invalid('session: a browser cannot do that');
+    const browser = use === 'browser' || (use === 'either' && !session && browserKnowsKeys());
+    return browser ? await byBrowser(what, { publicKey, signal, onWaiting })
+      : await byAgent(what, { publicKey, session, agent, port, signal, onWaiting, timeout });
+  } catch (error) {
+    throw rejectionOf(error, signal);
+  }
+}
+
+const invalid = (sentence, exception) => new LanyardError('invalid-request', { sentence, exception });
+
+const browserKnowsKeys = () => typeof PublicKeyCredential === 'function';
+
+async function byBrowser(what, { publicKey, signal, onWaiting }) {
+  if (!browserKnowsKeys()) throw invalid('This browser has no WebAuthn.', 'NotSupportedError');
+  const options = { publicKey: bytesIn(publicKey, OPTIONS), signal };
+  onWaiting?.({ for: 'browser' });
+  const credential = await navigator.credentials[what](options);
+  if (!credential) throw new LanyardError('cancelled');
+  if (!credential.toJSON) {
+    Object.defineProperty(credential, 'toJSON', { value: () => jsonOfBrowsers(credential) });
+  }
+  return credential;
+}
+
+async function byAgent(what, { publicKey, session, agent, port, signal, onWaiting, timeout }) {
+  if (isFramedByOthers()) {
+    throw new LanyardError('not-allowed', {
+      sentence: 'A page inside another site\'s page may not use security keys.',
+      advice: 'Open this site by itself and start again.',
+    });
+  }
+  const options = { publicKey, session, signal, onWaiting, timeout };
+  const reached = agent ?? await Lanyard.connect({ port, signal, onWaiting });
+  try {
+    return credentialOf(await reached.webauthn(what, options));
+  } finally {
+    if (!agent) reached.close();
+  }
+}
+
+// The agent knows the origin of the page that asks and nothing of pages around it, and says that
+// there are none of another origin.
+function isFramedByOthers() {
+  try {
+    for (let page = globalThis; page.parent && page.parent !== page; page = page.parent) {
+      if (page.parent.location.origin !== location.origin) return true;
+    }
+    return false;
+  } catch {
+    return true; // the parent may not even be asked
+  }
+}
+
+// What the agent has answered, as a browser would give it.
+function credentialOf(json) {
+  try {
+    const { id, type, rawId, authenticatorAttachment = null, response, clientExtensionResults } = json;
+    const results = bytesIn(clientExtensionResults, EXTENSION_RESULTS);
+    return {
+      id,
+      type,
+      authenticatorAttachment,
+      rawId: bytesOf(rawId),
+      response: response.attestationObject ? registrationOf(response) : assertionOf(response),
+      getClientExtensionResults: () => results,
+      toJSON: () => json,
+    };
+  } catch (error) {
+    throw new LanyardError('internal', { cause: error });
+  }
+}
+
+function assertionOf({ clientDataJSON, authenticatorData, signature, userHandle }) {
+  return {
+    clientDataJSON: bytesOf(clientDataJSON),
+    authenticatorData: bytesOf(authenticatorData),
+    signature: bytesOf(signature),
+    userHandle: userHandle ? bytesOf(userHandle) : null,
+  };
+}
+
+function registrationOf({
+  clientDataJSON, attestationObject, authenticatorData, publicKey, publicKeyAlgorithm, transports = [],
+}) {
+  return {
+    clientDataJSON: bytesOf(clientDataJSON),
+    attestationObject: bytesOf(attestationObject),
+    getAuthenticatorData: () => bytesOf(authenticatorData),
+    getPublicKey: () => publicKey ? bytesOf(publicKey) : null,
+    getPublicKeyAlgorithm: () => publicKeyAlgorithm,
+    getTransports: () => [...transports],
+  };
+}
+
+// For browsers that know keys and not their JSON.
+function jsonOfBrowsers(credential) {
+  const { id, type, rawId, authenticatorAttachment, response } = credential;
+  const { clientDataJSON, authenticatorData, signature, userHandle, attestationObject } = response;
+  const registered = attestationObject && {
+    attestationObject,
+    authenticatorData: response.getAuthenticatorData?.(),
+    publicKey: response.getPublicKey?.() ?? undefined,
+    publicKeyAlgorithm: response.getPublicKeyAlgorithm?.(),
+    transports: response.getTransports?.() ?? [],
+  };
+  return jsonOf({
+    id,
+    type,
+    rawId,
+    authenticatorAttachment: authenticatorAttachment ?? undefined,
+    response: {
+      clientDataJSON,
+      ...(registered ?? { authenticatorData, signature, userHandle: userHandle ?? undefined }),
+    },
+    clientExtensionResults: credential.getClientExtensionResults(),
+  });
+}
+
+function rejectionOf(error, signal) {
+  const told = error instanceof LanyardError;
+  const reason = signal?.aborted ? 'cancelled' : REASONS[error?.name] ?? 'internal';
+  const cause = told ? error : new LanyardError(reason, { cause: error });
+  const name = signal?.aborted ? 'AbortError' : told ? error.exception : nameOf(error);
+  const rejection = name === 'TypeError' ? new TypeError(cause.sentence)
+    : new DOMException(cause.sentence, name);
+  return Object.defineProperty(rejection, 'cause', { value: cause });
+}
+
+const nameOf = (error) => Object.hasOwn(REASONS, error?.name) ? error.name : 'UnknownError';
+
+// Where there are bytes in what a page gives to WebAuthn, and in what it gets from its extensions:
+// in JSON they are base64url.
+const BYTES = Symbol('bytes');
+const TWO_INPUTS = { first: BYTES, second: BYTES };
+const OPTIONS = {
+  challenge: BYTES,
+  user: { id: BYTES },
+  allowCredentials: [{ id: BYTES }],
+  excludeCredentials: [{ id: BYTES }],
+  extensions: {
+    prf: { eval: TWO_INPUTS, evalByCredential: { any: TWO_INPUTS } },
+    largeBlob: { write: BYTES },
+  },
+};
+const EXTENSION_RESULTS = { prf: { results: TWO_INPUTS }, largeBlob: { blob: BYTES } };
+
+// The same value, with bytes in place of base64url wherever `shape` says so.
+function bytesIn(value, shape) {
+  if (shape === BYTES) return typeof value === 'string' ? bytesOf(value) : value;
+  if (!shape || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((each) => bytesIn(each, shape[0]));
+  return Object.fromEntries(Object.entries(value).map(
+    ([name, each]) => [name, bytesIn(each, shape[name] ?? shape.any)]));
+}
+
+// The same value, with base64url in place of bytes wherever there are any.
+function jsonOf(value) {
+  if (value instanceof ArrayBuffer) return base64url(new Uint8Array(value));
+  if (ArrayBuffer.isView(value)) {
+    return base64url(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(jsonOf);
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, jsonOf(each)]));
+}
+
+function base64url(bytes) {
+  const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  return text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+}
+
+function bytesOf(text) {
+  if (!/^[\w-]*$/.test(text)) throw new TypeError('not base64url');
+  const bytes = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
+  return Uint8Array.from(bytes, (character) => character.charCodeAt(0)).buffer;
 }

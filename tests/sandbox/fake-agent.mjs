@@ -6,10 +6,12 @@
 //
 //   const agent = await startFakeAgent((request, reply) => ...);
 //
-// `reply` has result(value), error(reason, code, sentence, advice), notify(method, params) and
-// close(code). agent.hello is answered unless the script answers it itself (returns true).
+// `reply` has result(value), error(reason, code, sentence, advice, more), notify(method, params) and
+// close(code); more: further members of the error's data. agent.hello is answered unless the script answers it itself (returns true).
 
+import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
+import { inTime } from './patience.mjs';
 
 export async function startFakeAgent(script) {
   const server = new WebSocketServer({
@@ -26,15 +28,18 @@ export async function startFakeAgent(script) {
       const { id } = request;
       const reply = {
         result: (result) => send({ id, result }),
-        error: (reason, code, message, advice) => send({
-          id, error: { code, message, data: { reason, code: `LY-${code}`, advice } },
+        error: (reason, code, message, advice, more) => send({
+          id, error: { code, message, data: { reason, code: `LY-${code}`, advice, ...more } },
         }),
         notify: (method, params) => send({ method, params }),
         close: (code) => socket.close(code),
       };
       if (script(request, reply)) return;
       if (request.method === 'agent.hello') {
-        reply.result({ agent: 'lanyard', version: '0.1.0', protocol: 1, methods: ['card.signIn'] });
+        reply.result({
+          agent: 'lanyard', version: '0.1.0', protocol: 1,
+          methods: ['card.signIn', 'webauthn.get', 'webauthn.create'],
+        });
       }
     });
   });
@@ -43,6 +48,10 @@ export async function startFakeAgent(script) {
     port: server.address().port,
     received,
     connections: () => server.clients.size,
+    // Resolves once every page has left.
+    async left() {
+      for (const client of server.clients) await inTime(once(client, 'close'), 'the page to leave');
+    },
     close: () => {
       for (const client of server.clients) client.terminate();
       return new Promise((resolve) => server.close(resolve));

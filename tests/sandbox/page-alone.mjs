@@ -9,12 +9,18 @@ import { Lanyard } from '../../ipc/web/lanyard.js';
 
 globalThis.location ??= { hostname: 'op.example' };
 
-// As Lanyard.connect, by a page of that origin.
-export function connectAs(origin, options) {
+// From now on whatever connects is a page of that origin.
+export function browseAs(origin) {
   globalThis.WebSocket = class extends WebSocket {
     constructor(url, protocol) {
       super(url, protocol, { origin });
+      this.on('error', () => {}); // a browser tells a page no more than that it is closed
     }
   };
+}
+
+// As Lanyard.connect, by a page of that origin.
+export function connectAs(origin, options) {
+  browseAs(origin);
   return Lanyard.connect(options); // has made its socket when it returns
 }
