@@ -16,9 +16,12 @@
 #include "agent/cis/cis.h"
 #include "agent/desktop/desktop.h"
 #include "agent/helper.h"
+#include "agent/keys/key_upkeep.h"
+#include "agent/keys/key_work.h"
 #include "agent/session/keeper.h"
 #include "agent/sign_in.h"
 #include "agent/state_folder.h"
+#include "fido/key_watch.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -37,6 +40,9 @@ struct agent {
     struct cards *cards;
     struct ceremonies *ceremonies;
     struct sign_ins *sign_ins;
+    struct key_watch *key_watch; /* NULL: security keys are not used here */
+    struct key_works *key_works;
+    struct key_upkeep *key_upkeep;
     struct http *http;
     struct cis *cis;
     struct desktop *desktop;
@@ -107,18 +113,29 @@ static void serve_webauthn(void *context, struct request *request, struct webaut
     answer_error(&request, OUTCOME_NO_KEY);
 }
 
+/* The keys that are in, as callers see them. Returns their number. */
+static size_t view_keys(const struct agent *agent, struct key_view views[FIDO_KEYS_MAX])
+{
+    size_t count = 0;
+    const struct key_found *key;
+    while (count < FIDO_KEYS_MAX && (key = key_watch_at(agent->key_watch, count)))
+        views[count++] = (struct key_view){.id = key->id, .name = key->name, .path = key->path};
+    return count;
+}
+
 static void serve_key_list(void *context, struct request *request)
 {
-    (void)context;
-    answer_key_list(&request, &(struct key_list){0});
+    struct agent *agent = context;
+    struct key_view views[FIDO_KEYS_MAX];
+    size_t count = view_keys(agent, views);
+    answer_key_list(&request, &(struct key_list){.count = count, .keys = views});
 }
 
 static void serve_key_upkeep(void *context, struct request *request,
                              const struct key_params *params)
 {
-    (void)context;
-    (void)params;
-    answer_error(&request, OUTCOME_NO_KEY);
+    struct agent *agent = context;
+    key_upkeep_add(agent->key_upkeep, request, params);
 }
 
 static void serve_status(void *context, struct request *request)
@@ -142,7 +159,9 @@ static void serve_status(void *context, struct request *request)
         .modules = modules,
         .reader_count = cards_reader_count(agent->cards),
         .card_count = cards_count(agent->cards),
-        .operation_count = sign_ins_count(agent->sign_ins) + keeper_waiting_count(agent->keeper),
+        .key_count = key_watch_count(agent->key_watch),
+        .operation_count = sign_ins_count(agent->sign_ins) + key_upkeep_count(agent->key_upkeep) +
+                           keeper_waiting_count(agent->keeper),
     };
     answer_status(&request, &status);
     free(modules);
@@ -151,7 +170,8 @@ static void serve_status(void *context, struct request *request)
 static void serve_cancel(void *context, struct request *request)
 {
     struct agent *agent = context;
-    if (!sign_ins_cancel(agent->sign_ins, request))
+    if (!sign_ins_cancel(agent->sign_ins, request) &&
+        !key_upkeep_cancel(agent->key_upkeep, request))
         keeper_cancel(agent->keeper, request);
 }
 
@@ -180,6 +200,16 @@ static void on_cards_changed(void *context)
     if (views)
         doors_card_changed(agent->doors, card_views_list(views));
     ceremonies_cards_changed(agent->ceremonies);
+}
+
+/* Whoever works with a key first: a key that has left is not to be waited for. */
+static void on_keys_changed(void *context)
+{
+    struct agent *agent = context;
+    struct key_view views[FIDO_KEYS_MAX];
+    key_works_keys_changed(agent->key_works);
+    size_t count = view_keys(agent, views);
+    doors_key_changed(agent->doors, &(struct key_list){.count = count, .keys = views});
 }
 
 static void on_session_changed(void *context, const struct session_view *view,
@@ -230,6 +260,21 @@ static bool open_surroundings(struct agent *agent)
     return agent->ends && agent->desktop;
 }
 
+static bool open_keys(struct agent *agent)
+{
+    const struct config *config = agent->config;
+    if (config->keys_enabled) {
+        agent->key_watch =
+            key_watch_new(agent->loop, config->keys_redirect, on_keys_changed, agent);
+        if (!agent->key_watch)
+            return false;
+    }
+    agent->key_works = key_works_new(agent->loop, agent->helpers, agent->key_watch, config);
+    if (agent->key_works)
+        agent->key_upkeep = key_upkeep_new(agent->key_works, agent->key_watch);
+    return agent->key_upkeep;
+}
+
 /* The doors stand already, since what an earlier agent has sealed is told at once. */
 static bool open_session(struct agent *agent)
 {
@@ -276,7 +321,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     if (!agent->ceremonies)
         return NULL;
     agent->sign_ins = sign_ins_new(agent->ceremonies, agent->config, on_card_token, agent);
-    if (!agent->sign_ins || !open_surroundings(agent))
+    if (!agent->sign_ins || !open_keys(agent) || !open_surroundings(agent))
         return NULL;
 
     struct doors_config doors = {
@@ -313,9 +358,12 @@ void agent_free(struct agent **agent)
         return;
     /* Callers are answered while their connections still stand, then the doors close. */
     sign_ins_free(&a->sign_ins);
+    key_upkeep_free(&a->key_upkeep);
     keeper_free(&a->keeper);
     ceremonies_free(&a->ceremonies);
+    key_works_free(&a->key_works);
     doors_close(&a->doors);
+    key_watch_free(&a->key_watch);
     desktop_free(&a->desktop);
     seal_free(&a->seal);
     end_queue_free(&a->ends);
