@@ -7,6 +7,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 #include "ipc/frame.h"
+#include "test_folder_rig.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -107,7 +108,7 @@ static void start(struct bench *b, const char *wish)
 {
     char self[PATH_MAX] = "", link[128];
     strcpy(b->folder, "/tmp/lanyard-test-XXXXXX");
-    assert_non_null(mkdtemp(b->folder));
+    assert_non_null(folder_make(b->folder));
     assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
     snprintf(link, sizeof link, "%s/lanyard-card", b->folder);
     assert_int_equal(symlink(self, link), 0);
@@ -119,16 +120,10 @@ static void start(struct bench *b, const char *wish)
 
 static void end(struct bench *b)
 {
-    static const char *const files[] = {"lanyard-card", "asked", "die"};
-    char path[128];
     card_module_free(&b->module);
     helpers_free(&b->helpers);
     loop_free(&b->loop);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", b->folder, files[i]);
-        unlink(path);
-    }
-    rmdir(b->folder);
+    folder_remove(b->folder);
 }
 
 enum { SLOT = 4 };

@@ -3,6 +3,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/client/lanyard.h"
 #include "ipc/frame.h"
+#include "test_folder_rig.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -59,7 +60,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
     strcpy(f->folder, "/tmp/test_client.XXXXXX");
-    if (!mkdtemp(f->folder))
+    if (!folder_make(f->folder))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/lanyard/agent", f->folder);
     if (start_server(f) < 0)
@@ -76,16 +77,10 @@ static void stop_server(struct fixture *f)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char path[128];
     lanyard_close(f->agent);
     if (f->input >= 0)
         stop_server(f);
-    unlink(f->path); /* of a server that died */
-    snprintf(path, sizeof path, "%s.lock", f->path);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/lanyard", f->folder);
-    rmdir(path);
-    rmdir(f->folder);
+    folder_remove(f->folder);
     free(f);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
 #include "ipc/frame.h"
+#include "test_folder_rig.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -105,7 +106,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
     strcpy(f->folder, "/tmp/test_door.XXXXXX");
-    if (!mkdtemp(f->folder))
+    if (!folder_make(f->folder))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/run/agent", f->folder);
     f->loop = loop_new();
@@ -118,21 +119,15 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char path[128];
     loop_wake(f->stop);
     pthread_join(f->thread, NULL);
     doors_close(&f->doors);
     loop_wakeup_free(&f->stop);
     loop_free(&f->loop);
-    if (access(f->path, F_OK) == 0)
-        return -1; /* the socket goes with its door */
-    snprintf(path, sizeof path, "%s.lock", f->path);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/run", f->folder);
-    rmdir(path);
-    rmdir(f->folder);
+    bool socket_left = access(f->path, F_OK) == 0; /* it goes with its door */
+    folder_remove(f->folder);
     free(f);
-    return 0;
+    return socket_left ? -1 : 0;
 }
 
 /* ---- a client ---- */

@@ -7,9 +7,9 @@
 #include "test_pkcs11_sandbox.h"
 
 #include "ipc/base/cleanup.h"
+#include "test_folder_rig.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -51,18 +51,12 @@ void make_folder(char *path, size_t size)
 {
     const char *tmp = getenv("TMPDIR");
     snprintf(path, size, "%s/lanyard-test-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(path));
-}
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *at)
-{
-    (void)about, (void)type, (void)at;
-    return remove(path);
+    assert_non_null(folder_make(path));
 }
 
 void remove_folder(const char *path)
 {
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(path);
 }
 
 /* ---- the sandbox ---- */

@@ -4,6 +4,7 @@
  * kernel chose, agents of one and (as root) of two users behind it, and pages in front of it.
  */
 #include "ipc/base/cleanup.h"
+#include "test_folder_rig.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -170,7 +171,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
     strcpy(f->folder, "/tmp/test_portd.XXXXXX");
-    if (!mkdtemp(f->folder) || chmod(f->folder, 0755) < 0)
+    if (!folder_make(f->folder) || chmod(f->folder, 0755) < 0)
         return -1;
     snprintf(f->socket, sizeof f->socket, "%s/portd", f->folder);
     f->broker = start_broker(f, 0);
@@ -181,13 +182,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     end(&f->broker);
-    const char *argv[] = {"/bin/rm", "-rf", f->folder, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execv(argv[0], (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
+    folder_remove(f->folder);
     free(f);
     return 0;
 }
@@ -807,7 +802,7 @@ static void a_user_whom_root_has_given_the_place_is(void **state)
     struct fixture *f = *state;
     char place[] = "/run/test_portd.XXXXXX";
     skip_unless_root();
-    if (!mkdtemp(place)) {
+    if (!folder_make(place)) {
         print_message("skipped: /run is not writable\n");
         skip();
     }
@@ -818,10 +813,7 @@ static void a_user_whom_root_has_given_the_place_is(void **state)
     struct program agent = start_agent(f, SECOND_USER, "theirs");
     end(&agent);
     end(&f->broker);
-    char lock[112];
-    snprintf(lock, sizeof lock, "%s.lock", f->socket);
-    unlink(lock);
-    rmdir(place);
+    folder_remove(place);
 }
 
 static void a_taken_port_names_its_holder(void **state)
