@@ -21,6 +21,7 @@
 #include "agent/session/keeper.h"
 #include "agent/sign_in.h"
 #include "agent/state_folder.h"
+#include "agent/webauthn/webauthn.h"
 #include "fido/key_watch.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
@@ -43,6 +44,7 @@ struct agent {
     struct key_watch *key_watch; /* NULL: security keys are not used here */
     struct key_works *key_works;
     struct key_upkeep *key_upkeep;
+    struct webauthns *webauthns;
     struct http *http;
     struct cis *cis;
     struct desktop *desktop;
@@ -108,9 +110,8 @@ static void serve_card_list(void *context, struct request *request)
 
 static void serve_webauthn(void *context, struct request *request, struct webauthn_params *params)
 {
-    (void)context;
-    (void)params;
-    answer_error(&request, OUTCOME_NO_KEY);
+    struct agent *agent = context;
+    webauthns_add(agent->webauthns, request, params);
 }
 
 /* The keys that are in, as callers see them. Returns their number. */
@@ -160,7 +161,8 @@ static void serve_status(void *context, struct request *request)
         .reader_count = cards_reader_count(agent->cards),
         .card_count = cards_count(agent->cards),
         .key_count = key_watch_count(agent->key_watch),
-        .operation_count = sign_ins_count(agent->sign_ins) + key_upkeep_count(agent->key_upkeep) +
+        .operation_count = sign_ins_count(agent->sign_ins) + webauthns_count(agent->webauthns) +
+                           key_upkeep_count(agent->key_upkeep) +
                            keeper_waiting_count(agent->keeper),
     };
     answer_status(&request, &status);
@@ -171,6 +173,7 @@ static void serve_cancel(void *context, struct request *request)
 {
     struct agent *agent = context;
     if (!sign_ins_cancel(agent->sign_ins, request) &&
+        !webauthns_cancel(agent->webauthns, request) &&
         !key_upkeep_cancel(agent->key_upkeep, request))
         keeper_cancel(agent->keeper, request);
 }
@@ -272,7 +275,9 @@ static bool open_keys(struct agent *agent)
     agent->key_works = key_works_new(agent->loop, agent->helpers, agent->key_watch, config);
     if (agent->key_works)
         agent->key_upkeep = key_upkeep_new(agent->key_works, agent->key_watch);
-    return agent->key_upkeep;
+    if (agent->key_upkeep)
+        agent->webauthns = webauthns_new(agent->key_works, config, NULL, NULL);
+    return agent->webauthns;
 }
 
 /* The doors stand already, since what an earlier agent has sealed is told at once. */
@@ -358,6 +363,7 @@ void agent_free(struct agent **agent)
         return;
     /* Callers are answered while their connections still stand, then the doors close. */
     sign_ins_free(&a->sign_ins);
+    webauthns_free(&a->webauthns);
     key_upkeep_free(&a->key_upkeep);
     keeper_free(&a->keeper);
     ceremonies_free(&a->ceremonies);
