@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/session/handover.h"
 
+#include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
@@ -27,11 +28,17 @@ static void take_out(struct handovers *handovers, size_t i, struct handover *out
             (handovers->count - i) * sizeof *handovers->at);
 }
 
+static void release(struct handover *handover)
+{
+    session_key_free(&handover->key);
+    key_holder_deinit(&handover->holder);
+}
+
 static void forget(struct handovers *handovers, size_t i)
 {
     struct handover gone;
     take_out(handovers, i, &gone);
-    session_key_free(&gone.key);
+    release(&gone);
 }
 
 static void on_time(void *context)
@@ -68,19 +75,39 @@ void handovers_free(struct handovers **handovers)
     *handovers = NULL;
 }
 
-void handovers_add(struct handovers *handovers, const char *origin, struct ceremony_result *result)
+/* The latest of its origin; room is made. */
+static struct handover *add(struct handovers *handovers, const char *origin)
 {
     struct handover earlier;
     if (handovers_take(handovers, origin, &earlier))
-        session_key_free(&earlier.key);
+        release(&earlier);
     if (handovers->count == HANDOVERS_MAX)
         forget(handovers, 0);
     struct kept *kept = &handovers->at[handovers->count++];
-    *kept = (struct kept){.it = {.key = *result->key, .card = result->card},
-                          .until = loop_now() + HANDOVER_SECONDS * 1000};
-    *result->key = NULL;
+    *kept = (struct kept){.until = loop_now() + HANDOVER_SECONDS * 1000};
     strncpy(kept->it.origin, origin, sizeof kept->it.origin - 1);
-    memcpy(kept->it.identity, result->identity, sizeof kept->it.identity);
+    return &kept->it;
+}
+
+void handovers_add(struct handovers *handovers, const char *origin, struct ceremony_result *result)
+{
+    struct handover *it = add(handovers, origin);
+    it->key = STEAL(*result->key);
+    it->card = result->card;
+    memcpy(it->identity, result->identity, sizeof it->identity);
+    on_time(handovers);
+}
+
+void handovers_add_assertion(struct handovers *handovers, const char *origin,
+                             struct session_key **key, const char *rp_id,
+                             const struct bytes *credential, uint64_t plugged)
+{
+    struct handover *it = add(handovers, origin);
+    it->key = STEAL(*key);
+    it->plugged = plugged;
+    if (key_holder_set(&it->holder, rp_id, credential) < 0 ||
+        key_holder_identity(credential, it->identity) < 0)
+        forget(handovers, handovers->count - 1);
     on_time(handovers);
 }
 

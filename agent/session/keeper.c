@@ -108,6 +108,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
         .session = about ? about->sid : NULL,
         .role = role ? role->id : NULL,
         .organisation = role ? role->organisation : NULL,
+        .key = k->key_name,
         .cause = session_cause_name(k->cause),
     });
 }
@@ -129,7 +130,7 @@ static void hold(struct keeper *k, struct ask *ask)
     asks_add(&k->held, ask);
     switch (k->machine.state) {
     case SESSION_LEAVING:
-        ask_tell(ask, WAITING_CARD, NULL, -1);
+        ask_tell(ask, key_holder_is(&k->holder) ? WAITING_KEY : WAITING_CARD, NULL, -1);
         break;
     case SESSION_CHECKING:
         ask_tell(ask, WAITING_SIGNATURE, NULL, -1);
@@ -218,6 +219,7 @@ void keeper_seal(struct keeper *k)
     session_seal(&k->machine, &sealed.machine);
     snprintf(sealed.provider, sizeof sealed.provider, "%s", k->provider->name);
     sealed.place = seats_place(k->seats, k->machine.card);
+    sealed.holder = k->holder; /* borrowed */
     CLEANUP(secret_free) struct secret *bytes = secret_new(SEALED_BYTES_MAX);
     if (!bytes || sealed_session_write(&sealed, bytes) < 0 ||
         seal_write(k->setup.seal, secret_peek(bytes), secret_len(bytes)) < 0)
@@ -277,6 +279,17 @@ static void look_for_card(struct keeper *k)
             k, &(struct session_event){.type = SESSION_CARD_IN, .card = seat, .identity = holder},
             NULL);
     seats_repeat(k->seats, holder);
+}
+
+static void verify(struct keeper *k)
+{
+    if (key_holder_is(&k->holder)) {
+        key_seat_verify(k->key_seat);
+        return;
+    }
+    k->verifying = true;
+    seats_ask(k->seats);
+    look_for_card(k);
 }
 
 /* A sign-in without anybody's request. One that a page's own sign-in with this card stands before,
@@ -349,9 +362,7 @@ static void do_action(struct keeper *k, enum session_action action, const struct
         opening_open(k);
         break;
     case SESSION_VERIFY:
-        k->verifying = true;
-        seats_ask(k->seats);
-        look_for_card(k);
+        verify(k);
         break;
     case SESSION_PROMPT:
         opening_prompt(k, step->ceremony, fact->ask);
@@ -409,11 +420,34 @@ static void forget_session(struct keeper *k)
 {
     free(STEAL(k->about));
     bytes_deinit(&k->statement);
+    key_seat_hold(k->key_seat, NULL, 0);
+    key_holder_deinit(&k->holder);
+    k->key_name[0] = '\0';
     if (k->provider)
         k->last_provider = k->provider;
     k->provider = NULL;
     k->uid[0] = '\0';
     k->origin[0] = '\0';
+}
+
+/* The smartcard service is the machine's business only while something hangs on a card: somebody
+ * with a security key can do without. */
+static bool service_matters(const struct keeper *k)
+{
+    if (!k->setup.key_works)
+        return true;
+    if (k->machine.state <= SESSION_AUTHENTICATING)
+        return k->opener && opener_has_card(k->opener);
+    return !key_holder_is(&k->holder);
+}
+
+static void tell_of_service(struct keeper *k)
+{
+    bool down = k->service_down && service_matters(k);
+    if (down == k->service_told)
+        return;
+    k->service_told = down;
+    keeper_put_type(k, down ? SESSION_SERVICE_DOWN : SESSION_SERVICE_UP);
 }
 
 /* What follows from the state that has been reached, whichever way led there. */
@@ -428,12 +462,25 @@ static void settle(struct keeper *k, const struct session_step *step)
     }
     if (k->machine.state == SESSION_NONE)
         forget_session(k);
+    tell_of_service(k);
+}
+
+/* The machine does not tell keys from cards; whoever waits does. */
+static void name_the_key(const struct keeper *k, struct session_step *step)
+{
+    if (!key_holder_is(&k->holder))
+        return;
+    if (step->refusal == OUTCOME_CARD_REMOVED)
+        step->refusal = OUTCOME_KEY_REMOVED;
+    if (step->given_up == OUTCOME_CARD_REMOVED)
+        step->given_up = OUTCOME_KEY_REMOVED;
 }
 
 static void take_step(struct keeper *k, struct fact *fact)
 {
     struct session_step step;
     session_step(&k->machine, &fact->event, keeper_now(), &step);
+    name_the_key(k, &step);
     if (k->machine.cause != SESSION_INPUT_SETTLED)
         k->cause = k->machine.cause;
     for (unsigned bit = 0; bit < SESSION_ACTIONS; bit++)
@@ -514,14 +561,61 @@ static void on_timer(void *context)
 static void on_seat(void *context, enum session_event_type type, uint64_t seat,
                     const uint8_t *identity)
 {
-    keeper_put(context, &(struct session_event){.type = type, .card = seat, .identity = identity},
-               NULL);
+    struct keeper *k = context;
+    if (type == SESSION_SERVICE_DOWN || type == SESSION_SERVICE_UP) {
+        k->service_down = type == SESSION_SERVICE_DOWN;
+        tell_of_service(k);
+        return;
+    }
+    keeper_put(k, &(struct session_event){.type = type, .card = seat, .identity = identity}, NULL);
+}
+
+static void note_key_name(struct keeper *k, uint64_t plugged)
+{
+    const struct key_found *found = key_watch_find(k->setup.keys, plugged);
+    if (found)
+        memcpy(k->key_name, found->name, sizeof k->key_name);
+}
+
+static void on_key_seat(void *context, enum session_event_type type, uint64_t seat)
+{
+    struct keeper *k = context;
+    note_key_name(k, key_seat_key(k->key_seat));
+    uint8_t holder[SESSION_IDENTITY_BYTES]; /* the machine may forget it on the way */
+    memcpy(holder, k->machine.identity, sizeof holder);
+    keeper_put(k, &(struct session_event){.type = type, .card = seat, .identity = holder}, NULL);
+}
+
+uint64_t keeper_take_seat(struct keeper *k)
+{
+    const struct signer *signer = &k->signer;
+    if (!key_holder_is(&signer->key)) {
+        key_seat_hold(k->key_seat, NULL, 0);
+        key_holder_deinit(&k->holder);
+        return seats_of_card(k->seats, signer->card);
+    }
+    if (key_holder_set(&k->holder, signer->key.rp_id, &signer->key.credential) < 0)
+        return 0;
+    note_key_name(k, signer->plugged);
+    return key_seat_hold(k->key_seat, &k->holder, signer->plugged);
+}
+
+uint64_t keeper_key(const struct keeper *k)
+{
+    return key_seat_key(k->key_seat);
 }
 
 void keeper_cards_changed(struct keeper *k)
 {
     seats_look(k->seats);
     look_for_card(k);
+}
+
+void keeper_keys_changed(struct keeper *k)
+{
+    key_seat_look(k->key_seat);
+    if (k->opener)
+        opener_keys_changed(k->opener);
 }
 
 void keeper_desktop(struct keeper *k, enum desktop_event event)
@@ -553,6 +647,12 @@ void keeper_card_token(struct keeper *k, const char *origin, struct ceremony_res
     handovers_add(k->handovers, origin, result);
 }
 
+void keeper_assertion(struct keeper *k, const char *origin, struct session_key **key,
+                      const char *rp_id, const struct bytes *credential, uint64_t plugged)
+{
+    handovers_add_assertion(k->handovers, origin, key, rp_id, credential, plugged);
+}
+
 /* ---- its life ---- */
 
 static void restore(struct keeper *k)
@@ -574,6 +674,10 @@ static void restore(struct keeper *k)
     sealed.statement = (struct bytes){0};
     k->reachable = true;
     k->restored = sealed.place;
+    k->holder = sealed.holder;
+    sealed.holder = (struct key_holder){0};
+    if (key_holder_is(&k->holder))
+        key_seat_hold(k->key_seat, &k->holder, 0);
     /* Nobody was there to see whether the screen was locked meanwhile. */
     if (k->machine.policy.mode == SESSION_ENHANCED_NORMAL)
         sealed.machine.locked = true;
@@ -612,7 +716,8 @@ struct keeper *keeper_new(const struct keeper_setup *setup)
     k->timer = loop_timer_new(setup->loop, on_timer, k);
     k->handovers = handovers_new(setup->loop);
     k->seats = seats_new(setup->cards, setup->issuers, on_seat, k);
-    if (!k->rate || !k->timer || !k->handovers || !k->seats) {
+    k->key_seat = key_seat_new(setup->keys, setup->key_works, on_key_seat, k);
+    if (!k->rate || !k->timer || !k->handovers || !k->seats || !k->key_seat) {
         keeper_free(&k);
         return NULL;
     }
@@ -626,15 +731,17 @@ void keeper_free(struct keeper **keeper)
     if (!k)
         return;
     k->stopping = true;
-    if (k->seats)
+    if (k->key_seat)
         keeper_put_type(k, SESSION_STOPPING);
     give_up(k, OUTCOME_CANCELLED);
     if (keeper_signed_in(k))
         keeper_seal(k); /* what a use has moved since */
     upkeep_end(k);
     opening_deinit(k);
-    forget_session(k);
+    if (k->key_seat)
+        forget_session(k);
     handovers_free(&k->handovers);
+    key_seat_free(&k->key_seat);
     seats_free(&k->seats);
     rate_free(&k->rate);
     loop_timer_free(&k->timer);

@@ -12,6 +12,7 @@
 #include "agent/cis/cis.h"
 #include "agent/config.h"
 #include "agent/desktop/desktop.h"
+#include "agent/keys/key_work.h"
 #include "agent/session/end_queue.h"
 #include "agent/session/seal.h"
 #include "ipc/door/door.h"
@@ -26,6 +27,8 @@ struct keeper_setup {
     const struct issuers *issuers; /* NULL: any */
     struct cards *cards;
     struct ceremonies *ceremonies;
+    const struct key_watch *keys; /* both NULL: there are no security keys */
+    struct key_works *key_works;
     struct cis *cis;
     struct desktop *desktop;
     struct seal *seal;
@@ -56,11 +59,18 @@ bool keeper_cancel(struct keeper *keeper, struct request *request);
 /* ---- what happens ---- */
 
 void keeper_cards_changed(struct keeper *keeper);
+void keeper_keys_changed(struct keeper *keeper);
 void keeper_desktop(struct keeper *keeper, enum desktop_event event);
 void keeper_ends_changed(struct keeper *keeper);
 
 /* A card token was made for a page (card.signIn), which may come back with session.begin: the key
  * is taken (set to NULL). */
 void keeper_card_token(struct keeper *keeper, const char *origin, struct ceremony_result *result);
+/* The same of a security key's assertion (webauthn.get with session); plugged: the key's plugging
+ * in (fido/key_watch.h). */
+void keeper_assertion(struct keeper *keeper, const char *origin, struct session_key **key,
+                      const char *rp_id, const struct bytes *credential, uint64_t plugged);
 
+/* The plugging in of the security key that the session is bound to; 0: there is none. */
+uint64_t keeper_key(const struct keeper *keeper);
 size_t keeper_waiting_count(const struct keeper *keeper);

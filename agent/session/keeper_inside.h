@@ -11,6 +11,8 @@
 #include "agent/session/asks.h"
 #include "agent/session/handover.h"
 #include "agent/session/keeper.h"
+#include "agent/session/key_seat.h"
+#include "agent/session/opener.h"
 #include "agent/session/rate.h"
 #include "agent/session/seats.h"
 #include "agent/session/session.h"
@@ -24,7 +26,15 @@ struct fact {
     struct ask *ask; /* whose request it is; owned */
 };
 
-/* A signed token (or a page's sid) on its way to the server. */
+/* Who has shown what, in a prompt or on a page: a card, or a security key. */
+struct signer {
+    uint8_t identity[SESSION_IDENTITY_BYTES];
+    uint64_t card;         /* agent/cards.h; 0: it was a key */
+    struct key_holder key; /* which; none: it was a card */
+    uint64_t plugged;      /* fido/key_watch.h */
+};
+
+/* Evidence (or a page's sid) on its way to the server. */
 struct opening {
     struct opening *next; /* among the disowned */
     struct keeper *keeper;
@@ -61,23 +71,21 @@ struct keeper {
     uint64_t refusals_full_at; /* audit of refusals, as in rate.c */
 
     /* the prompt that is out */
-    struct ceremony *ceremony;
+    struct opener *opener;
     uint64_t ceremony_number;
     bool unasked;         /* nobody's request stands behind it */
     bool caller_chooses;  /* the role, itself */
     struct caller caller; /* a copy: the request may go */
     bool has_caller;
-    struct cis_call *fetching;
-    bool local_challenge; /* nobody but the agent will look at what is signed */
     struct cis_call *authenticating;
-    uint8_t signer[SESSION_IDENTITY_BYTES];
-    uint64_t signer_card; /* agent/cards.h */
-    int waiting;          /* enum waiting_for; -1: nothing is known yet */
+    struct signer signer;
+    int waiting; /* enum waiting_for; -1: nothing is known yet */
     char waiting_reader[CARD_TEXT_MAX + 1];
     int waiting_tries;
 
     /* what it signed */
-    struct bytes token;
+    struct bytes evidence; /* text, NUL-terminated */
+    bool is_assertion;
     char adopted[SESSION_ID_MAX + 1];
     struct opening *opening;
     struct opening *disowned;
@@ -93,6 +101,11 @@ struct keeper {
 
     struct handovers *handovers;
     struct seats *seats;
+    bool service_down; /* the smartcards' */
+    bool service_told; /* the machine knows */
+    struct key_seat *key_seat;
+    struct key_holder holder; /* the session's key; none: it is a card's, or there is none */
+    char key_name[FIDO_TEXT_MAX + 1]; /* for the audit */
     bool verifying;
     struct place
         restored; /* where an earlier agent has left the card; reader "": nothing is known */
@@ -128,6 +141,8 @@ bool keeper_audits_refusal(struct keeper *k);
 bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);
 bool keeper_signed_in(const struct keeper *k);
 bool keeper_has_endpoint(const struct config_provider *provider);
+/* The signer's seat, which is the session's from now on; 0: card or key has left. */
+uint64_t keeper_take_seat(struct keeper *k);
 /* Sealed memory gets what is true now. */
 void keeper_seal(struct keeper *k);
 /* session.status for that request. Releases it. */

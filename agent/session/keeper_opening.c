@@ -2,15 +2,19 @@
 /*
  * From the machine's wish for a prompt to what it is told of the outcome:
  *
- *     sign-in          ceremony with a fresh key → SIGNED → OPEN: the token to the server → OPENED
- *     page's sign-in   its card token's key → SIGNED → OPEN: ask the server for the sid → OPENED
- *     step-up, resume  ceremony with the session's key → the token to the server → SIGNED
+ *     sign-in          opener with a fresh key → SIGNED → OPEN: evidence to the server → OPENED
+ *     page's sign-in   the key of what it got → SIGNED → OPEN: ask the server for the sid → OPENED
+ *     step-up, resume  opener with the session's key → evidence to the server → SIGNED
+ *
+ * (These keys are the session's own; what shows who it is, a card or a security key, is the
+ * opener's business.)
  *
  * Asking for a page's sid is what makes that session last at the server, whether or not its answer
  * comes back. So its end is armed before it is asked for, and due when nobody knows.
  *
- * A resume does without the server when that cannot be reached: whose card it is, and that the PIN
- * is right, the agent has verified itself, and the session's own time has not run out.
+ * A card's resume does without the server when that cannot be reached: whose card it is, and that
+ * the PIN is right, the agent has verified itself, and the session's own time has not run out. What
+ * a security key has signed only the server can verify.
  */
 #include "agent/session/keeper_inside.h"
 
@@ -20,14 +24,12 @@
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    LOCAL_CHALLENGE_BYTES = 32,
     CANCELS_FREE = 2, /* a person who changes his mind; then it is the page that insists */
     QUIET_MIN_MS = 5000,
     QUIET_MAX_MS = 300000,
@@ -48,14 +50,14 @@ static void put_signed(struct keeper *k)
     keeper_put(k,
                &(struct session_event){.type = SESSION_SIGNED,
                                        .number = k->ceremony_number,
-                                       .identity = k->signer,
-                                       .card = seats_of_card(k->seats, k->signer_card)},
+                                       .identity = k->signer.identity,
+                                       .card = keeper_take_seat(k)},
                NULL);
 }
 
 static bool can_do_without_server(const struct keeper *k, int result)
 {
-    return k->machine.state == SESSION_LOCKED &&
+    return k->machine.state == SESSION_LOCKED && !k->is_assertion &&
            (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_PROVIDER_BUSY);
 }
 
@@ -81,55 +83,17 @@ void opening_note_cancel(struct keeper *k)
     k->quiet_until = now + (quiet < QUIET_MAX_MS ? quiet : QUIET_MAX_MS);
 }
 
-/* ---- the challenge ---- */
+/* ---- the prompt ---- */
 
-static void give_local_challenge(struct keeper *k)
+static void on_waiting(void *context, enum waiting_for what, const char *name, int tries_left)
 {
-    uint8_t random[LOCAL_CHALLENGE_BYTES];
-    CLEANUP(bytes_deinit) struct bytes text = {0};
-    bool drawn = RAND_bytes(random, sizeof random) == 1;
-    base64url_append(&text, random, sizeof random);
-    bytes_append(&text, "", 1);
-    k->local_challenge = true;
-    if (drawn && !text.failed)
-        ceremony_challenge(k->ceremony, OUTCOME_OK, (const char *)text.data);
-    else
-        ceremony_challenge(k->ceremony, -EIO, NULL);
+    keeper_tell_held(context, what, name, tries_left);
 }
 
-static void on_challenge(void *context, struct cis_answer *answer)
+static struct cis_evidence evidence_of(const struct keeper *k)
 {
-    struct keeper *k = context;
-    cis_call_free(&k->fetching);
-    if (answer->result == OUTCOME_OK) {
-        ceremony_algorithms(k->ceremony, answer->algorithms, answer->algorithm_count);
-        ceremony_challenge(k->ceremony, OUTCOME_OK, answer->challenge);
-    } else if (can_do_without_server(k, answer->result)) {
-        give_local_challenge(k);
-    } else {
-        ceremony_challenge(k->ceremony, answer->result, NULL);
-    }
-}
-
-static void on_fetch(void *context)
-{
-    struct keeper *k = context;
-    if (!keeper_has_endpoint(k->provider)) {
-        give_local_challenge(k);
-        return;
-    }
-    k->local_challenge = false;
-    cis_call_free(&k->fetching);
-    k->fetching = cis_challenge(k->setup.cis, k->provider, on_challenge, k);
-    if (!k->fetching)
-        ceremony_challenge(k->ceremony, -ENOMEM, NULL);
-}
-
-/* ---- the ceremony ---- */
-
-static void on_waiting(void *context, enum waiting_for what, const char *reader, int tries_left)
-{
-    keeper_tell_held(context, what, reader, tries_left);
+    return (struct cis_evidence){.assertion = k->is_assertion,
+                                 .text = (const char *)k->evidence.data};
 }
 
 static void on_authenticated(void *context, struct cis_answer *answer)
@@ -152,25 +116,35 @@ static void on_authenticated(void *context, struct cis_answer *answer)
 }
 
 /* Inside a live session: the server is told before anybody relies on it. */
-static void authenticate(struct keeper *k)
+static void authenticate(struct keeper *k, bool local)
 {
-    if (k->local_challenge) {
+    if (local) {
         put_signed(k);
         return;
     }
     keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
-    k->authenticating = cis_authenticate(
-        k->setup.cis, k->provider, k->key, k->about->sid,
-        &(struct cis_evidence){.text = (const char *)k->token.data}, on_authenticated, k);
+    struct cis_evidence evidence = evidence_of(k);
+    k->authenticating = cis_authenticate(k->setup.cis, k->provider, k->key, k->about->sid,
+                                         &evidence, on_authenticated, k);
     if (!k->authenticating)
         put_failed(k, -ENOMEM);
 }
 
-static void on_done(void *context, const struct ceremony_result *result)
+static void take_signer(struct keeper *k, const struct opener_result *result)
+{
+    key_holder_deinit(&k->signer.key);
+    k->signer = (struct signer){.card = result->card, .plugged = result->plugged};
+    memcpy(k->signer.identity, result->identity, sizeof k->signer.identity);
+    if (result->holder) {
+        k->signer.key = *result->holder;
+        *result->holder = (struct key_holder){0};
+    }
+}
+
+static void on_done(void *context, const struct opener_result *result)
 {
     struct keeper *k = context;
-    k->ceremony = NULL;
-    cis_call_free(&k->fetching);
+    k->opener = NULL;
     if (result->uid && k->machine.state == SESSION_AUTHENTICATING)
         snprintf(k->uid, sizeof k->uid, "%s", result->uid);
     if (result->result != OUTCOME_OK) {
@@ -180,41 +154,47 @@ static void on_done(void *context, const struct ceremony_result *result)
         return;
     }
     k->cancels = 0;
-    const char *jws = result->token->result.jws;
-    memcpy(k->signer, result->identity, sizeof k->signer);
-    k->signer_card = result->card;
+    take_signer(k, result);
     seats_set_invited(k->seats, seats_of_card(k->seats, result->card));
-    if (bytes_set(&k->token, jws, strlen(jws) + 1) < 0)
+    k->is_assertion = result->evidence.assertion;
+    if (bytes_set(&k->evidence, result->evidence.text, strlen(result->evidence.text) + 1) < 0)
         put_failed(k, -ENOMEM);
     else if (k->machine.state == SESSION_AUTHENTICATING)
         put_signed(k);
     else
-        authenticate(k);
+        authenticate(k, result->local);
 }
 
-static void begin_ceremony(struct keeper *k, uint64_t card)
+static void begin_opener(struct keeper *k, uint64_t card)
 {
     bool fresh = k->machine.state == SESSION_AUTHENTICATING;
-    struct ceremony_request request = {
-        .params = {.format = TOKEN_JWS},
+    bool of_key = !fresh && key_holder_is(&k->holder);
+    const struct opener_setup setup = {.loop = k->setup.loop,
+                                       .config = k->setup.config,
+                                       .ceremonies = k->setup.ceremonies,
+                                       .cis = k->setup.cis,
+                                       .works = k->setup.key_works,
+                                       .keys = k->setup.keys};
+    const struct opener_request request = {
+        .provider = k->provider,
         .caller = k->has_caller ? &k->caller : NULL,
         .site = k->origin,
         .key = k->key,
-        .identity = fresh ? NULL : k->machine.identity,
+        .card_identity = fresh || of_key ? NULL : k->machine.identity,
+        .holder = of_key ? &k->holder : NULL,
         .card = card,
         .another_pin = !fresh,
+        .without_server = k->machine.state == SESSION_LOCKED,
     };
-    snprintf(request.params.origin, sizeof request.params.origin, "%s", k->provider->origins.at[0]);
-    const struct ceremony_events events = {
-        .context = k, .waiting = on_waiting, .fetch = on_fetch, .done = on_done};
+    const struct opener_events events = {.context = k, .waiting = on_waiting, .done = on_done};
     int refusal = -ENOMEM;
     k->waiting = -1;
-    k->ceremony = ceremony_begin(k->setup.ceremonies, &request, &events, &refusal);
-    if (!k->ceremony)
+    k->opener = opener_begin(&setup, &request, &events, &refusal);
+    if (!k->opener)
         put_failed(k, refusal);
 }
 
-/* A page comes back with the sid that the provider made of the card token it has just got. */
+/* A page comes back with the sid that the provider made of what it has just got. */
 static void adopt(struct keeper *k, const struct ask *ask)
 {
     struct handover handover;
@@ -223,11 +203,13 @@ static void adopt(struct keeper *k, const struct ask *ask)
         return;
     }
     k->key = handover.key;
-    memcpy(k->signer, handover.identity, sizeof k->signer);
-    k->signer_card = handover.card;
+    key_holder_deinit(&k->signer.key);
+    k->signer =
+        (struct signer){.card = handover.card, .key = handover.holder, .plugged = handover.plugged};
+    memcpy(k->signer.identity, handover.identity, sizeof k->signer.identity);
     snprintf(k->adopted, sizeof k->adopted, "%s", ask->begin.sid);
-    const struct card *card = cards_find(k->setup.cards, handover.card);
-    if (card)
+    if (cards_find(k->setup.cards, handover.card) ||
+        key_watch_find(k->setup.keys, handover.plugged))
         put_signed(k);
     else
         put_failed(k, OUTCOME_SIGN_IN_EXPIRED);
@@ -249,7 +231,7 @@ void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
         return;
     }
     if (k->machine.state != SESSION_AUTHENTICATING) {
-        begin_ceremony(k, 0);
+        begin_opener(k, 0);
         return;
     }
     k->provider = ask->provider;
@@ -264,13 +246,12 @@ void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
     if (!k->key)
         put_failed(k, -ENOMEM);
     else
-        begin_ceremony(k, seats_card(k->seats, ask->seat));
+        begin_opener(k, seats_card(k->seats, ask->seat));
 }
 
 void opening_dismiss(struct keeper *k)
 {
-    ceremony_free(&k->ceremony);
-    cis_call_free(&k->fetching);
+    opener_free(&k->opener);
     cis_call_free(&k->authenticating);
 }
 
@@ -406,7 +387,7 @@ static void open_without_server(struct keeper *k)
                    NULL);
         return;
     }
-    const struct card *card = cards_find(k->setup.cards, k->signer_card);
+    const struct card *card = cards_find(k->setup.cards, k->signer.card);
     *about = (struct cis_session){.auth_time = time(NULL),
                                   .expires_in = SESSION_ABSOLUTE_MAX_MS / 1000,
                                   .keep_alive = CIS_KEEP_ALIVE_MAX,
@@ -414,7 +395,8 @@ static void open_without_server(struct keeper *k)
     snprintf(about->sid, sizeof about->sid, "%s", k->adopted);
     for (size_t i = 0; card && i < card->certificates.count; i++) {
         const struct certificate *certificate = card->certificates.at[i];
-        if (certificate && memcmp(certificate->hash, k->signer, sizeof k->signer) == 0)
+        if (certificate &&
+            memcmp(certificate->hash, k->signer.identity, sizeof k->signer.identity) == 0)
             snprintf(about->uid, sizeof about->uid, "%s", certificate->uid);
     }
     take_session(k, k->machine.number, &about);
@@ -441,10 +423,9 @@ static struct opening *opening_new(struct keeper *k)
     }
     *o = (struct opening){.keeper = k, .number = k->machine.number, .provider = k->provider};
     o->patience = loop_timer_new(k->setup.loop, on_patience, o);
+    struct cis_evidence evidence = evidence_of(k);
     if (k->adopted[0] == '\0')
-        o->call =
-            cis_open(k->setup.cis, k->provider, k->key,
-                     &(struct cis_evidence){.text = (const char *)k->token.data}, on_opened, o);
+        o->call = cis_open(k->setup.cis, k->provider, k->key, &evidence, on_opened, o);
     else if (arm_sid(k, o))
         o->call = cis_look(k->setup.cis, k->provider, k->key, k->adopted, on_opened, o);
     if (o->patience && o->call)
@@ -489,7 +470,8 @@ void opening_forget(struct keeper *k)
 {
     opening_dismiss(k);
     opening_free(&k->opening);
-    bytes_deinit(&k->token);
+    bytes_deinit(&k->evidence);
+    key_holder_deinit(&k->signer.key);
     session_key_free(&k->key);
     k->adopted[0] = '\0';
 }

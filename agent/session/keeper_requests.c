@@ -117,7 +117,7 @@ static void abandon(struct keeper *k)
         keeper_put_type(k, SESSION_SIGN_OUT);
         return;
     }
-    if (!k->ceremony && !k->authenticating)
+    if (!k->opener && !k->authenticating)
         return;
     opening_note_cancel(k);
     opening_dismiss(k);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    VERSION = 2,
+    VERSION = 3,
     FLAG_LOCKED = 1,
     FLAG_ENDED = 2,
     STATEMENT_MAX = 4096,
@@ -61,6 +61,8 @@ int sealed_session_write(const struct sealed_session *sealed, struct secret *out
     write_text(&w, sealed->provider);
     write_text(&w, sealed->place.reader);
     write_u16(&w, sealed->place.events);
+    write_text(&w, sealed->holder.rp_id);
+    write_field(&w, sealed->holder.credential.data, sealed->holder.credential.len);
     write_field(&w, secret_peek(scalar), secret_len(scalar));
     write_text(&w, (const char *)sealed->statement.data);
     write_field(&w, about.data, about.len);
@@ -95,12 +97,17 @@ int sealed_session_read(const uint8_t *data, size_t len, struct sealed_session *
     read_text(&r, out->provider, sizeof out->provider);
     read_text(&r, out->place.reader, sizeof out->place.reader);
     out->place.events = read_u16(&r);
+    read_text(&r, out->holder.rp_id, sizeof out->holder.rp_id);
+    read_bytes(&r, FIDO_CREDENTIAL_ID_MAX, &out->holder.credential);
     size_t scalar_len, about_len;
     const uint8_t *scalar = read_field(&r, SESSION_KEY_SCALAR_BYTES, &scalar_len);
     read_bytes(&r, STATEMENT_MAX, &out->statement);
     bytes_append(&out->statement, "", 1);
     const uint8_t *about = read_field(&r, ABOUT_MAX, &about_len);
-    bool whole = reader_done(&r) && !out->statement.failed && out->machine.number > 0;
+    bool holder_sound = !out->holder.credential.failed &&
+                        key_holder_is(&out->holder) == (out->holder.credential.len > 0);
+    bool whole =
+        reader_done(&r) && !out->statement.failed && holder_sound && out->machine.number > 0;
     if (whole && scalar_len == SESSION_KEY_SCALAR_BYTES)
         out->key = session_key_import(scalar);
     if (whole)
@@ -115,6 +122,7 @@ void sealed_session_deinit(struct sealed_session *sealed)
 {
     session_key_free(&sealed->key);
     bytes_deinit(&sealed->statement);
+    key_holder_deinit(&sealed->holder);
     free(sealed->about);
     *sealed = (struct sealed_session){0};
 }

@@ -463,6 +463,11 @@ void fetch(void)
     ceremony.events.fetch(ceremony.events.context);
 }
 
+void ceremony_waits(enum waiting_for what)
+{
+    ceremony.events.waiting(ceremony.events.context, what, NULL, -1);
+}
+
 void sign(int person)
 {
     assert_true(rig.prompting);
@@ -486,6 +491,177 @@ void give_up(int outcome)
     struct session_key *no_key = NULL;
     struct ceremony_result result = {.result = outcome, .key = &no_key};
     ceremony.events.done(ceremony.events.context, &result);
+}
+
+/* ---- security keys ---- */
+
+static struct {
+    bool in;
+    struct key_found found;
+} desk_keys[KEYS];
+static uint64_t last_key_id;
+
+static struct key_work {
+    struct key_work_events events;
+    char path[FIDO_PATH_MAX + 1];
+} work, probe;
+
+static void say_keys_changed(void)
+{
+    if (rig.keeper)
+        keeper_keys_changed(rig.keeper);
+}
+
+void key_in(int key)
+{
+    struct key_found *found = &desk_keys[key].found;
+    *found = (struct key_found){.id = ++last_key_id};
+    snprintf(found->path, sizeof found->path, "/dev/hidraw%d", key);
+    snprintf(found->name, sizeof found->name, "Key %c", 'A' + key - KEY_A);
+    desk_keys[key].in = true;
+    say_keys_changed();
+}
+
+/* The keeper first, then the works: as the agent does. */
+void key_out(int key)
+{
+    desk_keys[key].in = false;
+    say_keys_changed();
+}
+
+size_t key_watch_count(const struct key_watch *watch)
+{
+    (void)watch;
+    size_t count = 0;
+    for (size_t i = 0; i < KEYS; i++)
+        count += desk_keys[i].in ? 1 : 0;
+    return count;
+}
+
+const struct key_found *key_watch_at(const struct key_watch *watch, size_t i)
+{
+    (void)watch;
+    for (size_t key = 0; key < KEYS; key++)
+        if (desk_keys[key].in && i-- == 0)
+            return &desk_keys[key].found;
+    return NULL;
+}
+
+const struct key_found *key_watch_find(const struct key_watch *watch, uint64_t id)
+{
+    (void)watch;
+    for (size_t key = 0; key < KEYS; key++)
+        if (desk_keys[key].in && desk_keys[key].found.id == id)
+            return &desk_keys[key].found;
+    return NULL;
+}
+
+static void begin_probe(const struct fido_start *start)
+{
+    assert_false(rig.probing);
+    assert_int_equal(start->list_count, 1);
+    assert_string_equal(start->rp_id, "op.example");
+    assert_int_equal(start->list[0].len, 1);
+    rig.probing = true;
+    rig.probes++;
+    snprintf(probe.path, sizeof probe.path, "%s", start->key);
+}
+
+static void begin_work(const struct fido_start *start)
+{
+    assert_false(rig.working);
+    assert_int_equal(start->operation, FIDO_GET);
+    assert_int_equal(start->verification, FIDO_UV_REQUIRED);
+    assert_string_equal(start->rp_id, "op.example");
+    assert_string_equal(start->key, "");
+    rig.working = true;
+    rig.works++;
+    rig.wanted = start->list_count > 0 ? start->list[0].data[0] : 0;
+}
+
+struct key_work *key_work_begin(struct key_works *works, const struct key_work_request *request,
+                                const struct key_work_events *events, int *refusal)
+{
+    (void)refusal;
+    assert_non_null(works);
+    bool is_probe = request->start->operation == FIDO_PROBE;
+    struct key_work *it = is_probe ? &probe : &work;
+    if (is_probe)
+        begin_probe(request->start);
+    else
+        begin_work(request->start);
+    it->events = *events;
+    return it;
+}
+
+void key_work_free(struct key_work **it)
+{
+    if (*it == &probe)
+        rig.probing = false;
+    if (*it == &work)
+        rig.working = false;
+    *it = NULL;
+}
+
+void key_says(enum waiting_for what)
+{
+    assert_true(rig.working);
+    work.events.waiting(work.events.context, what, "Key A", -1);
+}
+
+static void end_work(struct fido_done *done, int key)
+{
+    assert_true(rig.working);
+    rig.working = false;
+    work.events.done(work.events.context, done, desk_keys[key].in ? desk_keys[key].found.id : 0);
+    fido_done_deinit(done);
+}
+
+static void sign_with(int key, uint8_t credential, bool verified)
+{
+    struct fido_done done = {.result = OUTCOME_OK, .verified = verified};
+    assert_int_equal(bytes_set(&done.credential_id, &credential, 1), 0);
+    assert_int_equal(bytes_set(&done.auth_data, "auth", 4), 0);
+    assert_int_equal(bytes_set(&done.signature, "sig", 3), 0);
+    end_work(&done, key);
+}
+
+void key_signs(int key, uint8_t credential)
+{
+    sign_with(key, credential, true);
+}
+
+void key_signs_unverified(int key, uint8_t credential)
+{
+    sign_with(key, credential, false);
+}
+
+void key_gives_up(int outcome)
+{
+    struct fido_done done = {.result = (uint32_t)outcome};
+    end_work(&done, 0);
+}
+
+int probed_key(void)
+{
+    assert_true(rig.probing);
+    return probe.path[strlen(probe.path) - 1] - '0';
+}
+
+void probe_says(int outcome)
+{
+    struct fido_done done = {.result = (uint32_t)outcome};
+    int key = probed_key();
+    rig.probing = false;
+    probe.events.done(probe.events.context, &done, desk_keys[key].found.id);
+}
+
+void key_hands_over(const char *origin, int key, uint8_t credential)
+{
+    struct session_key *session_key = session_key_new();
+    struct bytes id = {.data = &credential, .len = 1};
+    keeper_assertion(rig.keeper, origin, &session_key, "op.example", &id, desk_keys[key].found.id);
+    assert_null(session_key);
 }
 
 /* ---- the provider ---- */
@@ -524,6 +700,22 @@ void cis_call_free(struct cis_call **call)
     *call = NULL;
 }
 
+static void note_evidence(const struct cis_evidence *evidence)
+{
+    rig.assertion = evidence->assertion;
+    if (!evidence->assertion) {
+        assert_string_equal(evidence->text, "header.payload.signature");
+        return;
+    }
+    static const char member[] = "\"clientDataJSON\":\"";
+    const char *from = strstr(evidence->text, member);
+    assert_non_null(from);
+    from += strlen(member);
+    CLEANUP(bytes_deinit) struct bytes data = {0};
+    assert_int_equal(base64url_decode(from, strcspn(from, "\""), &data), 0);
+    snprintf(rig.client_data, sizeof rig.client_data, "%.*s", (int)data.len, (char *)data.data);
+}
+
 struct cis_call *cis_challenge(struct cis *cis, const struct config_provider *provider, cis_fn *fn,
                                void *context)
 {
@@ -538,8 +730,7 @@ struct cis_call *cis_open(struct cis *cis, const struct config_provider *provide
 {
     (void)cis;
     (void)provider;
-    assert_false(evidence->assertion);
-    assert_string_equal(evidence->text, "header.payload.signature");
+    note_evidence(evidence);
     return new_call(OPEN_CALL, key, NULL, fn, context);
 }
 
@@ -567,7 +758,7 @@ struct cis_call *cis_authenticate(struct cis *cis, const struct config_provider 
 {
     (void)cis;
     (void)provider;
-    (void)evidence;
+    note_evidence(evidence);
     return new_call(AUTHENTICATE_CALL, key, sid, fn, context);
 }
 
@@ -595,9 +786,14 @@ void answer_call(enum call_kind kind, int result, unsigned roles, int chosen)
     assert_true(rig.calls[kind] > 0);
     struct cis_call *call = calls[kind][0];
     struct cis_answer answer = {.result = result};
+    struct cis_keys keys = {.list_count = rig.allowed ? 1 : 0,
+                            .list = {{.data = &rig.allowed, .len = 1}}};
+    snprintf(keys.rp_id, sizeof keys.rp_id, "%s", rig.rp_id);
     if (result == OUTCOME_OK && kind == CHALLENGE_CALL)
-        answer = (struct cis_answer){
-            .challenge = CHALLENGE, .algorithm_count = 1, .algorithms = {CARD_RS256}};
+        answer = (struct cis_answer){.challenge = CHALLENGE,
+                                     .algorithm_count = 1,
+                                     .algorithms = {CARD_RS256},
+                                     .keys = rig.takes_keys ? &keys : NULL};
     else if (result == OUTCOME_OK)
         answer.session = new_session(roles, chosen);
     call->fn(call->context, &answer);
@@ -744,6 +940,7 @@ void end_queue_hurry(struct end_queue *queue)
 void audit_write(const struct audit_entry *entry)
 {
     rig.audits[entry->event]++;
+    snprintf(rig.key_name, sizeof rig.key_name, "%s", entry->key ? entry->key : "");
 }
 
 static void changed(void *context, const struct session_view *view, const char *const *to)
@@ -760,7 +957,10 @@ static void changed(void *context, const struct session_view *view, const char *
 
 void rig_restart(void)
 {
+    static char nothing;
     struct keeper_setup setup = {.config = &rig.config, .changed = changed};
+    if (rig.keys)
+        setup.key_works = (struct key_works *)&nothing; /* never looked into */
     rig.keeper = keeper_new(&setup);
     assert_non_null(rig.keeper);
 }
@@ -794,12 +994,14 @@ int rig_setup(void **state)
 {
     (void)state;
     rig = (struct rig){.uid = "555555555555",
+                       .rp_id = "",
                        .config = {.origins = {.count = 3, .at = origins},
                                   .session_limit = 36000,
                                   .session_at_insertion = false,
                                   .desktop_lock = true,
                                   .pin_timeout = 120}};
     memset(&slot, 0, sizeof slot);
+    memset(desk_keys, 0, sizeof desk_keys);
     slot.reader = slot.service_up = true;
     clock_ms = 1000000;
     sealed_len = 0;
@@ -812,7 +1014,7 @@ int rig_teardown(void **state)
     rig_stop();
     assert_null(timers);
     assert_false(rig.prompting);
-    assert_false(rig.choosing);
+    assert_false(rig.choosing || rig.working || rig.probing);
     for (int kind = 0; kind <= AUTHENTICATE_CALL; kind++)
         assert_int_equal(rig.calls[kind], 0);
     for (size_t i = 0; i < request_count; i++) {

@@ -58,6 +58,23 @@ void module_is_back(void);
 void another_card_in_the_same_place(int person);
 void service(bool up);
 
+/* ---- security keys ---- */
+
+/* With rig.keys, before rig_start: there can be some. */
+enum { KEY_A = 1, KEY_B = 2, KEYS = 4 };
+void key_in(int key); /* one press of a finger: plugged in where it always is */
+void key_out(int key);
+/* What the work under way (not a probe) comes to. The credential is one byte. */
+void key_says(enum waiting_for what);
+void key_signs(int key, uint8_t credential);
+void key_signs_unverified(int key, uint8_t credential);
+void key_gives_up(int outcome);
+/* The probe under way: which key is asked, and its answer. */
+int probed_key(void);
+void probe_says(int outcome);
+/* webauthn.get with session: true for a page. */
+void key_hands_over(const char *origin, int key, uint8_t credential);
+
 /* ---- what the keeper has set going ---- */
 
 enum call_kind { CHALLENGE_CALL, OPEN_CALL, LOOK_CALL, ROLE_CALL, AUTHENTICATE_CALL };
@@ -73,6 +90,18 @@ struct rig {
     uint8_t ceremony_identity[32];
     bool fetching; /* it has asked for its challenge */
     int prompts;   /* begun, ever */
+
+    bool keys;              /* there can be some */
+    bool takes_keys;        /* the provider */
+    const char *rp_id;      /* which it names */
+    uint8_t allowed;        /* the one credential that it allows; 0: any */
+    bool working;           /* a key has something to sign */
+    uint8_t wanted;         /* only that credential; 0: any */
+    bool probing;           /* a key is asked silently */
+    int works, probes;      /* begun, ever */
+    bool assertion;         /* what was sent last */
+    char client_data[1024]; /* what the key signs */
+    char key_name[64];      /* in the audit entry last written */
 
     bool choosing;
     int calls[AUTHENTICATE_CALL + 1]; /* under way, by kind */
@@ -97,6 +126,7 @@ extern struct rig rig;
 /* The card signs: asks for the challenge first if that has not come yet (which must then be
  * answered with answer_challenge by the test). */
 void fetch(void);
+void ceremony_waits(enum waiting_for what);
 void sign(int person);
 void give_up(int outcome);
 /* Answer the call under way. */
