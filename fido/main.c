@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanyard-fido REDIRECT_SOCKET_OR_EMPTY PARENT_PID: one operation with a security key in a process
+ * of its own, so that what a key does wrong ends here. The agent starts it with a connected stream
+ * socket as descriptor 0, and for each operation anew.
+ *
+ * libfido2 prints what goes over the wire, PINs' hashes among it, when FIDO_DEBUG is in the
+ * environment; it is taken out before the library is called for the first time. A key that claims
+ * to have a million accounts makes the library allocate for them, so memory has a limit, counted
+ * from what the process has at its start (a sanitiser has reserved terabytes by then).
+ */
+#include "fido/serve.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
+#include "ipc/base/log.h"
+
+#include <errno.h>
+#include <fido.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { MEMORY_BYTES = 256 * 1024 * 1024 };
+
+static int usage(void)
+{
+    log_error("usage: lanyard-fido REDIRECT_SOCKET_OR_EMPTY PARENT_PID, with a connected socket as "
+              "descriptor 0");
+    return EXIT_FAILURE;
+}
+
+/* The parent's process id; 0 when the text is none. */
+static pid_t parse_pid(const char *text)
+{
+    char *end;
+    long pid = strtol(text, &end, 10);
+    return *text && !*end && pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+/* Standard output to /dev/null. 0 or -errno. */
+static int silence_stdout(void)
+{
+    int old = harden_move_fd(STDOUT_FILENO);
+    if (old < 0)
+        return old;
+    close_fd(&old);
+    return 0;
+}
+
+static int limit_memory(void)
+{
+    char text[128] = "";
+    FILE *status = fopen("/proc/self/statm", "re");
+    char *got = status ? fgets(text, sizeof text, status) : NULL;
+    if (status)
+        fclose(status);
+    rlim_t pages = strtoul(text, NULL, 10); /* the first number: all that is mapped */
+    if (!got || pages == 0)
+        return log_fault(EIO, "/proc/self/statm");
+    rlim_t most = pages * (rlim_t)sysconf(_SC_PAGESIZE) + MEMORY_BYTES;
+    const struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
+    return setrlimit(RLIMIT_AS, &limit) < 0 ? log_fault(errno, "RLIMIT_AS") : 0;
+}
+
+int main(int argc, char **argv)
+{
+    log_init("lanyard-fido", LOG_LEVEL_INFO);
+    pid_t parent = argc == 3 ? parse_pid(argv[2]) : 0;
+    if (parent == 0)
+        return usage();
+    if (harden_process() < 0 || harden_die_with_parent(parent) < 0)
+        return EXIT_FAILURE;
+    CLEANUP(close_fd) int fd = harden_move_fd(STDIN_FILENO);
+    if (fd < 0 || silence_stdout() < 0 || limit_memory() < 0)
+        return EXIT_FAILURE;
+    unsetenv("FIDO_DEBUG");
+    fido_init(FIDO_DISABLE_U2F_FALLBACK);
+    return serve(fd, argv[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
