@@ -120,7 +120,11 @@ static size_t view_keys(const struct agent *agent, struct key_view views[FIDO_KE
     size_t count = 0;
     const struct key_found *key;
     while (count < FIDO_KEYS_MAX && (key = key_watch_at(agent->key_watch, count)))
-        views[count++] = (struct key_view){.id = key->id, .name = key->name, .path = key->path};
+        views[count++] =
+            (struct key_view){.id = key->id,
+                              .name = key->name,
+                              .path = key->path,
+                              .session = agent->keeper && key->id == keeper_key(agent->keeper)};
     return count;
 }
 
@@ -205,14 +209,21 @@ static void on_cards_changed(void *context)
     ceremonies_cards_changed(agent->ceremonies);
 }
 
-/* Whoever works with a key first: a key that has left is not to be waited for. */
+static void tell_of_keys(struct agent *agent)
+{
+    struct key_view views[FIDO_KEYS_MAX];
+    size_t count = view_keys(agent, views);
+    doors_key_changed(agent->doors, &(struct key_list){.count = count, .keys = views});
+}
+
+/* The session first, and whoever works with a key next: one that has left is not to be waited for.
+ */
 static void on_keys_changed(void *context)
 {
     struct agent *agent = context;
-    struct key_view views[FIDO_KEYS_MAX];
+    keeper_keys_changed(agent->keeper);
     key_works_keys_changed(agent->key_works);
-    size_t count = view_keys(agent, views);
-    doors_key_changed(agent->doors, &(struct key_list){.count = count, .keys = views});
+    tell_of_keys(agent);
 }
 
 static void on_session_changed(void *context, const struct session_view *view,
@@ -220,6 +231,7 @@ static void on_session_changed(void *context, const struct session_view *view,
 {
     struct agent *agent = context;
     doors_session_changed(agent->doors, view, origins);
+    tell_of_keys(agent); /* whose key is the session's may be another matter now */
 }
 
 static void on_desktop(void *context, enum desktop_event event)
@@ -239,6 +251,13 @@ static void on_card_token(void *context, const char *origin, struct ceremony_res
 {
     struct agent *agent = context;
     keeper_card_token(agent->keeper, origin, result);
+}
+
+static void on_assertion(void *context, const struct webauthn_made *made)
+{
+    struct agent *agent = context;
+    keeper_assertion(agent->keeper, made->origin, made->key, made->rp_id, made->credential_id,
+                     made->plug);
 }
 
 /* ---- its life ---- */
@@ -276,7 +295,7 @@ static bool open_keys(struct agent *agent)
     if (agent->key_works)
         agent->key_upkeep = key_upkeep_new(agent->key_works, agent->key_watch);
     if (agent->key_upkeep)
-        agent->webauthns = webauthns_new(agent->key_works, config, NULL, NULL);
+        agent->webauthns = webauthns_new(agent->key_works, config, on_assertion, agent);
     return agent->webauthns;
 }
 
@@ -290,6 +309,8 @@ static bool open_session(struct agent *agent)
         .issuers = agent->issuers,
         .cards = agent->cards,
         .ceremonies = agent->ceremonies,
+        .keys = agent->key_watch,
+        .key_works = agent->key_watch ? agent->key_works : NULL,
         .cis = agent->cis,
         .desktop = agent->desktop,
         .seal = agent->seal,

@@ -118,6 +118,7 @@ static void hand_over(struct webauthn *w, const struct fido_done *done, uint64_t
         return;
     home->made(home->context, &(struct webauthn_made){.origin = w->attempt.params.origin,
                                                       .key = &w->attempt.key,
+                                                      .rp_id = w->attempt.start.rp_id,
                                                       .credential_id = &done->credential_id,
                                                       .product = done->product,
                                                       .plug = plug});

@@ -20,6 +20,7 @@ struct webauthns;
 struct webauthn_made {
     const char *origin;       /* as the agent saw it */
     struct session_key **key; /* of lanyard_cnf: who wants it takes it now, or it is wiped */
+    const char *rp_id;        /* the relying party's, whose credential it is */
     const struct bytes *credential_id;
     const char *product; /* of the security key that has signed */
     uint64_t plug;       /* its plugging in (fido/key_watch.h); 0: it has left since */
