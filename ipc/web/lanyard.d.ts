@@ -34,6 +34,7 @@ export type WaitingFor =
   | 'turn' // finish or cancel the sign-in that came first
   | 'reader' // connect a reader
   | 'card' // insert a card
+  | 'card-or-key' // insert a card or plug a security key in
   | 'choice' // say whose card it is
   | 'pin' // type the PIN into Lanyard's window
   | 'pin-pad' // type the PIN on the reader

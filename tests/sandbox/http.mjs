@@ -13,8 +13,9 @@ const BODY_LIMIT = 64 * 1024;
 const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.html': 'text/html' };
 
 // Listens first and asks for the handler afterwards, because the handler needs to know its origin.
-// `tls` is { key, cert, name }: the name is made up and resolved by the browser's own flags.
-export async function listen({ host = '127.0.0.1', port = 0, tls } = {}) {
+// `tls` is { key, cert, name }: the name is made up and resolved by the browser's own flags. `name`:
+// the host's in the origin, where that is another than its address.
+export async function listen({ host = '127.0.0.1', name = host, port = 0, tls } = {}) {
   const server = tls ? createSecureServer(tls) : createServer();
   await new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -24,7 +25,7 @@ export async function listen({ host = '127.0.0.1', port = 0, tls } = {}) {
   return {
     server,
     port: bound,
-    origin: tls ? `https://${tls.name}:${bound}` : `http://${host}:${bound}`,
+    origin: tls ? `https://${tls.name}:${bound}` : `http://${name}:${bound}`,
     close: () => new Promise((resolve) => {
       server.close(resolve);
       server.closeAllConnections();

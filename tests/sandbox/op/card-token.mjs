@@ -94,7 +94,7 @@ export function checkNonce(nonce, redeem) {
 }
 
 // A point on the curve, written the one way there is, and nothing besides.
-function checkSessionKey(cnf) {
+export function checkSessionKey(cnf) {
   const key = readPublicKey(cnf?.jwk);
   const fits = key?.crv === 'P-256' && isDeepStrictEqual(cnf, { jwk: key });
   if (!fits) throw new TokenRefused('wrong-session-key');

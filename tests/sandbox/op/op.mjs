@@ -13,6 +13,7 @@
 import { readAccounts } from './accounts.mjs';
 import { realClock } from './clock.mjs';
 import { makeFaults } from './faults.mjs';
+import { makeKeyPages } from './key-pages.mjs';
 import { endBrowserSession, ISSUER_PATH, makeProvider } from './provider.mjs';
 import { makeSessionEndpoint } from './session-endpoint.mjs';
 import { LIMITS, makeSessions } from './sessions.mjs';
@@ -24,6 +25,8 @@ const FILES = {
   '/care-identity.css': here('public/care-identity.css'),
   '/sign-in.js': here('public/sign-in.js'),
   '/roles.js': here('public/roles.js'),
+  '/security-keys.js': here('public/security-keys.js'),
+  '/telling.js': here('public/telling.js'),
   '/lanyard.js': here('../../../ipc/web/lanyard.js'),
 };
 
@@ -34,19 +37,21 @@ const SESSION_PATH = `${ISSUER_PATH}/session`;
 // sessions: whether there are any for agents, so that one proof signs in; false: the page has the card
 // sign each time. begin: where nobody is signed in, the page has the card sign and hands the session to
 // the agent, instead of leaving both to the agent; so it is without a session endpoint (endpoint:
-// false). limits: see sessions.mjs. clock: see clock.mjs.
+// false). keys: security keys are taken too, { anchors } as in security-keys.mjs; the provider is then
+// at localhost, since no key signs for an address. limits: see sessions.mjs. clock: see clock.mjs.
 export async function startOp({
   people, trust, agentPort, format = 'jws', sessions: bound = true, endpoint: offered = true, begin = !offered,
-  limits, clock = realClock, strangers = false, host, port, tls, report = () => {},
+  keys: takesKeys, limits, clock = realClock, strangers = false, host, port, tls, report = () => {},
 }) {
   const accounts = await readAccounts(people, { strangers });
-  const web = await listen({ host, port, tls });
+  const web = await listen({ host, port, tls, ...(takesKeys && { name: 'localhost' }) });
   const { origin } = web;
+  const keys = takesKeys ? await securityKeys({ origin, accounts, ...takesKeys }) : null;
   const faults = makeFaults();
   const asked = [];
   const sessions = makeSessions({ clock, limits: { ...LIMITS, ...limits }, claimed: offered, ended });
   const endpoint = bound && offered
-    ? makeSessionEndpoint({ origin, path: SESSION_PATH, sessions, accounts, trust, clock, report }) : null;
+    ? makeSessionEndpoint({ origin, path: SESSION_PATH, sessions, accounts, keys, trust, clock, report }) : null;
   const by = !bound || format !== 'jws' ? 'card' : begin ? 'begin' : 'proof';
   let provider;
 
@@ -66,16 +71,18 @@ export async function startOp({
   }
 
   function register(...clients) {
-    provider = makeProvider({ origin, accounts, clients, sessions, clock, report });
+    provider = makeProvider({ origin, accounts, clients, sessions, keys: Boolean(keys), clock, report });
     const oidc = provider.callback();
     const signIn = makeSignIn({
-      provider, origin, accounts, sessions, trust, agentPort, format, by, bound, clock, report,
+      provider, origin, accounts, sessions, keys, trust, agentPort, format, by, bound, clock, report,
     });
+    const keyPages = keys && makeKeyPages({ provider, origin, sessions, keys, agentPort, clock, report });
     web.server.on('request', async (request, response) => {
       const pathname = request.url.split('?')[0];
       try {
         if (await serveFile(response, pathname, FILES)) return;
         if (await signIn(request, response, pathname)) return;
+        if (await keyPages?.(request, response, pathname)) return;
         if (await serveEndpoint(request, response, pathname)) return;
         if (!pathname.startsWith(`${ISSUER_PATH}/`)) return notFound(response);
         request.originalUrl = request.url;
@@ -95,11 +102,18 @@ export async function startOp({
     issuer: origin + ISSUER_PATH,
     sessionEndpoint: endpoint?.endpoint ?? null,
     sessions,
+    keys, // see security-keys.mjs; null: none are taken
     register,
     asked, // of the session endpoint, each request as "GET /SID"
     fault: faults.fault,
     close: web.close,
   };
+}
+
+// Loaded where it is needed: checking keys takes longer to load than all the rest of the provider.
+async function securityKeys(options) {
+  const { makeSecurityKeys } = await import('./security-keys.mjs');
+  return makeSecurityKeys(options);
 }
 
 function notFound(response) {

@@ -34,19 +34,21 @@ function frame(title, main, { scripts = [] } = {}) {
 }
 
 // What waits for the person; sign-in.js fills the status as things happen. by: proof, begin or card,
-// the three ways in sign-in.js; force, maxAge (seconds): how fresh the PIN has to be.
-export function signInPage({ path, port, format, by, force, maxAge }) {
+// the three ways in sign-in.js; force, maxAge (seconds): how fresh the PIN has to be; keys: whether a
+// security key will do; bound: whether an agent may have the session.
+export function signInPage({ path, port, format, by, force, maxAge, keys, bound }) {
   return frame('Sign in with your smartcard', html`
-    <h1>Sign in with your smartcard</h1>
+    <h1 id="title">Sign in with your smartcard</h1>
     <div id="sign-in" data-path="${path}" data-port="${port}" data-format="${format}"
       data-by="${by}" data-interaction="${force ? 'force' : 'if-needed'}"
-      data-max-age="${maxAge}">
+      data-max-age="${maxAge}" data-session="${bound ? 'agent' : 'browser'}">
       <section class="card" id="progress">
         <div id="status" role="status">
           <h2 class="busy">Starting</h2>
           <p>This takes a moment.</p>
         </div>
         <button type="button" class="plain" id="cancel">Cancel</button>
+        <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
       </section>
       <section class="card failed" id="failure" tabindex="-1" aria-labelledby="sentence" hidden>
         <h2 id="sentence"></h2>
@@ -61,11 +63,16 @@ export function signInPage({ path, port, format, by, force, maxAge }) {
         </section>
       </noscript>
     </div>
-    ${otherWaysLink(path)}`, { scripts: ['/sign-in.js'] });
+    ${otherWaysLink(path, keys)}`, { scripts: ['/sign-in.js'] });
 }
 
-function otherWaysLink(path) {
+function otherWaysLink(path, keys) {
   return html`
+    ${keys && html`
+    <nav class="ways" aria-label="Card or key">
+      <button type="button" class="plain" id="with-key">Use a security key</button>
+      <button type="button" class="plain" id="with-card" hidden>Use your smartcard</button>
+    </nav>`}
     <nav class="ways" id="ways" aria-label="Other ways to sign in">
       <a id="other-ways" href="${path}/other-ways">Other ways to sign in</a>
       <p>Without your card, or when it does not work</p>
@@ -78,16 +85,18 @@ const OTHER_WAYS = [
   ['Authenticator app', 'A code from the app on your phone.'],
 ];
 
-export function otherWaysPage({ path }) {
+export function otherWaysPage({ path, keys }) {
   return frame('Other ways to sign in', html`
     <h1>Other ways to sign in</h1>
     <p class="lead">Care Identity offers these when a smartcard is not at hand. This sandbox signs
-      people in with smartcards only, so it shows what they are and goes no further.</p>
+      people in with ${keys ? 'smartcards and security keys' : 'smartcards'} only, so it shows what
+      they are and goes no further.</p>
     <ul class="list">
-      ${OTHER_WAYS.map(([name, text]) => html`<li><strong>${name}</strong><span>${text}</span></li>`)}
+      ${OTHER_WAYS.slice(keys ? 1 : 0).map(([name, text]) => html`<li><strong>${name}</strong><span>${text}</span></li>`)}
     </ul>
     <div class="actions">
       <a class="button" id="smartcard" href="${path}">Use your smartcard</a>
+      ${keys && html`<a class="button" id="key" href="${path}#key">Use a security key</a>`}
       <form method="post" action="${path}/leave">
         <button class="plain">Go back to the application</button>
       </form>
@@ -114,6 +123,40 @@ export function rolePage({ path, person }) {
     <form method="post" action="${path}/leave" class="actions">
       <button class="plain" id="not-me">Not you? Go back without signing in</button>
     </form>`, { scripts: many ? ['/roles.js'] : [] });
+}
+
+// Where a person who is signed in registers security keys; security-keys.js does it.
+export function keysPage({ path, port, person, registered }) {
+  const count = registered.length === 1 ? 'one security key' : `${registered.length || 'no'} security keys`;
+  return frame('Your security keys', html`
+    <h1>Your security keys</h1>
+    <p class="lead">${person.givenName} ${person.familyName}, you have registered ${count} with Care
+      Identity. With one of them and its PIN you sign in without your smartcard.</p>
+    <ul class="list" id="registered">
+      ${registered.map(({ id, at }) => html`<li><strong>Security key ${id.slice(0, 8)}</strong>
+        <span>registered on ${at.toISOString().slice(0, 10)}</span></li>`)}
+    </ul>
+    <div id="keys" data-path="${path}" data-port="${port}">
+      <div class="actions"><button type="button" id="register">Register a security key</button></div>
+      <section class="card" id="progress" hidden>
+        <div id="status" role="status"></div>
+        <button type="button" class="plain" id="cancel">Cancel</button>
+        <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
+      </section>
+      <section class="card failed" id="failure" tabindex="-1" aria-labelledby="sentence" hidden>
+        <h2 id="sentence"></h2>
+        <p id="advice"></p>
+        <div class="actions"><button type="button" id="again">Try again</button></div>
+        <p class="code">For your IT service desk: <span id="code"></span></p>
+      </section>
+    </div>`, { scripts: ['/security-keys.js'] });
+}
+
+export function notSignedInPage() {
+  return frame('Sign in first', html`
+    <h1>Sign in first</h1>
+    <p class="lead">A security key is registered by the person whose it is. Sign in to an application
+      in this browser with your smartcard, then come back to this page.</p>`);
 }
 
 export function gonePage() {

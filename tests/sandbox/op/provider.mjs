@@ -21,8 +21,10 @@ import { makePolicy } from './policy.mjs';
 import { ACR } from './sessions.mjs';
 
 export const ISSUER_PATH = '/openam/oauth2/realms/root/realms/NHSIdentity/realms/Healthcare';
-// What a sign-in with a card is good for. The first is what the applications are told.
+// What a sign-in is good for with a card, and with a security key where those are taken. The
+// applications are told the first of either.
 const ATTAINABLE = [ACR, 'AAL3_SMARTCARD', 'AAL3_ANY', 'AAL2_OR_AAL3_ANY'];
+const ATTAINABLE_WITH_KEYS = ['AAL3_FIDO2', ...ATTAINABLE];
 
 const CLAIMS = {
   openid: ['sub', 'azp', 'acr', 'amr', 'auth_time', 'sid', 'realm', 'auditTrackingId',
@@ -45,9 +47,11 @@ export const NATIVE_APP = {
   clientId: '120000000003.apps.sandbox', native: true, redirectUri: 'http://127.0.0.1/callback',
 };
 
-// clients: the applications, each { clientId, jwks, redirectUri, signedOutUri, logoutUri }.
-export function makeProvider({ origin, accounts, clients, sessions, clock, report }) {
+// clients: the applications, each { clientId, jwks, redirectUri, signedOutUri, logoutUri }. keys:
+// whether security keys are taken.
+export function makeProvider({ origin, accounts, clients, sessions, keys = false, clock, report }) {
   const { life } = sessions.limits;
+  const attainable = keys ? ATTAINABLE_WITH_KEYS : ATTAINABLE;
   const provider = new Provider(origin + ISSUER_PATH, {
     adapter: makeMemory(),
     clients: [...clients, NATIVE_APP].map(clientMetadata),
@@ -62,7 +66,7 @@ export function makeProvider({ origin, accounts, clients, sessions, clock, repor
     },
     scopes: Object.keys(CLAIMS),
     claims: CLAIMS,
-    acrValues: ATTAINABLE,
+    acrValues: attainable,
     responseTypes: ['code'],
     subjectTypes: ['public'],
     clientAuthMethods: ['private_key_jwt', 'none'],
@@ -86,7 +90,7 @@ export function makeProvider({ origin, accounts, clients, sessions, clock, repor
       Interaction: 1800, Session: life, Grant: life,
     },
     interactions: {
-      policy: makePolicy({ sessions, clock, attainable: ATTAINABLE }),
+      policy: makePolicy({ sessions, clock, attainable }),
       url: (ctx, interaction) => `/sign-in/${interaction.uid}`,
     },
     loadExistingGrant: (ctx) => grantOf(ctx, sessions),
@@ -111,6 +115,12 @@ export function makeProvider({ origin, accounts, clients, sessions, clock, repor
 function endSessionOf(browser, sessions) {
   const session = sessions.ofBrowser(browser);
   if (session) sessions.end(session, 'it is somebody else who sits there');
+}
+
+// The CIS session of the browser that sends a request; undefined where nobody is signed in there.
+export async function sessionOfBrowser(provider, sessions, request, response) {
+  const { uid } = await provider.Session.get({ req: request, res: response });
+  return sessions.ofBrowser(uid);
 }
 
 // Ends a browser's session at the provider: no token that came from it works any more, and each

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The provider's CIS sessions: who has signed in with a card, in which role, until when
+// The provider's CIS sessions: who has signed in with a card or a security key, in which role, until when
 // (ipc/PROTOCOL.md, section 6). Meant to be copied; a real provider keeps them in its database.
 //
-// A session is bound to a key that the card has vouched for, the `cnf.jwk` of the card token, and the
-// agent on the person's desktop holds the private half. It belongs to the desktop and not to a
+// A session is bound to a key that the card has vouched for, the `cnf.jwk` of the card token, or that a
+// security key has (key-assertion.mjs), and the agent on the person's desktop holds the private half. It belongs to the desktop and not to a
 // browser: any browser there may come with a proof, and gets a session of its own at the provider
 // that is linked to this one and goes when it goes.
 //
@@ -33,15 +33,15 @@ export function makeSessions({ clock, limits, claimed, ended }) {
   }
 
   // key: the public JWK that the card has vouched for; without one no agent will ever have the
-  // session, it is the browser's alone and ends with the last of them.
-  function open({ person, key = null }) {
+  // session, it is the browser's alone and ends with the last of them. acr, amr: a card's unless told.
+  function open({ person, key = null, acr = ACR, amr = AMR }) {
     const now = clock.now();
     const session = {
       sid: randomBytes(32).toString('base64url'),
       person,
       key,
-      acr: ACR,
-      amr: AMR,
+      acr,
+      amr,
       role: person.roles.length === 1 ? person.roles[0].id : null,
       authTime: now,
       until: now + limits.life * 1000,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // From "who is it?" to an answer for oidc-provider. The page asks for a challenge and brings back one
-// of two things: a session proof, made by an agent that has a CIS session or has just opened one at
-// the session endpoint; or a card token, for which a CIS session is opened here and, where an agent is
-// to have it, handed on by the page (session.begin). Where the application asks for a role and the
+// of three things: a session proof, made by an agent that has a CIS session or has just opened one at
+// the session endpoint; or a card token or what a security key has signed, for which a CIS session is
+// opened here and, where an agent is to have it, handed on by the page (session.begin). Where the application asks for a role and the
 // session has none of several, the role page asks for it.
 //
 // Everything hangs on oidc-provider's interaction, whose cookie ties the browser to it; what changes
@@ -18,7 +18,7 @@ import { verifySessionProof } from './session-proof.mjs';
 import { verifyWebEidToken } from './web-eid-token.mjs';
 import { readBody, redirect, sendHtml, sendJson } from '../http.mjs';
 
-const PATH = /^\/sign-in\/([A-Za-z0-9_-]+)(?:\/(challenge|proof|token|role|other-ways|leave))?$/;
+const PATH = /^\/sign-in\/([A-Za-z0-9_-]+)(?:\/(challenge|proof|token|key-options|assertion|role|other-ways|leave))?$/;
 
 // What a person is told when the provider refuses; anything else is the last line.
 const REFUSALS = {
@@ -35,16 +35,23 @@ const REFUSALS = {
     'Ask your Registration Authority to check your account.'],
   'unknown-session': ['Care Identity has ended your session.', 'Start again and type your PIN.'],
   'stale-authentication': ['Your PIN is needed once more for this.', 'Start again and type your PIN.'],
+  'key-unknown': ['This security key is not registered with Care Identity.',
+    'Use another key, or sign in with your smartcard and register this one.'],
+  'key-copied': ['This security key was refused, because there may be a copy of it.',
+    'Tell your IT service desk. Until then, sign in another way.'],
+  'key-unverified': ['Your security key has not checked that it is you.',
+    'Start again and type its PIN, or use another key.'],
   'another-person': ['Somebody else was signed in in this browser, and has been signed out now.',
     'Go back to the application and sign in from there.'],
 };
 const REFUSED = ['Your smartcard could not be checked. Nobody was signed in.',
   'Start again. If it persists, tell your IT service desk.'];
+const KEY_REFUSED = ['Your security key could not be checked. Nobody was signed in.', REFUSED[1]];
 
 // by: see pages.mjs. bound: sessions are for agents, and bound to the
 // key that the card vouches for; otherwise they are the browser's alone.
 export function makeSignIn({
-  provider, origin, accounts, sessions, trust, agentPort, format, by, bound, clock, report,
+  provider, origin, accounts, sessions, keys, trust, agentPort, format, by, bound, clock, report,
 }) {
   const challenges = makeChallenges({ clock: clock.now });
   const csp = [
@@ -72,14 +79,32 @@ export function makeSignIn({
       : await verifyCardToken(String(token), { origin, redeem, trust, now });
     const person = accounts.find(uid);
     if (!person) throw new TokenRefused('unknown-person', uid);
+    return openFor(person, sessionKey, interaction);
+  }
+
+  // The same with a security key. Where a browser has asked it, no agent can have the session.
+  async function openedWithKey({ assertion }, interaction) {
+    const redeem = (nonce) => challenges.redeem(nonce, interaction.uid);
+    const { person, sessionKey, acr, amr } = await keys.signIn(assertion, { redeem });
+    return openFor(person, sessionKey, interaction, { acr, amr });
+  }
+
+  async function openFor(person, sessionKey, interaction, worth) {
     await checkSamePerson(interaction, person);
     const before = sessions.ofBrowser(interaction.session?.uid);
     if (before?.key && !sessions.claimed) {
       sessions.authenticated(before);
       return { session: before };
     }
-    const session = sessions.open({ person, key: bound ? sessionKey : null });
+    const session = sessions.open({ person, key: bound ? sessionKey : null, ...worth });
     return { session, sid: session.key ? session.sid : undefined };
+  }
+
+  // Whose keys will do: those of whoever is signed in in this browser, or whom the application expects.
+  // A provider on the internet would not tell everybody which keys a person has.
+  function keyOptions({ uid, session: browser, params }) {
+    const person = sessions.ofBrowser(browser?.uid)?.person ?? accounts.find(params.login_hint);
+    return keys.requestOptions(challenges.issue(uid), person);
   }
 
   // A browser in which somebody is signed in never becomes another person's on the way. It is
@@ -97,14 +122,14 @@ export function makeSignIn({
     if (authTime < prompt.details.notBefore) throw new TokenRefused('stale-authentication');
   }
 
-  async function accept(request, response, interaction, sessionOf) {
+  async function accept(request, response, interaction, sessionOf, refusedInGeneral = REFUSED) {
     try {
       const { session, sid } = await sessionOf(JSON.parse(await readBody(request)), interaction);
       sendJson(response, { next: await finish(request, response, session), sid });
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
       report(`sign-in refused: ${error.message}`);
-      const [sentence, advice] = REFUSALS[error.reason] ?? REFUSED;
+      const [sentence, advice] = REFUSALS[error.reason] ?? refusedInGeneral;
       sendJson(response, { refused: { reason: error.reason, sentence, advice } }, 403);
     }
   }
@@ -134,11 +159,11 @@ export function makeSignIn({
 
   function show(response, interaction, what) {
     const path = `/sign-in/${interaction.uid}`;
-    if (what === 'other-ways') return sendHtml(response, otherWaysPage({ path }), { csp });
+    if (what === 'other-ways') return sendHtml(response, otherWaysPage({ path, keys }), { csp });
     if (interaction.prompt.name === 'role') return showRoles(response, interaction, path);
     const { force, maxAge } = interaction.prompt.details;
     const now = (force || maxAge !== undefined) && !sessions.claimed ? 'card' : by;
-    sendHtml(response, signInPage({ path, port: agentPort, format, by: now, force, maxAge }), { csp });
+    sendHtml(response, signInPage({ path, port: agentPort, format, by: now, force, maxAge, keys, bound }), { csp });
   }
 
   function showRoles(response, { session: browser }, path) {
@@ -159,7 +184,10 @@ export function makeSignIn({
     else if (what === 'leave') redirect(response, await leave(request, response, interaction));
     else if (what === 'role' && name === 'role') await chooseRole(request, response, interaction);
     else if (what === 'challenge') sendJson(response, { challenge: challenges.issue(uid) });
-    else if (what === 'proof' && name === 'login') await accept(request, response, interaction, proved);
+    else if (what === 'key-options' && keys) sendJson(response, keyOptions(interaction));
+    else if (what === 'assertion' && keys && name === 'login') {
+      await accept(request, response, interaction, openedWithKey, KEY_REFUSED);
+    } else if (what === 'proof' && name === 'login') await accept(request, response, interaction, proved);
     else if (what === 'token' && name === 'login') await accept(request, response, interaction, opened);
     else sendJson(response, {}, 404);
     return true;

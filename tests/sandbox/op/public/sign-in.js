@@ -9,34 +9,22 @@
 //          that the provider opens for that
 //   card   for a provider without sessions: the card signs each time
 //
+// Where the provider takes security keys, a person may choose one instead of a card: Lanyard asks the
+// key, or the browser does, where Lanyard cannot be reached or the person would rather have its window.
+//
 // Whatever Lanyard waits for is said in a sentence that a screen reader speaks too, and whatever
 // fails ends in its own sentence, the advice that goes with it and "Try again". There is no state
 // in which this page waits without saying for what.
 
-import { Lanyard, LanyardError } from './lanyard.js';
+import { credentials, Lanyard, LanyardError } from './lanyard.js';
+import { element, inWords, post, showFailure, showProgress, showWaiting } from './telling.js';
 
 const ALGORITHMS = ['ES256', 'ES384', 'PS256', 'RS256'];
 
-const WAITING = {
-  permission: ['Your browser asks you a question',
-    'Choose Allow, so that this site can reach the smartcard reader of this computer.'],
-  turn: ['Another sign-in came first', 'Finish or cancel it. Yours follows by itself.'],
-  reader: ['Connect a smartcard reader', 'No reader is connected to this computer.'],
-  card: ['Insert your smartcard', 'Push it into the reader, chip first, until it stops.'],
-  choice: ['Say which card is yours', 'Several cards are inserted. Choose yours in the Lanyard window.'],
-  pin: ['Enter your PIN', 'Type it in the Lanyard window. No web page ever asks for it.'],
-  'pin-pad': ['Enter your PIN on the reader', 'Type it on the keys of the reader itself.'],
-  signature: ['Signing you in', 'Leave your smartcard in the reader.'],
-  provider: ['Signing you in', 'Waiting for Care Identity to answer.'],
-  role: ['Choose your role', 'Choose in the Lanyard window which role you work in now.'],
-};
-const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then type the PIN. ' +
-  'Another wrong PIN blocks the card.';
-
-// The card itself stands in the way: another one helps, or another way, and not the same again.
-const CARD_IS_NO_USE = ['pin-blocked', 'no-certificate', 'certificate-expired', 'certificate-revoked'];
-// Nothing went wrong, so nobody needs a code.
-const NO_FAULT = ['cancelled', 'timed-out'];
+// The card itself, or the key, stands in the way: another one helps, or another way, and not the same
+// again.
+const IS_NO_USE = ['pin-blocked', 'no-certificate', 'certificate-expired', 'certificate-revoked',
+  'key-blocked', 'key-unable', 'key-unknown', 'key-copied'];
 // What the provider refuses a proof with that another proof, made so, may put right.
 const ONCE_MORE = {
   // The provider has ended the session that Lanyard still has: that one goes, a new one comes.
@@ -48,28 +36,44 @@ const ONCE_MORE = {
   'stale-authentication': async () => ({ interaction: 'force' }),
 };
 
-const element = (id) => document.getElementById(id);
-const { path, port, format, by, interaction, maxAge } = element('sign-in').dataset;
+const { path, port, format, by, interaction, maxAge, session } = element('sign-in').dataset;
+const browserKnowsKeys = typeof PublicKeyCredential === 'function';
+let way = null; // the one that the person has chosen: the provider's own, or a key
 let attempt = null; // the AbortController of the sign-in under way
 
-async function signIn() {
+async function signIn(chosen = way) {
+  attempt?.abort();
   attempt = new AbortController();
   const { signal } = attempt;
-  showProgress('Starting', 'This takes a moment.');
+  way = chosen;
+  const withKey = way !== by;
+  showChoice(withKey);
+  showNow('Starting', 'This takes a moment.');
   let agent;
   try {
-    agent = await Lanyard.connect({ port: Number(port), signal, onWaiting: showWaiting });
-    const next = await WAYS[by](agent, signal);
+    agent = way === 'browser' ? null : await reach(signal);
+    const next = await WAYS[way](agent, signal);
     location.replace(next);
   } catch (error) {
-    showFailure(inWords(error, signal));
+    if (attempt.signal !== signal) return; // the person has chosen another way meanwhile
+    showEnd(signal.aborted ? new LanyardError('cancelled') : inWords(error), withKey);
   } finally {
     agent?.close();
   }
 }
 
+// Without Lanyard a key may still do, in the browser.
+async function reach(signal) {
+  try {
+    return await Lanyard.connect({ port: Number(port), signal, onWaiting: showWhatToDo });
+  } catch (error) {
+    if (way === 'key' && browserKnowsKeys && error.kind) return null;
+    throw error;
+  }
+}
+
 // Each resolves with where to go on.
-const WAYS = { proof, begin, card };
+const WAYS = { proof, begin, card, key, browser: key };
 
 async function begin(agent, signal) {
   const { state } = await agent.status({ signal });
@@ -80,10 +84,10 @@ async function proof(agent, signal) {
   let how = { interaction, ...(maxAge && { maxAge: Number(maxAge) }) };
   for (let first = true; ; first = false) {
     try {
-      const { challenge } = await post('challenge', {}, signal);
-      const proved = await agent.prove({ challenge, ...how, signal, onWaiting: showWaiting });
-      showProgress('Checking', 'Care Identity checks who you are. One moment.');
-      return (await post('proof', proved, signal)).next;
+      const { challenge } = await ask('challenge', {}, signal);
+      const proved = await agent.prove({ challenge, ...how, signal, onWaiting: showWhatToDo });
+      showNow('Checking', 'Care Identity checks who you are. One moment.');
+      return (await ask('proof', proved, signal)).next;
     } catch (error) {
       if (error.reason === 'no-session') return card(agent, signal);
       const again = first && ONCE_MORE[error.reason];
@@ -94,87 +98,67 @@ async function proof(agent, signal) {
 }
 
 async function card(agent, signal) {
-  const { challenge } = await post('challenge', {}, signal);
+  const { challenge } = await ask('challenge', {}, signal);
   const signed = await agent.signIn(
-    { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWaiting });
-  showProgress('Checking', 'Your smartcard has signed. One moment.');
-  const { next, sid } = await post('token', { ...signed, challenge }, signal);
-  if (sid) await agent.begin({ sid, signal, onWaiting: showWaiting });
+    { challenge, format, algorithms: ALGORITHMS, signal, onWaiting: showWhatToDo });
+  showNow('Checking', 'Your smartcard has signed. One moment.');
+  const { next, sid } = await ask('token', { ...signed, challenge }, signal);
+  if (sid) await agent.begin({ sid, signal, onWaiting: showWhatToDo });
   return next;
 }
 
-async function post(what, body, signal) {
-  const response = await fetch(`${path}/${what}`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
+async function key(agent, signal) {
+  const publicKey = await ask('key-options', {}, signal);
+  const credential = await credentials.get({
+    publicKey, agent, use: agent ? 'agent' : 'browser', signal, onWaiting: showWhatToDo,
+    ...(agent && session === 'agent' && { session: true }),
   });
-  const answer = await response.json();
-  if (answer.refused) throw Object.assign(new Error(), answer.refused, { code: answer.refused.reason });
-  if (!response.ok) throw new Error(`${what}: ${response.status}`);
-  return answer;
+  showNow('Checking', 'Your security key has signed. One moment.');
+  const { next, sid } = await ask('assertion', { assertion: credential.toJSON() }, signal);
+  if (sid) await agent.begin({ sid, signal, onWaiting: showWhatToDo });
+  return next;
 }
 
-// Lanyard and the provider bring their own words; the rest is the network between page and provider.
-function inWords(error, signal) {
-  if (error.sentence) return error;
-  if (signal.aborted) return new LanyardError('cancelled');
-  return {
-    sentence: 'Care Identity cannot be reached.',
-    advice: 'Check this computer\'s network connection and start again.',
-    code: error.message,
-  };
-}
+const ask = (what, body, signal) => post(`${path}/${what}`, body, signal);
 
-function showWaiting({ for: what, triesLeft, reader }) {
-  const [heading, text] = WAITING[what] ?? WAITING.signature;
-  const details = [what === 'pin' && triesLeft === 1 ? LAST_TRY : text];
-  if (what === 'pin-pad' && triesLeft === 1) details.push('This is the last try: a wrong PIN blocks the card.');
-  else if (triesLeft === 2) details.push('You have 2 tries left.');
-  if (reader && what !== 'signature') details.push(`Reader: ${reader}.`);
-  showProgress(heading, ...details);
-}
-
-function showProgress(heading, ...paragraphs) {
-  element('failure').hidden = true;
-  element('progress').hidden = false;
+function showWhatToDo(waiting) {
   preferOtherWays(false);
-  const title = document.createElement('h2');
-  title.className = 'busy';
-  title.textContent = heading;
-  element('status').replaceChildren(title, ...paragraphs.map((text) => {
-    const paragraph = document.createElement('p');
-    paragraph.textContent = text;
-    return paragraph;
-  }));
-  document.title = `${heading} - Care Identity sandbox`;
+  showWaiting(waiting);
 }
 
-function showFailure({ sentence, advice, code, reason }) {
-  element('progress').hidden = true;
-  element('status').replaceChildren();
-  element('sentence').textContent = sentence;
-  element('advice').textContent = advice;
-  element('code').textContent = code;
-  element('code').parentElement.hidden = NO_FAULT.includes(reason);
-  preferOtherWays(CARD_IS_NO_USE.includes(reason));
-  element('failure').hidden = false;
-  element('failure').focus();
-  document.title = `${sentence} - Care Identity sandbox`;
+function showNow(...texts) {
+  preferOtherWays(false);
+  showProgress(...texts);
+}
+
+function showEnd(failure, withKey) {
+  preferOtherWays(IS_NO_USE.includes(failure.reason), withKey);
+  showFailure(failure);
+}
+
+// Card or key: what is not under way is offered. A browser has a window of its own for keys.
+function showChoice(withKey) {
+  element('title').textContent = `Sign in with your ${withKey ? 'security key' : 'smartcard'}`;
+  element('in-browser').hidden = way !== 'key' || !browserKnowsKeys;
+  if (!element('with-key')) return;
+  element('with-key').hidden = withKey;
+  element('with-card').hidden = !withKey;
 }
 
 // The link to the other ways stands below everything, or first among what can be done.
-function preferOtherWays(preferred) {
+function preferOtherWays(preferred, withKey = false) {
   const [link, again, ways] = ['other-ways', 'again', 'ways'].map(element);
   if (preferred) again.before(link);
   else ways.prepend(link);
   ways.hidden = preferred;
   link.className = preferred ? 'button' : '';
   again.className = preferred ? 'plain' : '';
-  again.textContent = preferred ? 'Try with another card' : 'Try again';
+  again.textContent = preferred ? `Try with another ${withKey ? 'key' : 'card'}` : 'Try again';
 }
 
 element('cancel').addEventListener('click', () => attempt.abort());
-element('again').addEventListener('click', signIn);
-signIn();
+element('again').addEventListener('click', () => signIn());
+element('with-key')?.addEventListener('click', () => signIn('key'));
+element('with-card')?.addEventListener('click', () => signIn(by));
+element('in-browser').addEventListener('click', () => signIn('browser'));
+signIn(location.hash === '#key' && element('with-key') ? 'key' : by);
