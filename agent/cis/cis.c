@@ -129,6 +129,7 @@ static int reason_outcome(const char *reason)
         {"issuer-unknown", OUTCOME_ISSUER_UNKNOWN},
         {"person-unknown", OUTCOME_PERSON_UNKNOWN},
         {"stale-challenge", OUTCOME_TIMED_OUT},
+        {"key-unknown", OUTCOME_KEY_NOT_REGISTERED},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(reason, words[i].word) == 0)

@@ -4,12 +4,15 @@
 // opens, keeps, changes and ends a CIS session without any page. Meant to be copied, with
 // sessions.mjs, dpop.mjs, session-proof.mjs, challenges.mjs and what card-token.mjs needs.
 //
-//   POST E/challenge            a challenge for a card token
-//   POST E                      card token -> session
+//   POST E/challenge            a challenge for a card token or a security key
+//   POST E                      card token, or a key's assertion -> session
 //   GET  E/SID                  the session as it is now; also the agent's keep-alive
 //   PUT  E/SID/role             another role
-//   POST E/SID/authentication   card token -> the same session, with the PIN typed just now
+//   POST E/SID/authentication   the same evidence -> the same session, with the PIN typed just now
 //   POST E/end                  end statement -> no session any more
+//
+// What opens a session vouches for the agent's session key: a card token by its `cnf`, what a security
+// key has signed by the `lanyard_cnf` in its clientDataJSON (key-assertion.mjs).
 //
 // Nothing here uses cookies, so no page can make a browser ask for anything. The three requests that
 // name a session need a DPoP proof by that session's own key; whoever knows a sid and no more gets
@@ -33,8 +36,8 @@ class NoSession extends Error {}
 class BadRequest extends Error {}
 
 // path: below the provider's origin. handle(request, response, pathname) resolves with whether the
-// request was one of this file's.
-export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, clock, report }) {
+// request was one of this file's. keys: see security-keys.mjs; null: none are taken.
+export function makeSessionEndpoint({ origin, path, sessions, accounts, keys = null, trust, clock, report }) {
   const endpoint = origin + path;
   const challenges = makeChallenges({ clock: clock.now });
   const dpop = makeDpop({ clock });
@@ -49,14 +52,16 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, c
   ];
 
   async function challenge() {
-    return [200, { challenge: challenges.issue(AGENT), algorithms: ALGORITHMS }];
+    const nonce = challenges.issue(AGENT);
+    const publicKey = keys && { ...keys.requestOptions(nonce), userVerification: 'required' };
+    return [200, { challenge: nonce, algorithms: ALGORITHMS, ...(publicKey && { publicKey }) }];
   }
 
   async function open(request) {
     const prover = await proverOf(request, path);
-    const { person, sessionKey } = await cardOf(await bodyOf(request));
+    const { person, sessionKey, acr, amr } = await evidenceOf(await bodyOf(request));
     await checkKey(sessionKey, prover);
-    const session = sessions.open({ person, key: sessionKey });
+    const session = sessions.open({ person, key: sessionKey, acr, amr });
     report(`a session of ${person.uid} was opened`);
     return [201, shown(session)];
   }
@@ -74,7 +79,7 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, c
 
   async function authenticate(request, sid) {
     const session = await sessionOf(request, sid, '/authentication');
-    const { person, sessionKey } = await cardOf(await bodyOf(request));
+    const { person, sessionKey } = await evidenceOf(await bodyOf(request));
     if (person.uid !== session.person.uid) throw new TokenRefused('another-person');
     await checkKey(sessionKey, await calculateJwkThumbprint(session.key));
     sessions.authenticated(session);
@@ -117,9 +122,21 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, trust, c
     }
   }
 
+  const redeem = (nonce) => challenges.redeem(nonce, AGENT);
+
+  // Who has shown what: { person, sessionKey, acr, amr }, the last two where it was no card.
+  const evidenceOf = ({ token, assertion }) => (keys && assertion ? keyOf(assertion) : cardOf(token));
+
+  // Whose security key has signed, and the key that it has vouched for. No session without its PIN.
+  async function keyOf(assertion) {
+    const signed = await keys.signIn(assertion, { redeem });
+    if (!signed.verified) throw new TokenRefused('key-unverified');
+    if (!signed.sessionKey) throw new TokenRefused('wrong-session-key');
+    return signed;
+  }
+
   // Whose card has signed, and the key that it has vouched for.
-  async function cardOf({ token }) {
-    const redeem = (nonce) => challenges.redeem(nonce, AGENT);
+  async function cardOf(token) {
     const { uid, sessionKey } = await verifyCardToken(String(token),
       { origin, redeem, trust, now: new Date(clock.now()) });
     const person = accounts.find(uid);
