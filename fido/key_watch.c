@@ -32,7 +32,6 @@
 struct entry {
     char *device; /* its folder in sysfs; NULL: the redirected one */
     char *born;   /* when udev saw it first, as it writes it; "": not said */
-    int node;     /* inotify's number for its node; -1: none */
     bool allowed; /* this user may open it, or could once */
     bool listed;  /* private to list_devices: still there */
     struct key_found found;
@@ -50,6 +49,7 @@ struct key_watch {
     struct loop_watch *inotify_watch;
     const char *redirect; /* NULL: none */
     int folder;           /* inotify's number for the folder of the redirected key; -1: none */
+    int nodes;            /* inotify's number for /dev; -1: no key there waits to be given to us */
     size_t count;
     struct entry entries[FIDO_KEYS_MAX];
 };
@@ -82,8 +82,6 @@ static bool drop(struct key_watch *watch, struct entry *entry)
     if (!entry)
         return false;
     bool counted = entry->allowed;
-    if (entry->node >= 0)
-        inotify_rm_watch(watch->inotify, entry->node);
     free(entry->device);
     free(entry->born);
     size_t behind = (size_t)(&watch->entries[watch->count] - entry) - 1;
@@ -100,7 +98,7 @@ static struct entry *add(struct key_watch *watch, const char *device, const char
         return NULL;
     }
     struct entry *entry = &watch->entries[watch->count];
-    *entry = (struct entry){.node = -1};
+    *entry = (struct entry){0};
     entry->device = device ? strdup(device) : NULL;
     entry->born = strdup(born);
     if ((device && !entry->device) || !entry->born) {
@@ -178,7 +176,6 @@ static bool look_at(struct key_watch *watch, struct udev_device *device)
             return changed;
         snprintf(entry->found.path, sizeof entry->found.path, "%s", path);
         name_key(device, hid, entry->found.name);
-        entry->node = inotify_add_watch(watch->inotify, path, IN_ATTRIB);
     }
     entry->listed = true;
     return admit(entry) || changed;
@@ -209,6 +206,34 @@ static bool list_devices(struct key_watch *watch)
     return changed;
 }
 
+/* Watches the device nodes while there is a key that is not this user's: a node that may not be
+ * read may not be watched by itself. */
+static void watch_nodes(struct key_watch *watch)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < watch->count; i++)
+        wanted = wanted || (watch->entries[i].device && !watch->entries[i].allowed);
+    if (wanted && watch->nodes < 0)
+        watch->nodes = inotify_add_watch(watch->inotify, "/dev", IN_ATTRIB);
+    else if (!wanted && watch->nodes >= 0) {
+        inotify_rm_watch(watch->inotify, watch->nodes);
+        watch->nodes = -1;
+    }
+}
+
+/* A node was given to somebody, or taken away. True if the list is another. */
+static bool look_at_node(struct key_watch *watch, const char *name)
+{
+    bool changed = false;
+    for (size_t i = 0; i < watch->count; i++) {
+        const char *slash = strrchr(watch->entries[i].found.path, '/');
+        if (watch->entries[i].device && slash && strcmp(slash + 1, name) == 0)
+            changed = admit(&watch->entries[i]) || changed;
+    }
+    watch_nodes(watch);
+    return changed;
+}
+
 static void on_udev(void *context, uint32_t events)
 {
     (void)events;
@@ -230,6 +255,7 @@ static void on_udev(void *context, uint32_t events)
                  : look_at(watch, device))
             changed = true;
     }
+    watch_nodes(watch);
     if (changed)
         watch->changed(watch->context);
 }
@@ -283,12 +309,10 @@ static bool look_at_redirected(struct key_watch *watch)
 /* One event. True if the list is another. */
 static bool take_event(struct key_watch *watch, const struct inotify_event *event, const char *name)
 {
-    if (event->wd != watch->folder) {
-        for (size_t i = 0; i < watch->count; i++)
-            if (watch->entries[i].node == event->wd && (event->mask & IN_ATTRIB))
-                return admit(&watch->entries[i]);
+    if (event->wd == watch->nodes && (event->mask & IN_ATTRIB))
+        return look_at_node(watch, name);
+    if (event->wd != watch->folder)
         return false;
-    }
     /* A socket that went and came is another key, however fast. */
     const char *slash = strrchr(watch->redirect, '/');
     bool went = (event->mask & (IN_DELETE | IN_MOVED_FROM)) && strcmp(name, slash + 1) == 0;
@@ -337,8 +361,12 @@ struct key_watch *key_watch_new(struct loop *loop, const char *redirect, loop_fn
         log_fault(ENOMEM, "key watch");
         return NULL;
     }
-    *watch = (struct key_watch){
-        .loop = loop, .changed = changed, .context = context, .inotify = -1, .folder = -1};
+    *watch = (struct key_watch){.loop = loop,
+                                .changed = changed,
+                                .context = context,
+                                .inotify = -1,
+                                .folder = -1,
+                                .nodes = -1};
     watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->inotify < 0) {
         log_fault(errno, "inotify_init1");
@@ -353,6 +381,8 @@ struct key_watch *key_watch_new(struct loop *loop, const char *redirect, loop_fn
         if (!watch->monitor_watch)
             return NULL;
         list_devices(watch);
+        watch_nodes(watch);
+        list_devices(watch); /* one that was given to us in between */
     } else {
         log_warning("udev cannot be asked: no security keys are seen");
     }
