@@ -12,7 +12,7 @@ import { run } from './processes.mjs';
 
 const MAKE = fileURLToPath(new URL('pki/make-pki', import.meta.url));
 
-// Resolves with paths: { directory, file, cards, ca }.
+// Resolves with paths: { directory, file, cards, keys, ca }.
 export async function makePeople() {
   const directory = join(build, 'sandbox-people');
   await mkdir(build, { recursive: true });
@@ -21,6 +21,7 @@ export async function makePeople() {
     directory,
     file: join(directory, 'people.json'),
     cards: join(directory, 'cards'),
+    keys: join(directory, 'keys'),
     ca: join(directory, 'ca'),
   };
 }

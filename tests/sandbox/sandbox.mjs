@@ -14,25 +14,26 @@
 
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApp } from './app/app.mjs';
 import { built } from './build.mjs';
 import { claimDirectory } from './directory.mjs';
+import { startKeys } from './key.mjs';
 import { startOp } from './op/op.mjs';
-import { inTime } from './patience.mjs';
 import { makePeople, trustOf } from './people.mjs';
 import { startPinentry } from './pinentry.mjs';
 import { start } from './processes.mjs';
 import { makeCertificate, makeFetch, SITE_ADDRESS } from './site.mjs';
+import { tell } from './tell.mjs';
 
 const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 // card       whose card is in the first reader at the start; null: none
 // readers    their names; one that begins with "pinpad" has a PIN pad. []: no virtual ones, so that
 //            the machine's own reader service and cards are used
+// keys       virtual security keys, as key.mjs has them; sandbox.keys then is what startKeys gives
 // web        false: neither provider nor application is started; the provider's origin is a name only
 // agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
 // origins    what the agent is told to trust; the provider unless given
@@ -48,7 +49,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // directory  where, instead of a directory in the temporary one; see directory.mjs
 // report     called with each line an operator would read
 export async function startSandbox({
-  card = 'alice', readers = ['reader-0'], agent = true, web = true, origins, settings = '', pinentry, site,
+  card = 'alice', readers = ['reader-0'], keys = [], agent = true, web = true, origins, settings = '', pinentry, site,
   format, sessions = true, endpoint, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
   report = () => {},
 } = {}) {
@@ -64,6 +65,7 @@ export async function startSandbox({
     await makeDirectory(sandbox, { directory, environment }, undo);
     sandbox.people = await makePeople();
     if (readers.length > 0) await startReaders(sandbox, { readers, card }, undo);
+    if (keys.length > 0) await plugKeys(sandbox, keys, undo);
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
     if (web) {
@@ -115,7 +117,7 @@ async function startReaders(sandbox, { readers, card }, undo) {
   const cards = await start(await built('lanyard-virtual-card'),
     [directory, sandbox.people.cards, ...readers], { ready: /^ready$/m });
   undo.push(() => cards.stop());
-  sandbox.ctl = (...words) => tell(join(directory, 'control'), words.join(' '));
+  sandbox.ctl = (...words) => tell(join(directory, 'control'), words.join(' '), 'the virtual cards');
   if (card) await sandbox.ctl('insert', readers[0], card);
   const driver = await built('libvirtual-reader.so');
   sandbox.startReaderService = async () => {
@@ -126,18 +128,10 @@ async function startReaders(sandbox, { readers, card }, undo) {
   sandbox.environment.PCSCLITE_CSOCK_NAME = join(directory, 'pcscd.sock');
 }
 
-// One line to the virtual cards, one line back; `ctl` says the same from a shell.
-function tell(path, line) {
-  return inTime(new Promise((resolve, reject) => {
-    const socket = connect(path);
-    let answer = '';
-    socket.setEncoding('utf8').on('data', (text) => { answer += text; });
-    socket.on('connect', () => socket.write(`${line}\n`));
-    socket.on('data', () => answer.endsWith('\n') && socket.end());
-    socket.on('error', reject);
-    socket.on('close', () => answer.startsWith('ok') ? resolve(answer.slice(2).trim())
-      : reject(new Error(`ctl ${line}: ${answer.trim()}`)));
-  }), `the virtual cards to answer "${line}"`);
+async function plugKeys(sandbox, keys, undo) {
+  sandbox.keys = await startKeys({ ...sandbox, keys });
+  undo.push(() => sandbox.keys.close());
+  sandbox.helpers = await sandbox.keys.helpers(join(sandbox.directory, 'helpers'));
 }
 
 async function startPrompt(sandbox, program, undo) {
@@ -214,8 +208,8 @@ function manageAgent(sandbox, undo) {
   let agent = null;
   sandbox.startAgent = async () => {
     const program = await built('lanyardd');
-    agent = await start(program, ['--config', sandbox.config, '--helpers', dirname(program)],
-      { env: sandbox.environment, ready: /ready/i });
+    agent = await start(program, ['--config', sandbox.config, '--helpers', sandbox.helpers ?? dirname(program)],
+      { env: { ...sandbox.environment, ...sandbox.keys?.environment }, ready: /ready/i });
     sandbox.agent = agent;
     return agent;
   };
