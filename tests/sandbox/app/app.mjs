@@ -6,7 +6,7 @@
 // of it at once through server-sent events. /refresh asks Care Identity again who the person is, in
 // which role: the session goes on, so the role may have changed.
 //
-// /sign-in passes on prompt, max_age, acr_values, scope and claims, for trying what they do.
+// /sign-in passes on prompt, max_age, acr_values, login_hint, scope and claims, for trying what they do.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createRemoteJWKSet, customFetch, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -30,7 +30,7 @@ const PROBLEM_OF = {
   interaction_required: 'required',
   unmet_authentication_requirements: 'assurance',
 };
-const PASSED_ON = ['prompt', 'max_age', 'acr_values', 'scope', 'claims'];
+const PASSED_ON = ['prompt', 'max_age', 'acr_values', 'login_hint', 'scope', 'claims'];
 
 // One for all applications of this process: making it takes longer than all else they need.
 let keyPair = null;
@@ -102,7 +102,7 @@ function makeHandler({ provider, name, origin, registration, fetch, report }) {
     redirect(response, oidc.buildAuthorizationUrl(provider, {
       redirect_uri: registration.redirectUri,
       scope: SCOPE,
-      acr_values: 'AAL3_CIS2_SMARTCARD',
+      acr_values: 'AAL3_ANY',
       nonce: checks.expectedNonce,
       state: checks.expectedState,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),

@@ -72,13 +72,14 @@ function isAttested(attestationObject) {
 }
 
 async function check(verify, options, redeem) {
-  let redeemed = 'unknown';
+  let redeemed = null;
   const expectedChallenge = (nonce) => (redeemed = redeem(nonce)) === 'ok';
   let answer;
   try {
     answer = await verify({ ...options, expectedChallenge });
   } catch (error) {
     if (redeemed === 'stale') throw new TokenRefused('stale-challenge');
+    if (redeemed === 'unknown') throw new TokenRefused('unknown-challenge');
     const [, reason] = REASONS.find(([said]) => said.test(error.message)) ?? [];
     throw new TokenRefused(reason ?? 'malformed', error.message);
   }
