@@ -23,8 +23,8 @@ after(async () => {
 
 afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
-async function open(script) {
-  const parts = await rig.start(script);
+async function open(script, options) {
+  const parts = await rig.start(script, options);
   const page = attend(await browser.newPage());
   await page.goto(parts.url);
   return { page, ...parts };
@@ -199,4 +199,72 @@ test('going back to the application from the other ways ends there, signed out',
   await page.click('text=Go back to the application');
   await page.waitForURL(`${app.origin}/?problem=left`);
   assert.match(await page.textContent('main'), /You were not signed in\. Start again when you are ready/);
+});
+
+/* ---- security keys, where the provider takes them ---- */
+
+// The person chooses a key while the page still waits for a card. `answer` is how the agent takes it.
+async function chooseKey(answer) {
+  const parts = await open((request, reply) => {
+    if (request.method === 'card.signIn') reply.notify('operation.waiting', { request: request.id, for: 'card' });
+    else if (request.method === 'webauthn.get') answer(request, reply);
+    return request.method !== 'agent.hello';
+  }, { keys: {} });
+  await saysWhileWaiting(parts.page, 'Insert your smartcard');
+  await parts.page.click('#with-key');
+  return parts;
+}
+
+const KEY_WAITS = [
+  [{ for: 'key' }, 'Plug in your security key', 'USB port'],
+  [{ for: 'other-key' }, 'Plug in another security key'],
+  [{ for: 'key-choice' }, 'Touch the security key that you want to use'],
+  [{ for: 'touch', reader: 'Desk key' }, 'Touch your security key', 'Security key: Desk key.'],
+  [{ for: 'verification' }, 'Show your security key that it is you'],
+  [{ for: 'key-pin', triesLeft: 8 }, 'Enter the PIN of your security key', 'Lanyard window'],
+  [{ for: 'key-pin', triesLeft: 3 }, 'Enter the PIN of your security key', 'You have 3 tries left.'],
+  [{ for: 'key-pin', triesLeft: 1 }, 'Enter the PIN of your security key', 'a wrong PIN blocks the security key'],
+  [{ for: 'account' }, 'Choose your account'],
+];
+
+test('whoever chooses a key reads what to do with it, and may go back to the card', async () => {
+  let tell;
+  const { page, agent } = await chooseKey((request, reply) => {
+    tell = (params) => reply.notify('operation.waiting', { request: request.id, ...params });
+    tell(KEY_WAITS[0][0]);
+  });
+  for (const [params, heading, ...texts] of KEY_WAITS) {
+    await saysWhileWaiting(page, KEY_WAITS[0][1]);
+    tell(params);
+    await saysWhileWaiting(page, heading, ...texts);
+    tell(KEY_WAITS[0][0]);
+  }
+  assert.equal(await page.textContent('h1'), 'Sign in with your security key');
+  assert.ok(agent.received.some(({ method }) => method === 'operation.cancel'));
+  await page.click('#with-card');
+  await saysWhileWaiting(page, 'Insert your smartcard');
+  assert.equal(await page.textContent('h1'), 'Sign in with your smartcard');
+  await otherWaysAreThere(page);
+  await page.click('#key');
+  await saysWhileWaiting(page, KEY_WAITS[0][1]);
+});
+
+test('a key that is no use has the other ways first, and the agent\'s own words', async () => {
+  const { page } = await chooseKey((request, reply) => reply.error('key-blocked', 1806,
+    'This security key is blocked.', 'Ask somebody.', { name: 'NotAllowedError' }));
+  await failsWith(page, { sentence: 'This security key is blocked.', advice: 'Ask somebody.', code: 'LY-1806' });
+  assert.equal(await page.textContent('#again'), 'Try with another key');
+  await otherWaysAreThere(page);
+});
+
+test('what a key has signed that the provider does not know ends in the provider\'s words', async () => {
+  const { page } = await chooseKey((request, reply) => reply.result({
+    id: 'AAAA', rawId: 'AAAA', type: 'public-key', clientExtensionResults: {},
+    response: { clientDataJSON: 'e30', authenticatorData: 'AA', signature: 'AA' },
+  }));
+  await failsWith(page, {
+    sentence: 'This security key is not registered with Care Identity.',
+    advice: 'Use another key, or sign in with your smartcard and register this one.',
+    code: 'key-unknown',
+  });
 });
