@@ -33,7 +33,8 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // card       whose card is in the first reader at the start; null: none
 // readers    their names; one that begins with "pinpad" has a PIN pad. []: no virtual ones, so that
 //            the machine's own reader service and cards are used
-// keys       virtual security keys, as key.mjs has them; sandbox.keys then is what startKeys gives
+// keys       virtual security keys, as key.mjs has them; sandbox.keys then is what startKeys gives, and
+//            the provider takes keys (op/security-keys.mjs)
 // web        false: neither provider nor application is started; the provider's origin is a name only
 // agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
 // origins    what the agent is told to trust; the provider unless given
@@ -69,7 +70,10 @@ export async function startSandbox({
     await startPrompt(sandbox, pinentry, undo);
     await startBroker(sandbox, undo);
     if (web) {
-      const provider = { format, sessions: sessions && !site, endpoint, begin, limits, clock, strangers };
+      const takesKeys = keys.length > 0 && { anchors: [await keyMaker(sandbox.people)] };
+      const provider = {
+        format, sessions: sessions && !site, keys: takesKeys, endpoint, begin, limits, clock, strangers,
+      };
       await startWeb(sandbox, { site, apps, trust, provider, report }, undo);
     }
     await writeSettings(sandbox, { origins, settings, trust });
@@ -133,6 +137,9 @@ async function plugKeys(sandbox, keys, undo) {
   undo.push(() => sandbox.keys.close());
   sandbox.helpers = await sandbox.keys.helpers(join(sandbox.directory, 'helpers'));
 }
+
+// Whose attestation certificates the provider believes.
+const keyMaker = ({ ca }) => readFile(join(ca, 'maker.cert.pem'), 'utf8');
 
 async function startPrompt(sandbox, program, undo) {
   if (program) {
