@@ -55,9 +55,9 @@ static int make_client_data(struct attempt *attempt)
                                      .origin = params->origin,
                                      .key = attempt->key};
     int r = client_data_write(&data, &attempt->client_data);
-    if (r == 0)
-        SHA256(attempt->client_data.data, attempt->client_data.len,
-               attempt->start.client_data_hash);
+    if (r == 0 && !SHA256(attempt->client_data.data, attempt->client_data.len,
+                          attempt->start.client_data_hash))
+        r = log_fault(ENOMEM, "client data");
     return r;
 }
 
@@ -151,8 +151,8 @@ void attempt_deinit(struct attempt *attempt)
 static bool of_site(const struct auth_data *data, const char *site)
 {
     uint8_t hash[AUTH_DATA_HASH_BYTES];
-    SHA256((const uint8_t *)site, strlen(site), hash);
-    return memcmp(data->rp_id_hash, hash, sizeof hash) == 0;
+    return SHA256((const uint8_t *)site, strlen(site), hash) &&
+           memcmp(data->rp_id_hash, hash, sizeof hash) == 0;
 }
 
 static int check_auth_data(const struct attempt *attempt, const struct fido_done *done,
@@ -192,7 +192,13 @@ static const struct webauthn_prf *prf_of(const struct webauthn_params *params,
     return any;
 }
 
-/* Part of the bytes, borrowed. */
+/* Borrowed. */
+static struct bytes lent(const struct bytes *of)
+{
+    return (struct bytes){.data = of->data, .len = of->len};
+}
+
+/* Part of what is there, borrowed. */
 static struct bytes part(const struct bytes *of, size_t from, size_t len)
 {
     return (struct bytes){.data = of->data + from, .len = len};
@@ -220,9 +226,9 @@ static int finish_assertion(struct attempt *attempt, const struct fido_done *don
     if (done->signature.len == 0 || !was_named(start, &done->credential_id) ||
         (start->list_count == 0 && done->user_id.len == 0))
         return OUTCOME_KEY_FAILED;
-    result->auth_data = part(&done->auth_data, 0, done->auth_data.len);
-    result->signature = part(&done->signature, 0, done->signature.len);
-    result->user_id = part(&done->user_id, 0, done->user_id.len);
+    result->auth_data = lent(&done->auth_data);
+    result->signature = lent(&done->signature);
+    result->user_id = lent(&done->user_id);
     result->has_appid = *params->appid;
     result->appid = done->with_appid;
     give_prf(params, done, result);
@@ -231,7 +237,7 @@ static int finish_assertion(struct attempt *attempt, const struct fido_done *don
     result->blob_written = result->blob_wanted_written && done->blob_written;
     result->blob_read = start->blob == FIDO_BLOB_READ && done->blob_read;
     if (result->blob_read)
-        result->blob = part(&done->blob, 0, done->blob.len);
+        result->blob = lent(&done->blob);
     return 0;
 }
 
@@ -270,10 +276,9 @@ static int finish_credential(struct attempt *attempt, const struct fido_done *do
         r = write_attestation(attempt, done);
     if (r != 0)
         return r == -EPROTO ? OUTCOME_KEY_FAILED : r;
-    result->auth_data = part(&attempt->auth_data, 0, attempt->auth_data.len);
-    result->attestation_object =
-        part(&attempt->attestation_object, 0, attempt->attestation_object.len);
-    result->public_key = part(&attempt->public_key, 0, attempt->public_key.len);
+    result->auth_data = lent(&attempt->auth_data);
+    result->attestation_object = lent(&attempt->attestation_object);
+    result->public_key = lent(&attempt->public_key);
     result->has_appid = *params->appid;
     result->appid = true; /* §10.1.2: that it was heeded */
     result->has_cred_props = params->cred_props;
@@ -293,8 +298,8 @@ int attempt_finish(struct attempt *attempt, const struct fido_done *done,
     int r = check_auth_data(attempt, done, &data);
     if (r != 0)
         return r;
-    result->client_data = part(&attempt->client_data, 0, attempt->client_data.len);
-    result->credential_id = part(&done->credential_id, 0, done->credential_id.len);
+    result->client_data = lent(&attempt->client_data);
+    result->credential_id = lent(&done->credential_id);
     return attempt->params.create ? finish_credential(attempt, done, &data, result)
                                   : finish_assertion(attempt, done, result);
 }

@@ -15,12 +15,10 @@ static void append_salt(const struct bytes *input, struct bytes *salts)
     uint8_t hash[PRF_BYTES];
     bytes_append(&text, prefix, sizeof prefix);
     bytes_append(&text, input->data, input->len);
-    if (text.failed) {
+    if (text.failed || !SHA256(text.data, text.len, hash))
         salts->failed = true;
-        return;
-    }
-    SHA256(text.data, text.len, hash);
-    bytes_append(salts, hash, sizeof hash);
+    else
+        bytes_append(salts, hash, sizeof hash);
 }
 
 int prf_salts(const struct webauthn_prf *prf, struct bytes *salts)

@@ -45,7 +45,8 @@ struct webauthns {
 static void name_credential(const struct bytes *id, char name[2 * NAME_BYTES + 1])
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
-    SHA256(id->data, id->len, hash);
+    if (!SHA256(id->data, id->len, hash))
+        return; /* an entry without it is better than none */
     for (size_t i = 0; i < NAME_BYTES; i++)
         snprintf(name + 2 * i, 3, "%02x", hash[i]);
 }

@@ -4,7 +4,9 @@
 
 #include <openssl/bio.h>
 #include <openssl/ecdsa.h>
+#include <openssl/encoder.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -58,3 +60,15 @@ WRAP(BN_bin2bn, BIGNUM *, NULL, 0, (const unsigned char *data, int len, BIGNUM *
      (data, len, out))
 WRAP(SHA256, unsigned char *, NULL, 0,
      (const unsigned char *data, size_t len, unsigned char *digest), (data, len, digest))
+WRAP(OSSL_PARAM_BLD_new, OSSL_PARAM_BLD *, NULL, 0, (void), ())
+WRAP(OSSL_PARAM_BLD_to_param, OSSL_PARAM *, NULL, 0, (OSSL_PARAM_BLD * build), (build))
+WRAP(EVP_PKEY_CTX_new_from_name, EVP_PKEY_CTX *, NULL, 0,
+     (OSSL_LIB_CTX * context, const char *name, const char *properties),
+     (context, name, properties))
+WRAP(EVP_PKEY_fromdata, int, 0, 0,
+     (EVP_PKEY_CTX * context, EVP_PKEY **out, int selection, OSSL_PARAM *params),
+     (context, out, selection, params))
+WRAP(EVP_PKEY_new_raw_public_key, EVP_PKEY *, NULL, 0,
+     (int type, ENGINE *engine, const unsigned char *key, size_t len), (type, engine, key, len))
+WRAP(OSSL_ENCODER_to_data, int, 0, 0,
+     (OSSL_ENCODER_CTX * context, unsigned char **data, size_t *len), (context, data, len))

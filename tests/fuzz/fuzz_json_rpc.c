@@ -8,6 +8,7 @@
 #include "ipc/base/outcome.h"
 #include "ipc/card_message.h"
 #include "ipc/door/connection.h"
+#include "ipc/door/webauthn.h"
 #include "ipc/frame.h"
 
 #include <stdlib.h>
@@ -105,6 +106,35 @@ static void card_list(void *context, struct request *request)
     answer_card_list(&request, &(struct card_list){1, readers, 0, NULL});
 }
 
+/* With a session it takes what it is given, else it leaves that to the doors. */
+static void webauthn(void *context, struct request *request, struct webauthn_params *params)
+{
+    (void)context;
+    if (strcmp(params->origin, "https://op.example") != 0 || params->list_count > FIDO_LIST_MAX)
+        abort();
+    const struct webauthn_result result = {.create = params->create, .has_prf = params->prf_wanted};
+    if (params->session)
+        webauthn_params_deinit(params);
+    answer_webauthn(&request, &result);
+}
+
+static void key_list(void *context, struct request *request)
+{
+    static const struct key_view keys[] = {{1, "Key \xff", "/dev/hidraw0", true}};
+    (void)context;
+    answer_key_list(&request, &(struct key_list){1, keys});
+}
+
+static void key_upkeep(void *context, struct request *request, const struct key_params *params)
+{
+    static const struct fido_key_info info = {.product = "Key", .versions = " FIDO_2_1  U2F_V2"};
+    (void)context;
+    if (params->operation == FIDO_INFO)
+        answer_key_info(&request, &(struct key_view){1, "Key", "", false}, &info);
+    else
+        answer_credentials(&request, &(struct fido_credential){0}, params->key & 1);
+}
+
 static void status(void *context, struct request *request)
 {
     (void)context;
@@ -156,6 +186,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .session_role = choose,
                                     .session_end = end_session,
                                     .card_list = card_list,
+                                    .webauthn = webauthn,
+                                    .key_list = key_list,
+                                    .key_upkeep = key_upkeep,
                                     .status = status,
                                     .cancel = cancel,
                                     .refused = refused};

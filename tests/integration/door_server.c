@@ -22,6 +22,8 @@
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
+#include "ipc/door/keys.h"
+#include "ipc/door/webauthn.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -222,7 +224,28 @@ static void pull_card(void *context)
     _exit(EXIT_SUCCESS);
 }
 
-/* ---- readers, cards, the agent ---- */
+/* ---- readers, cards, keys, the agent ---- */
+
+/* There is no key. */
+static void refuse_key(void *context, struct request *request, struct webauthn_params *params)
+{
+    (void)context;
+    (void)params;
+    answer_error(&request, OUTCOME_NO_KEY);
+}
+
+static void give_keys(void *context, struct request *request)
+{
+    (void)context;
+    answer_key_list(&request, &(struct key_list){0});
+}
+
+static void refuse_upkeep(void *context, struct request *request, const struct key_params *params)
+{
+    (void)context;
+    (void)params;
+    answer_error(&request, OUTCOME_NO_KEY);
+}
 
 static void give_list(void *context, struct request *request)
 {
@@ -300,6 +323,9 @@ int main(int argc, char **argv)
                                     .session_role = choose_role,
                                     .session_end = end_session,
                                     .card_list = give_list,
+                                    .webauthn = refuse_key,
+                                    .key_list = give_keys,
+                                    .key_upkeep = refuse_upkeep,
                                     .status = give_status,
                                     .cancel = cancel,
                                     .refused = note_refusal};
