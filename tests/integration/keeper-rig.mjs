@@ -233,8 +233,9 @@ export async function asService(desk, { store = 1, helpers } = {}) {
   await sandbox.stopAgent();
   const program = await built('lanyardd');
   const manager = await start(await built('service-manager'),
-    ['--store-max', String(store), program, '--config', sandbox.config, '--helpers', helpers ?? dirname(program)],
-    { env: sandbox.environment, ready: /^READY$/m, input: true });
+    ['--store-max', String(store), program, '--config', sandbox.config,
+      '--helpers', helpers ?? sandbox.helpers ?? dirname(program)],
+    { env: { ...sandbox.environment, ...sandbox.keys?.environment }, ready: /^READY$/m, input: true });
   let position = 0; // in its output: what has been waited for
   const heard = (pattern) => becomes(`the service manager to say ${pattern}`, () => {
     const match = pattern.exec(manager.output.slice(position));
