@@ -7,16 +7,14 @@
  */
 #include "control.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#define WORDS_MAX 8
+#include "bench.h"
+#include "tests/sandbox/lines/lines.h"
+
 #define DELAY_MAX_MS 600000
 
 struct request {
@@ -34,7 +32,7 @@ __attribute__((format(printf, 2, 3))) static void reply(struct request *request,
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(request->answer, CONTROL_ANSWER_MAX, format, arguments);
+    vsnprintf(request->answer, LINES_ANSWER_MAX, format, arguments);
     va_end(arguments);
 }
 
@@ -200,13 +198,13 @@ static void do_tries(struct request *request)
 static void do_list(struct request *request)
 {
     const struct bench *bench = request->bench;
-    size_t used = (size_t)snprintf(request->answer, CONTROL_ANSWER_MAX, "ok");
+    size_t used = (size_t)snprintf(request->answer, LINES_ANSWER_MAX, "ok");
 
     for (size_t i = 0; i < bench->reader_count; i++) {
         const struct reader_link *reader = bench->readers[i];
         const struct card *card = reader_link_card(reader);
 
-        used += (size_t)snprintf(request->answer + used, CONTROL_ANSWER_MAX - used, " %s=%s%s",
+        used += (size_t)snprintf(request->answer + used, LINES_ANSWER_MAX - used, " %s=%s%s",
                                  reader_link_name(reader), card ? card->name : "empty",
                                  reader_link_plugged(reader) ? "" : ",unplugged");
     }
@@ -236,19 +234,6 @@ static const struct command {
     {"list", ABOUT_ALL, 0, 0, do_list},        {"quit", ABOUT_ALL, 0, 0, do_quit},
 };
 
-static int split(char *line, char *words[static WORDS_MAX])
-{
-    int count = 0;
-    char *rest;
-
-    for (char *word = strtok_r(line, " \t\r", &rest); word; word = strtok_r(NULL, " \t\r", &rest)) {
-        if (count == WORDS_MAX)
-            return -1;
-        words[count++] = word;
-    }
-    return count;
-}
-
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -267,12 +252,12 @@ static bool find_subject(struct request *request, enum subject subject, const ch
     return subject == ABOUT_ALL || request->reader || request->card;
 }
 
-void control_command(struct bench *bench, char *line, char answer[static CONTROL_ANSWER_MAX])
+bool control_command(void *context, char *line, char *answer)
 {
-    char *words[WORDS_MAX];
-    int count = split(line, words);
+    char *words[LINES_WORDS_MAX];
+    int count = lines_split(line, words);
     struct request request = {
-        .bench = bench, .words = words + 1, .count = count - 1, .answer = answer};
+        .bench = context, .words = words + 1, .count = count - 1, .answer = answer};
     const struct command *command = count > 0 ? find_command(words[0]) : NULL;
     const char *why = "";
 
@@ -284,144 +269,5 @@ void control_command(struct bench *bench, char *line, char answer[static CONTROL
         reply(&request, "error %s: %s", request.words[0], why);
     else
         command->run(&request);
-}
-
-/* --- the socket ------------------------------------------------------------------------------ */
-
-struct client {
-    int fd; /* -1: free */
-    size_t size;
-    char line[CONTROL_LINE_MAX];
-};
-
-struct control {
-    struct bench *bench;
-    int listener;
-    struct sockaddr_un address;
-    struct client clients[CONTROL_CLIENTS_MAX];
-};
-
-struct control *control_new(struct bench *bench, const char *path)
-{
-    struct control *control = calloc(1, sizeof *control);
-
-    if (!control)
-        return NULL;
-    control->bench = bench;
-    control->address.sun_family = AF_UNIX;
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        control->clients[i].fd = -1;
-    control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (control->listener < 0 || strlen(path) >= sizeof control->address.sun_path)
-        goto fail;
-    memcpy(control->address.sun_path, path, strlen(path) + 1);
-    unlink(path);
-    if (bind(control->listener, (struct sockaddr *)&control->address, sizeof control->address) <
-            0 ||
-        listen(control->listener, CONTROL_CLIENTS_MAX) < 0)
-        goto fail;
-    return control;
-
-fail:
-    if (control->listener >= 0)
-        close(control->listener);
-    free(control);
-    return NULL;
-}
-
-static void hang_up(struct client *client)
-{
-    if (client->fd >= 0)
-        close(client->fd);
-    *client = (struct client){.fd = -1};
-}
-
-void control_free(struct control *control)
-{
-    if (!control)
-        return;
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        hang_up(&control->clients[i]);
-    close(control->listener);
-    unlink(control->address.sun_path);
-    free(control);
-}
-
-static void answer_line(struct control *control, struct client *client, char *line)
-{
-    char answer[CONTROL_ANSWER_MAX + 1];
-    size_t size;
-
-    control_command(control->bench, line, answer);
-    size = strlen(answer);
-    answer[size] = '\n';
-    if (send(client->fd, answer, size + 1, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)(size + 1))
-        hang_up(client);
-}
-
-static void take_lines(struct control *control, struct client *client)
-{
-    char *start = client->line;
-    char *newline;
-
-    while (client->fd >= 0 &&
-           (newline = memchr(start, '\n', client->size - (size_t)(start - client->line)))) {
-        *newline = '\0';
-        answer_line(control, client, start);
-        start = newline + 1;
-    }
-    if (client->fd < 0)
-        return;
-    client->size -= (size_t)(start - client->line);
-    memmove(client->line, start, client->size);
-    if (client->size == sizeof client->line)
-        hang_up(client); /* no command is that long */
-}
-
-static void receive(struct control *control, struct client *client)
-{
-    ssize_t size = recv(client->fd, client->line + client->size, sizeof client->line - client->size,
-                        MSG_DONTWAIT);
-
-    if (size > 0) {
-        client->size += (size_t)size;
-        take_lines(control, client);
-    } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
-        hang_up(client);
-    }
-}
-
-static void accept_client(struct control *control)
-{
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        if (control->clients[i].fd < 0) {
-            control->clients[i].fd =
-                accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            return;
-        }
-    }
-}
-
-static bool has_room(const struct control *control)
-{
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (control->clients[i].fd < 0)
-            return true;
-    return false;
-}
-
-void control_watch(const struct control *control, struct pollfd fds[static CONTROL_POLLS])
-{
-    fds[0] = (struct pollfd){.fd = has_room(control) ? control->listener : -1, .events = POLLIN};
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        fds[1 + i] = (struct pollfd){.fd = control->clients[i].fd, .events = POLLIN};
-}
-
-void control_turn(struct control *control, const struct pollfd fds[static CONTROL_POLLS])
-{
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        if (fds[1 + i].revents && control->clients[i].fd >= 0)
-            receive(control, &control->clients[i]);
-    if (fds[0].revents)
-        accept_client(control);
+    return true;
 }

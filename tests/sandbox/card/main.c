@@ -25,8 +25,9 @@
 
 #include "bench.h"
 #include "control.h"
+#include "tests/sandbox/lines/lines.h"
 
-#define POLLS_MAX (1 + CONTROL_POLLS + READER_POLLS * BENCH_READERS_MAX)
+#define POLLS_MAX (1 + LINES_POLLS + READER_POLLS * BENCH_READERS_MAX)
 
 static bool reader_name_valid(const char *name)
 {
@@ -60,27 +61,27 @@ static int sooner(int a, int b)
     return a < b ? a : b;
 }
 
-static void run(struct bench *bench, struct control *control, int signals)
+static void run(struct bench *bench, struct lines *lines, int signals)
 {
     struct pollfd fds[POLLS_MAX];
-    struct pollfd *reader_fds = fds + 1 + CONTROL_POLLS;
+    struct pollfd *reader_fds = fds + 1 + LINES_POLLS;
 
     while (!bench->quit) {
         int timeout = -1;
 
         fds[0] = (struct pollfd){.fd = signals, .events = POLLIN};
-        control_watch(control, fds + 1);
+        lines_watch(lines, fds + 1);
         for (size_t i = 0; i < bench->reader_count; i++) {
             reader_link_watch(bench->readers[i], reader_fds + READER_POLLS * i);
             timeout = sooner(timeout, reader_link_timeout(bench->readers[i]));
         }
-        if (poll(fds, 1 + CONTROL_POLLS + READER_POLLS * bench->reader_count, timeout) < 0)
+        if (poll(fds, 1 + LINES_POLLS + READER_POLLS * bench->reader_count, timeout) < 0)
             continue;
         if (fds[0].revents)
             return;
         for (size_t i = 0; i < bench->reader_count; i++)
             reader_link_turn(bench->readers[i], reader_fds + READER_POLLS * i);
-        control_turn(control, fds + 1);
+        lines_turn(lines, fds + 1);
     }
 }
 
@@ -97,7 +98,7 @@ static int catch_signals(void)
 
 int main(int argc, char *argv[])
 {
-    struct control *control = NULL;
+    struct lines *lines = NULL;
     struct bench bench;
     char path[PATH_MAX];
     int signals;
@@ -111,17 +112,17 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     if (set_up(&bench, argv[1], argv + 3, argc - 3)) {
         snprintf(path, sizeof path, "%s/control", argv[1]);
-        control = control_new(&bench, path);
-        if (!control)
+        lines = lines_new(path, control_command, &bench);
+        if (!lines)
             fprintf(stderr, "%s: cannot listen\n", path);
     }
-    if (control) {
+    if (lines) {
         puts("ready");
         fflush(stdout);
-        run(&bench, control, signals);
+        run(&bench, lines, signals);
     }
-    control_free(control);
+    lines_free(lines);
     bench_deinit(&bench);
     close(signals);
-    return control ? EXIT_SUCCESS : EXIT_FAILURE;
+    return lines ? EXIT_SUCCESS : EXIT_FAILURE;
 }
