@@ -60,6 +60,7 @@ static int status_of(const struct lanyard_error *error)
     case 11: /* the card */
     case 12: /* its certificates */
     case 13: /* the reader */
+    case 18: /* the security key */
         return STATUS_CARD;
     case 16:
         return STATUS_PROVIDER;
@@ -84,6 +85,9 @@ static const char *command_for(const char *reason)
     case OUTCOME_NO_CARD:
     case OUTCOME_NO_CERTIFICATE:
         return "lanyard readers and lanyard cards show what there is.";
+    case OUTCOME_NO_KEY:
+    case OUTCOME_KEY_AMBIGUOUS:
+        return "lanyard keys shows what there is.";
     default:
         return NULL;
     }
@@ -243,6 +247,13 @@ void say_waiting(void *context, const char *what, const char *reader, int tries_
         {"signature", "The card is signing."},
         {"provider", "Waiting for the sign-in service."},
         {"role", "Choose your role in Lanyard's window."},
+        {"key", "Plug your security key in."},
+        {"other-key", "Plug another security key in: none that is in is registered there."},
+        {"key-choice", "Touch the security key that is meant."},
+        {"touch", "Touch your security key."},
+        {"verification", "Put your finger on the security key, or type the PIN on its own keys."},
+        {"key-pin", "Type the security key's PIN into Lanyard's window."},
+        {"account", "Choose an account in Lanyard's window."},
         {"card-or-key", "Insert your smartcard or plug in your security key."},
         {"key", "Plug in your security key."},
         {"other-key", "That security key is not registered there: plug in another one."},

@@ -18,13 +18,13 @@ enum status {
     STATUS_USAGE = 2,       /* the command line is wrong */
     STATUS_UNREACHABLE = 3, /* no agent answers */
     STATUS_CANCELLED = 4,   /* cancelled, or nobody answered in time */
-    STATUS_CARD = 5,        /* reader, card, certificate or PIN */
+    STATUS_CARD = 5,        /* reader, card, certificate, security key or PIN */
     STATUS_SETUP = 6,       /* configuration, card module, smartcard service or prompt */
     STATUS_PROVIDER = 7,    /* the provider cannot be reached, or refused */
     STATUS_SESSION = 8,     /* nobody is signed in, or somebody is already; none of the roles */
 };
 
-enum { ALGORITHMS_MAX = 4, TIMEOUT_SECONDS_MAX = 3600, ENTRIES_MAX = 100000 };
+enum { ALGORITHMS_MAX = 4, WORDS_MAX = 5, TIMEOUT_SECONDS_MAX = 3600, ENTRIES_MAX = 100000 };
 
 struct options {
     bool json;
@@ -33,8 +33,10 @@ struct options {
     const char *origin, *challenge, *format;    /* NULL: not given */
     const char *algorithms[ALGORITHMS_MAX + 1]; /* NULL-terminated */
     unsigned algorithm_count;
-    int timeout_seconds;                /* 0: not given */
-    const char *role;                   /* NULL: not given */
+    int timeout_seconds;          /* 0: not given */
+    const char *words[WORDS_MAX]; /* behind the command */
+    unsigned word_count;
+    const char *key;                    /* NULL: not given */
     const char *since, *event, *folder; /* of audit; NULL: not given */
     size_t entries;                     /* 0: not given */
 };
@@ -45,6 +47,8 @@ int command_cards(struct lanyard *agent, const struct options *options);
 /* A card token for the origin that is given; without one, the session. */
 int command_sign_in(struct lanyard *agent, const struct options *options);
 int command_sign_out(struct lanyard *agent, const struct options *options);
+int command_keys(struct lanyard *agent, const struct options *options);
+int command_key(struct lanyard *agent, const struct options *options);
 int command_role(struct lanyard *agent, const struct options *options);
 int command_session(struct lanyard *agent, const struct options *options);
 /* Until it is cancelled, which is its success. */
@@ -52,6 +56,12 @@ int command_events(struct lanyard *agent, const struct options *options);
 /* Without an agent: agent is NULL. */
 int command_audit(struct lanyard *agent, const struct options *options);
 
+/* Whether the words behind the command are such as it takes: STATUS_DONE, or STATUS_USAGE (said).
+ */
+int check_key(const struct options *options);
+
+/* Says what is wrong with the command line; STATUS_USAGE. */
+__attribute__((format(printf, 1, 2))) int usage_error(const char *format, ...);
 /* Says what went wrong, and returns the exit status for it. */
 int report_error(const struct lanyard_error *error, const struct options *options);
 /* The same of a request that waits for nobody: that the time is over says that no agent answers. */

@@ -22,12 +22,26 @@ static const char help[] =
     "  status    show the state of the agent and its parts\n"
     "  readers   list the smartcard readers\n"
     "  cards     list the smartcards and their certificates\n"
+    "  keys      list the security keys\n"
     "  sign-in   sign in; with --origin sign a challenge and print the token\n"
     "  sign-out  sign out\n"
     "  session   show who is signed in, in which role, until when\n"
     "  role      work in another role, that of the ID behind it or one that is asked for\n"
     "  events    print what happens until interrupted\n"
     "  audit     list what was signed in, refused, locked and ended\n"
+    "  key info  show what a security key is and can\n"
+    "  key pin set\n"
+    "            give a security key its first PIN\n"
+    "  key pin change\n"
+    "            give a security key another PIN\n"
+    "  key credentials list\n"
+    "            list the sign-ins that are kept on a security key\n"
+    "  key credentials delete ID\n"
+    "            delete one of them\n"
+    "  key credentials rename ID NAME [DISPLAY]\n"
+    "            give one of them another name, and another one to show\n"
+    "  key reset\n"
+    "            erase a security key, which cannot be undone\n"
     "  help      show this text\n"
     "  version   show the version\n"
     "\n"
@@ -41,6 +55,7 @@ static const char help[] =
     "  --algorithm NAME     accept this algorithm, ES256, ES384, PS256 or RS256; repeatable\n"
     "  --silent             never disturb the person\n"
     "  --timeout SECONDS    give up after so many seconds\n"
+    "  --key KEY            do it with this security key, by its ID or its name\n"
     "  --since TIME         list what happened since then, as 2h, today or 2026-11-22 18:00\n"
     "  --event NAME         list only these events\n"
     "  --entries NUMBER     list only so many, the newest\n"
@@ -53,23 +68,26 @@ static const struct command {
     const char *name;
     int (*run)(struct lanyard *agent, const struct options *options);
     const char *options;
-    bool takes_word; /* one may follow */
-    bool alone;      /* asks no agent */
+    unsigned words;                              /* so many may follow */
+    int (*check)(const struct options *options); /* of these; NULL: any will do */
+    bool alone;                                  /* asks no agent */
 } commands[] = {
     {.name = "status", .run = command_status, .options = "js"},
     {.name = "readers", .run = command_readers, .options = "js"},
     {.name = "cards", .run = command_cards, .options = "js"},
+    {.name = "keys", .run = command_keys, .options = "js"},
+    {.name = "key", .run = command_key, .options = "jstk", .words = WORDS_MAX, .check = check_key},
     {.name = "sign-in", .run = command_sign_in, .options = "jsocfaqt"},
     {.name = "sign-out", .run = command_sign_out, .options = "js"},
     {.name = "session", .run = command_session, .options = "js"},
-    {.name = "role", .run = command_role, .options = "jst", .takes_word = true},
+    {.name = "role", .run = command_role, .options = "jst", .words = 1},
     {.name = "events", .run = command_events, .options = "js"},
     {.name = "audit", .run = command_audit, .options = "jSenJ", .alone = true},
 };
 
 /* ---- the command line ---- */
 
-__attribute__((format(printf, 1, 2))) static int usage_error(const char *format, ...)
+int usage_error(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -112,7 +130,6 @@ static int take_algorithm(const char *name, struct options *options)
 struct line {
     struct options options;
     const char *command;
-    const char *word;          /* behind the command; NULL: none */
     bool given[UCHAR_MAX + 1]; /* by the option's letter */
 };
 
@@ -126,21 +143,14 @@ static bool is_whole(const char *word, const char *name)
 }
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"socket", required_argument, NULL, 's'},
-    {"origin", required_argument, NULL, 'o'},
-    {"challenge", required_argument, NULL, 'c'},
-    {"format", required_argument, NULL, 'f'},
-    {"algorithm", required_argument, NULL, 'a'},
-    {"silent", no_argument, NULL, 'q'},
-    {"timeout", required_argument, NULL, 't'},
-    {"since", required_argument, NULL, 'S'},
-    {"event", required_argument, NULL, 'e'},
-    {"entries", required_argument, NULL, 'n'},
-    {"journal", required_argument, NULL, 'J'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},
-    {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},          {"socket", required_argument, NULL, 's'},
+    {"origin", required_argument, NULL, 'o'},  {"challenge", required_argument, NULL, 'c'},
+    {"format", required_argument, NULL, 'f'},  {"algorithm", required_argument, NULL, 'a'},
+    {"silent", no_argument, NULL, 'q'},        {"timeout", required_argument, NULL, 't'},
+    {"key", required_argument, NULL, 'k'},     {"since", required_argument, NULL, 'S'},
+    {"event", required_argument, NULL, 'e'},   {"entries", required_argument, NULL, 'n'},
+    {"journal", required_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0},
 };
 
 static int take_option(int letter, struct line *line)
@@ -170,6 +180,9 @@ static int take_option(int letter, struct line *line)
         return STATUS_DONE;
     case 't':
         return take_timeout(optarg, options);
+    case 'k':
+        options->key = optarg;
+        return STATUS_DONE;
     case 'S':
         options->since = optarg;
         return STATUS_DONE;
@@ -211,8 +224,8 @@ static int read_line(int argc, char **argv, struct line *line)
     if (optind == argc)
         return usage_error("no command");
     line->command = argv[optind++];
-    if (optind < argc)
-        line->word = argv[optind++];
+    while (optind < argc && line->options.word_count < WORDS_MAX)
+        line->options.words[line->options.word_count++] = argv[optind++];
     if (optind < argc)
         return usage_error("\"%s\" is one word too many", argv[optind]);
     return STATUS_DONE;
@@ -221,8 +234,8 @@ static int read_line(int argc, char **argv, struct line *line)
 /* What belongs together. */
 static int check_line(const struct command *command, const struct line *line)
 {
-    if (line->word && !command->takes_word)
-        return usage_error("\"%s\" is one word too many", line->word);
+    if (line->options.word_count > command->words)
+        return usage_error("\"%s\" is one word too many", line->options.words[command->words]);
     for (const struct option *option = long_options; option->name; option++) {
         if (!line->given[option->val])
             continue;
@@ -231,7 +244,7 @@ static int check_line(const struct command *command, const struct line *line)
         if (strchr("cfaq", option->val) && !line->options.origin)
             return usage_error("--%s goes with --origin", option->name);
     }
-    return STATUS_DONE;
+    return command->check ? command->check(&line->options) : STATUS_DONE;
 }
 
 /* ---- the conversation ---- */
@@ -304,7 +317,6 @@ int main(int argc, char **argv)
         status = check_line(command, &line);
         if (status != STATUS_DONE)
             return status;
-        line.options.role = line.word;
         status =
             command->alone ? command->run(NULL, &line.options) : converse(command, &line.options);
         return fflush(stdout) == 0 ? status : STATUS_REFUSED;

@@ -293,8 +293,8 @@ static int choose_role(struct lanyard *agent, const char *json, const struct opt
 
 int command_role(struct lanyard *agent, const struct options *options)
 {
-    if (options->role || !terminal_is_there())
-        return change_role(agent, options->role, options);
+    if (options->words[0] || !terminal_is_there())
+        return change_role(agent, options->words[0], options);
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_session_status(agent, &json, &error) != LANYARD_OK)
@@ -312,6 +312,17 @@ static bool role_is_open(const char *json)
     return !current && read_roles(json, &roles) && roles.count > 0;
 }
 
+/* Who gave up in the moment in which the session opened is signed in all the same: json is set to
+ * that session. */
+static bool opened_meanwhile(struct lanyard *agent, const struct lanyard_error *error, char **json)
+{
+    bool gave_up = error->result == LANYARD_CANCELLED || error->result == LANYARD_TIMED_OUT;
+    if (!gave_up || lanyard_session_status(agent, json, NULL) != LANYARD_OK)
+        return false;
+    CLEANUP(words_free) char *state = text_of(*json, "state");
+    return state && strcmp(state, "active") == 0;
+}
+
 int open_session(struct lanyard *agent, const struct options *options)
 {
     bool terminal = terminal_is_there();
@@ -322,7 +333,8 @@ int open_session(struct lanyard *agent, const struct options *options)
     };
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
-    if (lanyard_session_begin(agent, &request, &json, &error) != LANYARD_OK)
+    if (lanyard_session_begin(agent, &request, &json, &error) != LANYARD_OK &&
+        !opened_meanwhile(agent, &error, &json))
         return report_error(&error, options);
     if (!terminal || !role_is_open(json)) {
         show_session(json, options);

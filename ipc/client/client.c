@@ -347,6 +347,35 @@ EXPORT enum lanyard_result lanyard_session_role(struct lanyard *agent,
     return ask_for_text(agent, &call, role_params(request), NULL, json, error);
 }
 
+/* The method key.WHAT; NULL: there is none such. */
+static const char *key_method(const char *what)
+{
+    static const char *const methods[] = {
+        "key.info",        "key.setPin",           "key.changePin",
+        "key.credentials", "key.deleteCredential", "key.renameCredential",
+        "key.reset"};
+    for (size_t i = 0; what && i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i] + strlen("key."), what) == 0)
+            return methods[i];
+    return NULL;
+}
+
+EXPORT enum lanyard_result lanyard_key(struct lanyard *agent, const struct lanyard_key *request,
+                                       char **json, struct lanyard_error *error)
+{
+    *json = NULL;
+    struct call call = {.method = key_method(request->what),
+                        .timeout_ms = patience(request->timeout_ms),
+                        .waiting = request->waiting,
+                        .context = request->context};
+    const char *wrong = call.method ? wrong_timeout(request->timeout_ms)
+                                    : "what: info, setPin, changePin, credentials, "
+                                      "deleteCredential, renameCredential or reset";
+    if (wrong)
+        return error_invalid(error, wrong);
+    return ask_for_text(agent, &call, key_params(request), NULL, json, error);
+}
+
 /* ---- what is answered at once ---- */
 
 EXPORT enum lanyard_result lanyard_session_status(struct lanyard *agent, char **json,
@@ -367,6 +396,12 @@ EXPORT enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
                                              struct lanyard_error *error)
 {
     return ask_at_once(agent, "card.list", json, error);
+}
+
+EXPORT enum lanyard_result lanyard_key_list(struct lanyard *agent, char **json,
+                                            struct lanyard_error *error)
+{
+    return ask_at_once(agent, "key.list", json, error);
 }
 
 EXPORT enum lanyard_result lanyard_status(struct lanyard *agent, char **json,

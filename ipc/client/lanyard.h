@@ -62,9 +62,10 @@ void lanyard_close(struct lanyard *agent);
 const char *lanyard_version(const struct lanyard *agent);
 
 /* What a request waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad",
- * "signature", "provider" or "role" (or a later agent's word; ipc/PROTOCOL.md 2.3). reader may be
- * NULL; tries_left is -1 when not known. Borrowed for the call, during which the connection must
- * not be used. */
+ * "signature", "provider", "role", and of security keys "key", "other-key", "key-choice", "touch",
+ * "verification", "key-pin" or "account" (or a later agent's word; ipc/PROTOCOL.md 2.3, 2.15).
+ * reader, or the security key's name, may be NULL; tries_left is -1 when not known. Borrowed for
+ * the call, during which the connection must not be used. */
 typedef void lanyard_waiting_fn(void *context, const char *what, const char *reader,
                                 int tries_left);
 
@@ -146,6 +147,31 @@ enum lanyard_result lanyard_session_role(struct lanyard *agent,
 
 /* Signs out. LANYARD_OK also when nobody was signed in. At most five seconds. */
 enum lanyard_result lanyard_session_end(struct lanyard *agent, struct lanyard_error *error);
+
+/* ---- security keys ---- */
+
+/* Those that are in: the result of key.list (ipc/PROTOCOL.md 2.16) as JSON text, owned, to be
+ * released with lanyard_free. No key is disturbed. At most five seconds. */
+enum lanyard_result lanyard_key_list(struct lanyard *agent, char **json,
+                                     struct lanyard_error *error);
+
+struct lanyard_key {
+    const char *what;            /* required: "info", "setPin", "changePin", "credentials",
+                                    "deleteCredential", "renameCredential" or "reset" */
+    const char *key;             /* its id; the only one that is in */
+    const char *credential;      /* required to delete and to rename one: its id */
+    const char *user_name;       /* required to rename one */
+    const char *display_name;    /* required to rename one; may be "" */
+    int timeout_ms;              /* 120,000 */
+    lanyard_waiting_fn *waiting; /* none */
+    void *context;               /* of waiting */
+};
+
+/* Does the upkeep of a security key (ipc/PROTOCOL.md 2.16); PINs are typed into the agent's window,
+ * and a reset is asked about there. *json is the method's result, owned as above. Any of the
+ * results. */
+enum lanyard_result lanyard_key(struct lanyard *agent, const struct lanyard_key *request,
+                                char **json, struct lanyard_error *error);
 
 /* ---- the agent ---- */
 

@@ -14,12 +14,13 @@
 
 /* Appends a request to *out. Takes params (NULL: none). 0 or -ENOMEM. */
 int request_encode(struct bytes *out, int64_t id, const char *method, json_t *params);
-/* The params of card.signIn, session.prove, session.begin and session.role, owned; NULL on no
- * memory or text that is not UTF-8. */
+/* The params of card.signIn, session.prove, session.begin, session.role and key.WHAT, owned; NULL
+ * on no memory or text that is not UTF-8. */
 json_t *sign_in_params(const struct lanyard_sign_in *request);
 json_t *prove_params(const struct lanyard_session_prove *request);
 json_t *begin_params(const struct lanyard_session_begin *request);
 json_t *role_params(const struct lanyard_session_role *request);
+json_t *key_params(const struct lanyard_key *request);
 
 enum message_kind {
     MESSAGE_RESULT,       /* body: the result */
