@@ -262,6 +262,19 @@ test('who gives up the window for roles stays signed in, and reads so', async ()
   }
 });
 
+test('who gives up signing in, too late, is signed in and reads so', async () => {
+  for (const [state, expected] of [['active', 0], ['authenticating', 4], ['locked', 4]]) {
+    const { status, stdout, stderr } = await against({
+      'agent.hello': hello,
+      'session.begin': { error: { code: 1001, message: 'The sign-in.', data: { reason: 'cancelled', code: 'LY-1001', advice: '' } } },
+      'session.status': { result: { ...alice, state, sid: state === 'authenticating' ? undefined : 's' } },
+    }, 'sign-in');
+    assert.equal(status, expected);
+    if (expected === 0) assert.match(stdout, /^Signed in +Alice /);
+    else assert.match(stderr, /LY-1001/);
+  }
+});
+
 test('an agent that does not answer is not taken for a person who does not', async () => {
   const ends = await Promise.all([
     against({}, 'session'),
