@@ -201,6 +201,23 @@ static gchar *describe(const struct usb_link *self)
                            self->index);
 }
 
+/* umockdev says it to udev, and takes the links away, for the one device that is named: so each is,
+ * the innermost first. */
+static void take_away(const struct usb_link *self)
+{
+    char paths[4][PATH_MAX];
+
+    snprintf(paths[3], PATH_MAX, "/sys%s", self->device);
+    snprintf(paths[2], PATH_MAX, "/sys%s/1-%u:1.0", self->device, self->index + 1);
+    snprintf(paths[1], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X", self->device,
+             self->index + 1, LINK_VENDOR, LINK_PRODUCT, self->index + 1);
+    snprintf(paths[0], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X/hidraw/%s", self->device,
+             self->index + 1, LINK_VENDOR, LINK_PRODUCT, self->index + 1,
+             self->link.path + strlen("/dev/"));
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        umockdev_testbed_remove_device(self->testbed->mock, paths[i]);
+}
+
 static void remove_devices(struct usb_link *self)
 {
     char path[PATH_MAX];
@@ -209,8 +226,7 @@ static void remove_devices(struct usb_link *self)
     unlink(path);
     if (!self->added)
         return;
-    snprintf(path, sizeof path, "/sys%s", self->device);
-    umockdev_testbed_remove_device(self->testbed->mock, path);
+    take_away(self);
     umockdev_testbed_detach_ioctl(self->testbed->mock, self->link.path, NULL);
     self->added = false;
 }
