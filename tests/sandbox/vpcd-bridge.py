@@ -17,9 +17,14 @@ import select
 import socket
 import struct
 import sys
+import time
 
 OFF, ON, RESET, TELL_ATR = b'\x00', b'\x01', b'\x02', b'\x04'
 KNOCK_AGAIN_MS = 50
+# vpcd looks every 400 ms. Had it not looked while no card was in, pcscd could keep the reader
+# for empty ever after: a reset that fails on the way out says so to its clients, but not to its
+# own watcher. No hand is as quick.
+OUT_S = 1.0
 PACKET_MAX = 16384
 
 
@@ -32,6 +37,7 @@ class Bridge:
         self.atr = None  # of the card that is in
         self.received = b''
         self.asked = False  # a command APDU is under way
+        self.out_since = 0.0
 
     def run(self):
         while True:
@@ -49,6 +55,8 @@ class Bridge:
                 self.knock()
 
     def knock(self):
+        if time.monotonic() - self.out_since < OUT_S:
+            return
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.connect(('127.0.0.1', self.port))
@@ -61,6 +69,7 @@ class Bridge:
     def hang_up(self):
         if self.vpcd:
             self.vpcd.close()
+            self.out_since = time.monotonic()
         self.vpcd = None
         self.received = b''
         self.asked = False
