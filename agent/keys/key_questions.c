@@ -153,7 +153,7 @@ static void on_new_pin(void *context, const struct prompt_answer *answer)
     if (result == OUTCOME_OK && answer->pin_len > FIDO_PIN_BYTES_MAX)
         result = OUTCOME_PIN_FORMAT;
     if (result == OUTCOME_PIN_FORMAT) {
-        ask_for_new_pin(w, result);
+        ask_for_new_pin(w, WRONG_PIN_LONG);
     } else if (result != OUTCOME_OK) {
         key_work_finish(w, result);
     } else if (answer->pin_len < w->min_length) {

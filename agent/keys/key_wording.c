@@ -109,7 +109,7 @@ static void put_new_pin_error(const struct key_wording *w, int wrong,
     else if (wrong == WRONG_PIN_DIFFERENT)
         put(question->error, sizeof question->error,
             "The two PINs were not the same. Choose one again.");
-    else if (wrong == OUTCOME_PIN_FORMAT)
+    else if (wrong == WRONG_PIN_LONG)
         put(question->error, sizeof question->error,
             "That cannot be a PIN: it has at most 63 letters, digits and signs.");
     else if (wrong != OUTCOME_OK)

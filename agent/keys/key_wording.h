@@ -25,6 +25,7 @@ struct key_wording {
 enum wrong_pin {
     WRONG_PIN_SHORT = -1,
     WRONG_PIN_DIFFERENT = -2, /* the second time it was typed */
+    WRONG_PIN_LONG = -3,      /* or of characters that no keyboard has everywhere */
 };
 
 /* Each fills in the whole question. wrong: an outcome of the try before or one of enum wrong_pin;

@@ -6,6 +6,7 @@
  */
 #include "fido/key_watch.h"
 #include "fido/key_watch_read.h"
+#include "tests/unit/test_folder_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -424,7 +425,7 @@ static void names_are_made_fit_to_be_read(void **state)
 
 int main(void)
 {
-    if (!mkdtemp(folder) || setenv("TMPDIR", folder, 1) < 0)
+    if (!folder_make(folder) || setenv("TMPDIR", folder, 1) < 0)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_that_is_in_is_seen_and_named, begin, end),
@@ -442,6 +443,6 @@ int main(void)
         cmocka_unit_test(names_are_made_fit_to_be_read),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(folder);
+    folder_remove(folder);
     return failed;
 }
