@@ -101,7 +101,8 @@ static void say_touch(struct key *key)
 {
     if (key->quiet)
         return;
-    bool who = key->verifies || key->command == CTAP_CBOR_CLIENT_PIN;
+    /* A key with tokens wants to know who it is before, and then to be touched for it. */
+    bool who = key->command == CTAP_CBOR_CLIENT_PIN || (key->verifies && !key->traits.permissions);
     link_say(key->link, who ? FIDO_WAITING_VERIFICATION : FIDO_WAITING_TOUCH, key->path,
              key->product);
 }
