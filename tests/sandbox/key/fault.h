@@ -15,7 +15,7 @@ enum fault_action {
     FAULT_STALL,      /* nothing, ever */
     FAULT_FLOOD,      /* keep-alives without end */
     FAULT_BUSY,       /* CTAPHID error: channel busy */
-    FAULT_NOISE,      /* reports of random bytes */
+    FAULT_NOISE,      /* reports of random bytes, on its channel */
     FAULT_DISCONNECT, /* it is pulled out; once */
     /* an answer, but */
     FAULT_TRUNCATED,     /* half of it, its length told rightly */

@@ -88,6 +88,8 @@ static void send_noise(struct hid *hid)
 
     for (int i = 0; i < NOISE_REPORTS; i++) {
         random_bytes(report, sizeof report);
+        put32(report, hid->channel); /* or nobody would look at it */
+        report[4] |= 0xc0;           /* no command that there is */
         hid->send(hid->context, report);
     }
 }
