@@ -201,21 +201,41 @@ static gchar *describe(const struct usb_link *self)
                            self->index);
 }
 
-/* umockdev says it to udev, and takes the links away, for the one device that is named: so each is,
- * the innermost first. */
+enum { DEVICES = 4 };
+
+/* What the key is in /sys, the outermost first. */
+static void name_devices(const struct usb_link *self, char paths[static DEVICES][PATH_MAX])
+{
+    unsigned port = self->index + 1;
+
+    snprintf(paths[0], PATH_MAX, "/sys%s", self->device);
+    snprintf(paths[1], PATH_MAX, "/sys%s/1-%u:1.0", self->device, port);
+    snprintf(paths[2], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X", self->device, port,
+             LINK_VENDOR, LINK_PRODUCT, port);
+    snprintf(paths[3], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X/hidraw/%s", self->device,
+             port, LINK_VENDOR, LINK_PRODUCT, port, self->link.path + strlen("/dev/"));
+}
+
+/* umockdev takes away the links to the one device that is named: so each is. */
 static void take_away(const struct usb_link *self)
 {
-    char paths[4][PATH_MAX];
+    char paths[DEVICES][PATH_MAX];
 
-    snprintf(paths[3], PATH_MAX, "/sys%s", self->device);
-    snprintf(paths[2], PATH_MAX, "/sys%s/1-%u:1.0", self->device, self->index + 1);
-    snprintf(paths[1], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X", self->device,
-             self->index + 1, LINK_VENDOR, LINK_PRODUCT, self->index + 1);
-    snprintf(paths[0], PATH_MAX, "/sys%s/1-%u:1.0/0003:%04X:%04X.%04X/hidraw/%s", self->device,
-             self->index + 1, LINK_VENDOR, LINK_PRODUCT, self->index + 1,
-             self->link.path + strlen("/dev/"));
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+    name_devices(self, paths);
+    for (size_t i = DEVICES; i-- > 0;) {
+        umockdev_testbed_uevent(self->testbed->mock, paths[i], "remove");
         umockdev_testbed_remove_device(self->testbed->mock, paths[i]);
+    }
+}
+
+/* What is made from a description is not told to udev. */
+static void announce(const struct usb_link *self)
+{
+    char paths[DEVICES][PATH_MAX];
+
+    name_devices(self, paths);
+    for (size_t i = 0; i < DEVICES; i++)
+        umockdev_testbed_uevent(self->testbed->mock, paths[i], "add");
 }
 
 static void remove_devices(struct usb_link *self)
@@ -249,8 +269,10 @@ static bool plug(struct link *link)
     struct usb_link *self = (struct usb_link *)link;
     char terminal[PATH_MAX];
 
-    if (open_terminal(self, terminal) && make_node(self, terminal) && add_devices(self))
+    if (open_terminal(self, terminal) && make_node(self, terminal) && add_devices(self)) {
+        announce(self);
         return true;
+    }
     remove_devices(self);
     close_terminal(self);
     return false;
