@@ -9,6 +9,9 @@
  * time a key may take is counted from there. A key can still keep us busy with nonsense on other
  * channels or with messages without end (a large blob has no length), so the number of reports in a
  * call is limited as well.
+ *
+ * A key that has another program's request at hand says that it is busy. It has not taken ours
+ * then, and it gets the same reports again a moment later; but not those that may carry a PIN.
  */
 #include "fido/device.h"
 
@@ -33,6 +36,9 @@ enum {
     LENGTH_AT = 5,
     DATA_AT = 7,
     KEEPALIVE_WANTS_PERSON = 2,
+    ERROR = 0x3f, /* CTAP 2.1 §11.2.9.1.6 */
+    ERROR_BUSY = 6,
+    BUSY_NAP_MS = 100,
 };
 
 static struct key *opening; /* libfido2's open knows a path only */
@@ -116,73 +122,57 @@ static bool refuses_for_touch(const struct key *key)
            (report[DATA_AT] << 8 | report[DATA_AT + 1]) == SW_CONDITIONS_NOT_SATISFIED;
 }
 
-/* Takes from a whole report how much longer the key may take. */
-static void consider(struct key *key)
+/* Takes from a whole report how much longer the key may take. False: it has had enough. */
+static bool consider(struct key *key)
 {
-    if (key->cancelled || !on_our_channel(key))
-        return;
-    int64_t now = key_clock();
+    if (key->reports_left == 0)
+        return false;
+    key->reports_left--;
+    bool ours = on_our_channel(key);
     bool keepalive = key->report[COMMAND_AT] == (INITIAL | CTAP_KEEPALIVE);
-    bool wants = keepalive ? key->report[DATA_AT] == KEEPALIVE_WANTS_PERSON
-                           : key->touch && refuses_for_touch(key);
+    bool wants = ours && (keepalive ? key->report[DATA_AT] == KEEPALIVE_WANTS_PERSON
+                                    : key->touch && refuses_for_touch(key));
+    if (!ours || (keepalive && !wants)) {
+        if (key->idle_left == 0)
+            return false;
+        key->idle_left--;
+    }
+    if (key->cancelled || !ours)
+        return true;
+    int64_t now = key_clock();
     key->silence_until = now + KEY_SILENCE_MS;
-    if (!wants)
-        return;
-    key->work_until = now + KEY_WORK_MS;
-    say_touch(key);
+    if (wants) {
+        key->work_until = now + KEY_WORK_MS;
+        key->idle_left = KEY_IDLE_MAX;
+        say_touch(key);
+    }
+    return true;
 }
 
-static int io_read(void *handle, unsigned char *out, size_t len, int ms)
+/* A whole report into key->report; what has come of one stays for the next time. */
+static bool read_report(struct key *key, int ms)
 {
-    struct key *key = handle;
-    if (len != sizeof key->report || key->reports_left == 0)
-        return -1;
     while (key->report_len < sizeof key->report) {
         if (!wait_for(key, POLLIN, ms))
-            return -1;
-        ssize_t got =
-            read(key->fd, key->report + key->report_len, sizeof key->report - key->report_len);
+            return false;
+        uint8_t *space = key->report + key->report_len;
+        ssize_t got = read(key->fd, space, sizeof key->report - key->report_len);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got <= 0) {
             key->removed = true;
-            return -1;
+            return false;
         }
         key->report_len += (size_t)got;
     }
     key->report_len = 0;
-    key->reports_left--;
-    consider(key);
-    memcpy(out, key->report, len);
-    return (int)len;
+    return consider(key);
 }
 
-/* ---- writing ---- */
-
-/* Notes what is asked from the first report of a message. */
-static void note(struct key *key, const uint8_t *report)
+static bool write_report(struct key *key, const uint8_t *report, bool cancel)
 {
-    memcpy(key->channel, report + CHANNEL_AT, sizeof key->channel);
-    if (!(report[COMMAND_AT] & INITIAL))
-        return;
-    key->command = report[COMMAND_AT] == (INITIAL | CTAP_CMD_CBOR) ? report[DATA_AT] : 0;
-    key->silence_until = key_clock() + KEY_SILENCE_MS;
-}
-
-static int io_write(void *handle, const unsigned char *data, size_t len)
-{
-    struct key *key = handle;
-    if (len != KEY_REPORT_BYTES + 1)
-        return -1;
-    bool cancel = data[1 + COMMAND_AT] == (INITIAL | CTAP_CMD_CANCEL);
-    if (!cancel && is_to_stop(key))
-        stop(key);
-    if (!cancel && key->cancelled)
-        return -1;
-    if (!cancel)
-        note(key, data + 1);
-    const uint8_t *at = data + key->redirected;
-    size_t left = len - key->redirected;
+    const uint8_t *at = report + key->redirected;
+    size_t left = KEY_REPORT_BYTES + 1 - key->redirected;
     while (left > 0) {
         ssize_t sent = write(key->fd, at, left);
         if (sent > 0) {
@@ -191,13 +181,83 @@ static int io_write(void *handle, const unsigned char *data, size_t len)
         } else if (sent < 0 && errno == EAGAIN) {
             struct pollfd room = {.fd = key->fd, .events = POLLOUT};
             if (cancel ? poll(&room, 1, KEY_CANCEL_MS) <= 0 : !wait_for(key, POLLOUT, -1))
-                return -1;
+                return false;
         } else if (sent == 0 || errno != EINTR) {
             key->removed = true;
-            return -1;
+            return false;
         }
     }
+    return true;
+}
+
+static bool is_busy(const struct key *key)
+{
+    return on_our_channel(key) && key->report[COMMAND_AT] == (INITIAL | ERROR) &&
+           key->report[DATA_AT] == ERROR_BUSY;
+}
+
+static bool send_again(struct key *key)
+{
+    if (key->cancelled || key->command == CTAP_CBOR_CLIENT_PIN || key->kept > KEY_KEPT_MAX ||
+        key_clock() > key->busy_until)
+        return false;
+    struct pollfd nap = {.fd = key->link->fd, .events = POLLIN};
+    if (poll(&nap, 1, BUSY_NAP_MS) > 0)
+        link_hear(key->link);
+    if (is_to_stop(key))
+        return false;
+    for (size_t i = 0; i < key->kept; i++)
+        if (!write_report(key, key->sent[i], false))
+            return false;
+    return true;
+}
+
+static int io_read(void *handle, unsigned char *out, size_t len, int ms)
+{
+    struct key *key = handle;
+    if (len != sizeof key->report)
+        return -1;
+    do {
+        if (!read_report(key, ms))
+            return -1;
+    } while (is_busy(key) && send_again(key));
+    memcpy(out, key->report, len);
     return (int)len;
+}
+
+/* ---- writing ---- */
+
+/* Notes what is asked from the first report of a message, and keeps all of it. */
+static void note(struct key *key, const uint8_t *data)
+{
+    const uint8_t *report = data + 1;
+    memcpy(key->channel, report + CHANNEL_AT, sizeof key->channel);
+    if (report[COMMAND_AT] & INITIAL) {
+        key->command = report[COMMAND_AT] == (INITIAL | CTAP_CMD_CBOR) ? report[DATA_AT] : 0;
+        key->silence_until = key_clock() + KEY_SILENCE_MS;
+        key->busy_until = key_clock() + KEY_BUSY_MS;
+        key->idle_left = KEY_IDLE_MAX;
+        key->kept = 0;
+    }
+    if (key->kept < KEY_KEPT_MAX && key->command != CTAP_CBOR_CLIENT_PIN)
+        memcpy(key->sent[key->kept], data, sizeof key->sent[0]);
+    key->kept++;
+}
+
+static int io_write(void *handle, const unsigned char *data, size_t len)
+{
+    struct key *key = handle;
+    if (len != KEY_REPORT_BYTES + 1)
+        return -1;
+    bool cancel = data[1 + COMMAND_AT] == (INITIAL | CTAP_CMD_CANCEL);
+    if (!cancel) {
+        if (is_to_stop(key))
+            stop(key);
+        if (key->cancelled)
+            return -1;
+        note(key, data);
+    }
+    return write_report(key, data, cancel) ? (int)len : -1;
 }
 
 /* ---- opening ---- */

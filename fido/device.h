@@ -19,7 +19,10 @@ enum {
     KEY_SILENCE_MS = 5000,    /* in the middle of a message; keep-alives come every 100 ms */
     KEY_WORK_MS = 60000,      /* without wanting the person: a slow key makes an RSA key */
     KEY_CANCEL_MS = 1000,     /* for its last word after CANCEL */
+    KEY_BUSY_MS = 5000,       /* another program's turn */
     KEY_REPORTS_MAX = 32768,  /* within one call: ten minutes of keep-alives many times over */
+    KEY_IDLE_MAX = 2000,      /* of those, that lead nowhere: a minute's keep-alives thrice over */
+    KEY_KEPT_MAX = 64,        /* reports of a message that can be sent again */
     KEY_REPORT_BYTES = 64,    /* CTAP 2.1 §11.2.4 */
     KEY_LIST_BYTES_MAX = 700, /* of credential ids in a message, which a key may limit to 1,024 */
 };
@@ -55,8 +58,10 @@ struct key {
     size_t report_len;
     uint8_t channel[4];
     uint8_t command; /* of CTAP, of the message under way */
-    int64_t silence_until, work_until;
-    unsigned reports_left;
+    int64_t silence_until, work_until, busy_until;
+    unsigned reports_left, idle_left;
+    size_t kept; /* of the message under way; more than KEY_KEPT_MAX: it was longer */
+    uint8_t sent[KEY_KEPT_MAX][KEY_REPORT_BYTES + 1];
     bool touch;     /* the call under way wants the person */
     bool verifies;  /* and to know who it is */
     bool quiet;     /* nobody is told so: it is one of several */
