@@ -82,6 +82,11 @@ int check_key(const struct options *options)
         return usage_error("key %s %s needs %s", action->words[0], second, action->usage);
     if (further > action->most)
         return usage_error("\"%s\" is one word too many", options->words[named + action->most]);
+    const char *id = action->least > 0 ? options->words[named] : "";
+    static const char base64url[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    if (id[strspn(id, base64url)] != '\0')
+        return usage_error("\"%s\" is no ID: key credentials list shows them", id);
     return STATUS_DONE;
 }
 

@@ -88,10 +88,11 @@ json_t *role_params(const struct lanyard_session_role *request)
 json_t *key_params(const struct lanyard_key *request)
 {
     json_t *params = json_object();
-    return params_or_nothing(params, set_text(params, "key", request->key) &&
-                                         set_text(params, "id", request->credential) &&
-                                         set_text(params, "userName", request->user_name) &&
-                                         set_text(params, "displayName", request->display_name));
+    int r = set_text(params, "key", request->key);
+    r |= set_text(params, "id", request->credential);
+    r |= set_text(params, "userName", request->user_name);
+    r |= set_text(params, "displayName", request->display_name);
+    return params_or_nothing(params, r);
 }
 
 /* ---- messages ---- */
