@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+//
+// `lanyard keys` and `lanyard key` with virtual security keys: the real agent, lanyard-fido, libfido2
+// and udev's library, and a person at the agent's window (pinentry.mjs).
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { build } from '../sandbox/build.mjs';
+import { makeKeyPair } from '../sandbox/keys.mjs';
+import { connectNative } from '../sandbox/native.mjs';
+import { inTime } from '../sandbox/patience.mjs';
+import { startSandbox } from '../sandbox/sandbox.mjs';
+
+const PIN = '2580';
+
+async function withKeys(keys, play) {
+  const sandbox = await startSandbox({
+    keys, web: false, readers: [], environment: { PCSCLITE_CSOCK_NAME: '/nonexistent/pcscd' },
+  });
+  try {
+    await play({
+      ...sandbox,
+      ctl: sandbox.keys.ctl,
+      lanyard: (...args) => lanyard(sandbox, args),
+      // Until that many keys are in, as subscribers hear it.
+      async count(wanted) {
+        const observer = await connectNative(sandbox);
+        try {
+          await observer.request('agent.subscribe');
+          if ((await observer.request('key.list')).keys.length !== wanted)
+            await observer.notification(({ method, params }) => method === 'key.changed' && params.keys.length === wanted,
+              `${wanted} keys`);
+        } finally {
+          await observer.close();
+        }
+      },
+    });
+  } finally {
+    await sandbox.close();
+  }
+}
+
+// One run of the program: { said(pattern) resolves when standard error fits, interrupt(), end }, where
+// end is { status, out, err }.
+function lanyard(sandbox, args) {
+  const child = spawn(join(build, 'bin/lanyard'), args,
+    { env: { ...process.env, XDG_RUNTIME_DIR: sandbox.runtime }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = { status: null, out: '', err: '' };
+  let wake = () => {};
+  child.stdout.setEncoding('utf8').on('data', (text) => { run.out += text; });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    run.err += text;
+    wake();
+  });
+  const ended = new Promise((resolve) => child.once('close', (status) => resolve({ ...run, status })));
+  return {
+    said: (pattern) => inTime(new Promise((resolve) => {
+      wake = () => pattern.test(run.err) && resolve();
+      wake();
+    }), `lanyard ${args.join(' ')} to say ${pattern}`, () => run.err),
+    interrupt: () => child.kill('SIGINT'),
+    get end() { return inTime(ended, `lanyard ${args.join(' ')} to end`, () => JSON.stringify(run)); },
+  };
+}
+
+// A command that ends with this status, and says what fits.
+async function ends(run, status, pattern) {
+  const { status: actual, out, err } = await run.end;
+  assert.equal(actual, status, `${out}${err}`);
+  if (pattern) assert.match(err, pattern);
+  return out;
+}
+
+async function types(pinentry, pin, description) {
+  const dialogue = await pinentry.next();
+  if (description) assert.match(`${dialogue.texts.description}\n${dialogue.texts.error ?? ''}`, description);
+  assert.equal(dialogue.kind, 'pin');
+  dialogue.answer(pin);
+}
+
+// Puts a resident credential of that name onto the key; resolves with its id.
+async function register(ctl, key, name) {
+  const { privateKey } = makeKeyPair('ec', { namedCurve: 'P-256' });
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64url');
+  const id = Buffer.from(`credential of ${name}`).toString('base64url');
+  await ctl('import', key, 'op.example', id, der, Buffer.from(name).toString('base64url'), 'resident');
+  return id;
+}
+
+test('a new key is listed, told of, and gets its PIN', async () => {
+  await withKeys(['key-0'], async ({ lanyard, pinentry, ctl }) => {
+    const [key] = JSON.parse(await ends(lanyard('keys', '--json'), 0));
+    assert.deepEqual({ ...key, id: '', name: '' }, { id: '', name: '', path: '/dev/hidraw0', session: false });
+    assert.match(key.id, /^[1-9]\d*$/);
+    assert.match(key.name, /\S/);
+    assert.match(await ends(lanyard('keys'), 0), new RegExp(`- id: ${key.id}\n`));
+    assert.equal(JSON.parse(await ends(lanyard('status', '--json'), 0)).keys, 1);
+
+    const info = JSON.parse(await ends(lanyard('key', 'info', '--json'), 0));
+    assert.equal(info.id, key.id);
+    assert.ok(info.versions.includes('FIDO_2_1'), info.versions.join());
+    assert.deepEqual(info.pin, { possible: true, set: false, triesLeft: null, minLength: 4, changeOwed: false });
+    assert.ok(info.credentialManagement && info.residentKeys && info.prf);
+    assert.match(await ends(lanyard('key', 'info'), 0), /versions:\n/);
+
+    await ends(lanyard('key', 'credentials', 'list'), 5, /no PIN yet\. \(LY-1808\)\n.*lanyard key pin set/);
+    await ends(lanyard('key', 'pin', 'change'), 5, /LY-1808/);
+
+    // Too short, not the same twice, and then as it should be.
+    const set = lanyard('key', 'pin', 'set');
+    await types(pinentry, '123', /Program: .*lanyard\nSecurity key: /);
+    await types(pinentry, '1234', /too short\. It has at least 4 characters/);
+    await types(pinentry, '1235', /once more/);
+    await types(pinentry, PIN, /not the same/);
+    await types(pinentry, PIN);
+    await ends(set, 0, /Type the PIN of your security key into Lanyard's window.*\n(.*\n)*The security key has a PIN now/);
+    await ends(lanyard('key', 'pin', 'set', '--json'), 5);
+    await ends(lanyard('key', 'pin', 'set'), 5, /has a PIN already\. \(LY-1810\)/);
+
+    await ctl('pin', 'key-0', 'minimum', '6');
+    const change = lanyard('key', 'pin', 'change');
+    await types(pinentry, PIN, /that your security key has now/);
+    await types(pinentry, '12345', /at least 6 characters/);
+    await types(pinentry, 'abc123', /too short/);
+    await types(pinentry, 'abc123');
+    await ends(change, 0, /has its new PIN now/);
+    const list = lanyard('key', 'credentials', 'list');
+    await types(pinentry, 'abc123');
+    await ends(list, 0, /No sign-in is kept/);
+  });
+});
+
+test('what is on a key is listed, renamed and deleted', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl }) => {
+    const alice = await register(ctl, 'key-0', 'alice');
+    await register(ctl, 'key-0', 'bob');
+    const credentials = async () => {
+      const list = lanyard('key', 'credentials', 'list', '--json');
+      await types(pinentry, PIN, /see what is on the key/);
+      return JSON.parse(await ends(list, 0));
+    };
+    assert.deepEqual((await credentials()).map(({ rpId }) => rpId), ['op.example', 'op.example']);
+
+    const rename = lanyard('key', 'credentials', 'rename', alice, 'alice@op.example', 'Dr Alice');
+    await types(pinentry, PIN, /rename/);
+    await ends(rename, 0, /It is renamed/);
+    const renamed = (await credentials()).find(({ id }) => id === alice);
+    assert.deepEqual([renamed.userName, renamed.displayName], ['alice@op.example', 'Dr Alice']);
+    assert.equal(Buffer.from(renamed.userId, 'base64url').toString(), 'alice');
+
+    const remove = lanyard('key', 'credentials', 'delete', alice);
+    await types(pinentry, PIN, /delete a sign-in .* cannot be undone/);
+    await ends(remove, 0, /cannot be undone\.\n(.*\n)*It is deleted/);
+    assert.equal((await credentials()).length, 1);
+    const again = lanyard('key', 'credentials', 'delete', alice);
+    await types(pinentry, PIN);
+    await ends(again, 5, /LY-1816/);
+    await ends(lanyard('key', 'credentials', 'delete', 'no base64!'), 2);
+  });
+});
+
+test('three wrong PINs want the key anew, eight block it', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl, count }) => {
+    const replug = async () => {
+      await ctl('unplug', 'key-0');
+      await count(0);
+      await ctl('plug', 'key-0');
+      await count(1);
+    };
+    for (const tries of [[8, 7, 6], [5, 4, 3]]) {
+      const list = lanyard('key', 'credentials', 'list');
+      for (const left of tries) await types(pinentry, '0000', new RegExp(`Tries left: ${left}`));
+      await ends(list, 5, /plugged in anew\. \(LY-1807\)\nPull it out, plug it in again/);
+      await replug();
+    }
+    const last = lanyard('key', 'credentials', 'list');
+    await types(pinentry, '0000', /Tries left: 2/);
+    const warning = await pinentry.next();
+    assert.equal(warning.kind, 'confirm');
+    assert.match(warning.texts.description, /That PIN is wrong\. This is the last try\..*blocked.*erases/s);
+    warning.confirm();
+    await types(pinentry, '0000', /Tries left: 1/);
+    await ends(last, 5, /is blocked because the PIN was wrong too often\. \(LY-1806\)/);
+    await replug();
+    await ends(lanyard('key', 'credentials', 'list'), 5, /LY-1806/);
+  });
+});
+
+test('a reset is asked about, and comes too late', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl, keys, count }) => {
+    await register(ctl, 'key-0', 'alice');
+    const no = lanyard('key', 'reset');
+    const question = await pinentry.next();
+    assert.equal(question.kind, 'confirm');
+    assert.match(question.texts.description, /This erases the security key: its PIN.*Security key: /s);
+    question.cancel();
+    await ends(no, 4, /^This erases the security key.*cannot be undone/s);
+
+    await ctl('fault', 'key-0', 'status', '30', 'at', 'reset'); // as ten seconds after it was plugged in
+    const late = lanyard('key', 'reset');
+    (await pinentry.next()).confirm();
+    await ends(late, 5, /only in the first seconds .*\(LY-1815\)\nPull it out/);
+    await ctl('clear', 'key-0');
+    await ctl('pin', 'key-0', 'set', PIN);
+    await register(ctl, 'key-0', 'bob');
+
+    await ctl('unplug', 'key-0');
+    await count(0);
+    await ctl('plug', 'key-0');
+    await count(1);
+    await ctl('delay', 'key-0', 'command');
+    const yes = lanyard('key', 'reset');
+    (await pinentry.next()).confirm();
+    await yes.said(/Touch your security key/);
+    await ctl('touch', 'key-0');
+    await ends(yes, 0, /The security key is erased/);
+    const { pin, resident } = await keys.state('key-0');
+    assert.deepEqual([pin, resident], ['none', 0]);
+  });
+});
+
+test('of several keys one is named', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }, { name: 'key-1', plugged: false }], async ({ lanyard, ctl, count }) => {
+    const events = lanyard('events', '--json');
+    await ctl('plug', 'key-1');
+    await count(2);
+    events.interrupt();
+    await events.end;
+    const keys = JSON.parse(await ends(lanyard('keys', '--json'), 0));
+    await ends(lanyard('key', 'info'), 5, /Several security keys are connected\. \(LY-1814\)\n.*\nlanyard keys shows/);
+    for (const { id, path } of keys) {
+      const info = JSON.parse(await ends(lanyard('key', 'info', '--key', id, '--json'), 0));
+      assert.equal(info.pin.set, path === '/dev/hidraw0');
+    }
+    await ends(lanyard('key', 'info', '--key', 'no such key'), 5, /LY-1801/);
+    await ctl('unplug', 'key-0');
+    await count(1);
+    await ends(lanyard('key', 'info', '--key', keys.find(({ path }) => path === '/dev/hidraw0').id), 5, /LY-1801/);
+    await ctl('unplug', 'key-1');
+    await count(0);
+    await ends(lanyard('keys'), 0, /No security key is connected/);
+    await ends(lanyard('key', 'info'), 5, /LY-1801/);
+  });
+});
+
+test('a key that is pulled out, or an interrupt, takes the window away', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl, count }) => {
+    const pulled = lanyard('key', 'credentials', 'list');
+    const first = await pinentry.next();
+    await ctl('unplug', 'key-0');
+    await first.gone;
+    await ends(pulled, 5, /pulled out before it had answered\. \(LY-1802\)/);
+
+    await ctl('plug', 'key-0');
+    await count(1);
+    const interrupted = lanyard('key', 'credentials', 'list');
+    const second = await pinentry.next();
+    interrupted.interrupt();
+    await second.gone;
+    await ends(interrupted, 4);
+    const cancelled = lanyard('key', 'credentials', 'list');
+    (await pinentry.next()).cancel();
+    await ends(cancelled, 4, /LY-1001/);
+  });
+});
+
+test('what is wrong with the command line is said before anything is asked', async () => {
+  await withKeys(['key-0'], async ({ lanyard }) => {
+    for (const [words, pattern] of [
+      [['key'], /key needs info/],
+      [['key', 'pin'], /key needs info/],
+      [['key', 'pin', 'set', '1234'], /"1234" is one word too many/],
+      [['key', 'credentials', 'delete'], /needs ID/],
+      [['key', 'credentials', 'rename', 'AQ'], /needs ID NAME/],
+      [['key', 'credentials', 'rename', 'AQ', 'b', 'c', 'd'], /"d" is one word too many/],
+      [['keys', '--key', '1'], /keys does not take --key/],
+    ]) await ends(lanyard(...words), 2, pattern);
+  });
+});
