@@ -8,6 +8,7 @@
 
 #include "agent/audit.h"
 #include "agent/chooser_client.h"
+#include "agent/quiet.h"
 #include "agent/session/asks.h"
 #include "agent/session/handover.h"
 #include "agent/session/keeper.h"
@@ -96,8 +97,7 @@ struct keeper {
     char origin[ORIGIN_TEXT_MAX + 1]; /* who asked for the prompt, and stands in it */
 
     /* pages whose prompts the person takes away again and again have to wait */
-    unsigned cancels;
-    uint64_t last_cancel, quiet_until;
+    struct quiet quiet;
 
     struct handovers *handovers;
     struct seats *seats;

@@ -29,13 +29,6 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-    CANCELS_FREE = 2, /* a person who changes his mind; then it is the page that insists */
-    QUIET_MIN_MS = 5000,
-    QUIET_MAX_MS = 300000,
-    CANCELS_FORGOTTEN_MS = 600000,
-};
-
 static void put_failed(struct keeper *k, int result)
 {
     int outcome = outcome_of(result);
@@ -70,17 +63,8 @@ static bool asked_by_page(const struct keeper *k)
 
 void opening_note_cancel(struct keeper *k)
 {
-    uint64_t now = keeper_now(), quiet = QUIET_MIN_MS;
-    if (!asked_by_page(k))
-        return;
-    if (now - k->last_cancel > CANCELS_FORGOTTEN_MS)
-        k->cancels = 0;
-    k->last_cancel = now;
-    if (++k->cancels <= CANCELS_FREE)
-        return;
-    for (unsigned i = CANCELS_FREE + 1; i < k->cancels && quiet < QUIET_MAX_MS; i++)
-        quiet *= 2;
-    k->quiet_until = now + (quiet < QUIET_MAX_MS ? quiet : QUIET_MAX_MS);
+    if (asked_by_page(k))
+        quiet_note_cancel(&k->quiet, keeper_now());
 }
 
 /* ---- the prompt ---- */
@@ -153,7 +137,7 @@ static void on_done(void *context, const struct opener_result *result)
         put_failed(k, result->result);
         return;
     }
-    k->cancels = 0;
+    quiet_note_end(&k->quiet);
     take_signer(k, result);
     seats_set_invited(k->seats, seats_of_card(k->seats, result->card));
     k->is_assertion = result->evidence.assertion;
@@ -226,7 +210,7 @@ void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
         snprintf(k->origin, sizeof k->origin, "%s", ask_origin(ask));
     else
         snprintf(k->origin, sizeof k->origin, "%s", k->provider->origins.at[0]);
-    if (asked_by_page(k) && keeper_now() < k->quiet_until) {
+    if (asked_by_page(k) && quiet_wanted(&k->quiet, keeper_now())) {
         put_failed(k, OUTCOME_CANCELLED);
         return;
     }
