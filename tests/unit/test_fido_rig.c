@@ -163,7 +163,8 @@ void rig_begin(struct helper_run *run, const struct fido_start *start, bool redi
         dup2(ends[1], STDIN_FILENO);
         const char *asan = getenv("ASAN_OPTIONS");
         char options[512];
-        snprintf(options, sizeof options, "%s:verify_asan_link_order=0", asan ? asan : "");
+        snprintf(options, sizeof options, "%s:verify_asan_link_order=0:allocator_may_return_null=1",
+                 asan ? asan : "");
         setenv("ASAN_OPTIONS", options, 1);
         setenv("UMOCKDEV_DIR", root, 1);
         setenv("LD_PRELOAD", "libumockdev-preload.so.0", 1);
