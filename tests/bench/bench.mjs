@@ -32,6 +32,15 @@
 //   sessions_200_rss_mb_each, _pss_mb_each  200 users' agents on one computer, each with a session:
 //                           agent and helper as in agent_rss_mb and agent_pss_mb, for each user
 //
+// With a security key (keys.mjs), the virtual one behind libfido2:
+//
+//   fido_assert_agent_p50_ms   webauthn.get over the native door and back, for one credential and without
+//                           a PIN: helper, key, touch, answer. The touch takes no time
+//   fido_assert_direct_p50_ms  fido2-assert for the same credential; the two take turns
+//   fido_ratio              the one by the other
+//   key_unplug_to_ended_p99_ms from when the virtual key is told to unplug itself until a native client
+//                           has heard that the session has ended
+//
 // And what others take (neighbours.mjs), with the same reader driver, card and module:
 //
 //   pkcs11_eventmgr_removal_p50_ms  from when a bare PC/SC client is told until its command runs
@@ -41,7 +50,7 @@
 //                           sign_card the card is asked for the PIN each time
 //
 // What cannot be measured here is said on standard error. All arguments: the parts to measure, of
-// agent, sessions, neighbours; none: all of them.
+// agent, sessions, keys, neighbours; none: all of them.
 //
 // Times are CLOCK_MONOTONIC, of one computer, taken in C where they matter.
 
@@ -53,6 +62,7 @@ import { promisify } from 'node:util';
 import { built } from '../sandbox/build.mjs';
 import { nativePath } from '../sandbox/native.mjs';
 import { makePeople } from '../sandbox/people.mjs';
+import { measureKeys } from './keys.mjs';
 import { measureNeighbours } from './neighbours.mjs';
 import { childrenOf, pss, rss, switches } from './process.mjs';
 import {
@@ -227,7 +237,9 @@ async function measureAgent() {
   });
 }
 
-const parts = { agent: measureAgent, sessions: measureSessions, neighbours: measureNeighbours };
+const parts = {
+  agent: measureAgent, sessions: measureSessions, keys: measureKeys, neighbours: measureNeighbours,
+};
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
 for (const name of chosen) {
   if (!Object.hasOwn(parts, name)) throw new Error(`no such part: ${name} (${Object.keys(parts).join(', ')})`);
