@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Holds ipc/PROTOCOL.md against the code: its methods and their doors, its notifications, and the
-// table of outcomes between the two marks, which --update writes.
+// Holds ipc/PROTOCOL.md against the code: its methods and their doors, its notifications, the names
+// of exceptions, and the table of outcomes between the two marks, which --update writes.
 //   node protocol.mjs PROGRAM [--update]      PROGRAM is the build's protocol_tables
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -45,6 +45,13 @@ same(
   'method',
   table('method', 'door').map(([name, door]) => `${name} (${door})`),
   code('method').map(([name, door]) => `${name} (${door})`),
+);
+
+// What navigator.credentials would reject with, where it is not what it mostly is.
+same(
+  'name',
+  table('reason', 'name').map(([reason, name]) => `${reason} (${name})`),
+  code('name').filter(([, name]) => name !== 'NotAllowedError').map(([reason, name]) => `${reason} (${name})`),
 );
 
 // A notification is written in one place of the doors.
