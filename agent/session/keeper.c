@@ -580,6 +580,8 @@ static void note_key_name(struct keeper *k, uint64_t plugged)
 static void on_key_seat(void *context, enum session_event_type type, uint64_t seat)
 {
     struct keeper *k = context;
+    if (type == SESSION_CARD_OUT && k->asleep)
+        type = SESSION_READER_GONE; /* ports lose their power */
     note_key_name(k, key_seat_key(k->key_seat));
     uint8_t holder[SESSION_IDENTITY_BYTES]; /* the machine may forget it on the way */
     memcpy(holder, k->machine.identity, sizeof holder);
@@ -629,6 +631,7 @@ void keeper_desktop(struct keeper *k, enum desktop_event event)
         [DESKTOP_SWITCHED_BACK] = SESSION_SWITCHED_BACK,
         [DESKTOP_LOGGED_OUT] = SESSION_SIGN_OUT, /* the next person may have this account, too */
     };
+    k->asleep = event == DESKTOP_SLEEP || (k->asleep && event != DESKTOP_RESUMED);
     keeper_put_type(k, types[event]);
     if (event == DESKTOP_RESUMED) {
         end_queue_hurry(k->setup.ends);

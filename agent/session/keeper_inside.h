@@ -103,6 +103,7 @@ struct keeper {
     struct seats *seats;
     bool service_down; /* the smartcards' */
     bool service_told; /* the machine knows */
+    bool asleep;       /* the computer, or about to */
     struct key_seat *key_seat;
     struct key_holder holder; /* the session's key; none: it is a card's, or there is none */
     char key_name[FIDO_TEXT_MAX + 1]; /* for the audit */

@@ -169,7 +169,8 @@ void key_seat_look(struct key_seat *seat)
     if (seat->in != 0 && !plugged_in(seat, seat->in)) {
         uint64_t left = seat->in;
         seat->in = 0;
-        seat->fn(seat->context, SESSION_READER_GONE, KEY_SEAT | left);
+        seat->fn(seat->context, seat->unsure ? SESSION_READER_GONE : SESSION_CARD_OUT,
+                 KEY_SEAT | left);
     }
     probe_next(seat);
 }

@@ -16,8 +16,8 @@
 
 struct key_seat;
 
-/* type: SESSION_CARD_IN, or SESSION_READER_GONE, since a key and the port it is in go together.
- * seat: never used again, and never that of a card. */
+/* type: SESSION_CARD_IN, SESSION_CARD_OUT, or SESSION_READER_GONE of one that is being looked for:
+ * its port may have lost its power. seat: never used again, and never that of a card. */
 typedef void key_seat_fn(void *context, enum session_event_type type, uint64_t seat);
 
 /* watch and works are borrowed for its life; both NULL: there are no keys. NULL on no memory. */

@@ -591,6 +591,22 @@ static void after_sleep_the_key_is_looked_for(void **state)
     state_is("locked");
 }
 
+static void behind_another_users_desktop_it_is_pulled(void **state)
+{
+    (void)state;
+    start(NORMAL);
+    sign_in_with_key();
+    keeper_desktop(rig.keeper, DESKTOP_SWITCHED_AWAY);
+    state_is("checking");
+    keeper_desktop(rig.keeper, DESKTOP_SWITCHED_BACK);
+    probe_says(OUTCOME_OK);
+    state_is("active");
+    keeper_desktop(rig.keeper, DESKTOP_SWITCHED_AWAY);
+    key_out(KEY_A); /* nobody has to come back for this */
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+}
+
 /* ---- the agent's own life ---- */
 
 static void a_restart_keeps_it(void **state)
@@ -701,6 +717,7 @@ int main(void)
         TEST(enhanced_normal_asks_again),
         TEST(a_fresh_pin_on_demand),
         TEST(after_sleep_the_key_is_looked_for),
+        TEST(behind_another_users_desktop_it_is_pulled),
         TEST(a_restart_keeps_it),
         TEST(a_restart_without_the_key),
         TEST(a_restart_while_it_is_locked),
