@@ -331,7 +331,8 @@ json_t *answer_base64url(const struct bytes *data)
 {
     CLEANUP(bytes_deinit) struct bytes text = {0};
     base64url_append(&text, data->data, data->len);
-    return text.failed ? NULL : json_stringn((const char *)text.data, text.len);
+    bytes_append(&text, "", 1); /* so that there is something where there is nothing */
+    return text.failed ? NULL : json_string((const char *)text.data);
 }
 
 /* Web Authentication's own words for credProtect. */

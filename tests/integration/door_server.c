@@ -234,17 +234,33 @@ static void refuse_key(void *context, struct request *request, struct webauthn_p
     answer_error(&request, OUTCOME_NO_KEY);
 }
 
+static const struct key_view stub_key = {.id = 7, .name = "Stub key", .path = "/dev/stub"};
+
 static void give_keys(void *context, struct request *request)
 {
     (void)context;
-    answer_key_list(&request, &(struct key_list){0});
+    answer_key_list(&request, &(struct key_list){.count = 1, .keys = &stub_key});
 }
 
-static void refuse_upkeep(void *context, struct request *request, const struct key_params *params)
+/* One credential is on the key, of the id 0x01. */
+static void keep_up(void *context, struct request *request, const struct key_params *params)
 {
     (void)context;
-    (void)params;
-    answer_error(&request, OUTCOME_NO_KEY);
+    uint8_t one[] = {1};
+    struct fido_credential on_it = {.id = {.data = one, .len = 1}, .rp_id = "stub.example"};
+    const struct fido_key_info info = {.versions = "FIDO_2_0", .credentials_left = -1};
+    bool changes = params->operation == FIDO_DELETE || params->operation == FIDO_RENAME;
+    request_waiting(request, WAITING_KEY_PIN, stub_key.name, 8);
+    if (params->key != 0 && params->key != stub_key.id)
+        answer_error(&request, OUTCOME_NO_KEY);
+    else if (changes && (params->credential_len != 1 || params->credential[0] != 1))
+        answer_error(&request, OUTCOME_CREDENTIAL_UNKNOWN);
+    else if (params->operation == FIDO_INFO)
+        answer_key_info(&request, &stub_key, &info);
+    else if (params->operation == FIDO_CREDENTIALS)
+        answer_credentials(&request, &on_it, 1);
+    else
+        answer_done(&request);
 }
 
 static void give_list(void *context, struct request *request)
@@ -325,7 +341,7 @@ int main(int argc, char **argv)
                                     .card_list = give_list,
                                     .webauthn = refuse_key,
                                     .key_list = give_keys,
-                                    .key_upkeep = refuse_upkeep,
+                                    .key_upkeep = keep_up,
                                     .status = give_status,
                                     .cancel = cancel,
                                     .refused = note_refusal};

@@ -319,6 +319,53 @@ static void a_session_begins_changes_its_role_and_ends(void **state)
     lanyard_free(json);
 }
 
+static void security_keys_are_looked_after(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        struct lanyard_key request;
+        enum lanyard_result result;
+        const char *says; /* the result, or the error's reason */
+    } rows[] = {
+        {{.what = "info"}, LANYARD_OK, "\"versions\":[\"FIDO_2_0\"]"},
+        {{.what = "info", .key = "7"}, LANYARD_OK, "\"name\":\"Stub key\""},
+        {{.what = "info", .key = "8"}, LANYARD_REFUSED, "no-key"},
+        {{.what = "info", .key = "Stub key"}, LANYARD_REFUSED, "invalid-request"},
+        {{.what = "setPin"}, LANYARD_OK, "{}"},
+        {{.what = "changePin"}, LANYARD_OK, "{}"},
+        {{.what = "reset"}, LANYARD_OK, "{}"},
+        {{.what = "credentials"}, LANYARD_OK, "\"id\":\"AQ\",\"rpId\":\"stub.example\""},
+        {{.what = "deleteCredential", .credential = "AQ"}, LANYARD_OK, "{}"},
+        {{.what = "deleteCredential", .credential = "Ag"}, LANYARD_REFUSED, "credential-unknown"},
+        {{.what = "deleteCredential"}, LANYARD_REFUSED, "invalid-request"},
+        {{.what = "renameCredential", .credential = "AQ", .user_name = "a", .display_name = ""},
+         LANYARD_OK,
+         "{}"},
+        {{.what = "renameCredential", .credential = "AQ"}, LANYARD_REFUSED, "invalid-request"},
+        {{.what = "erase"}, LANYARD_INVALID, "invalid-request"},
+        {{.what = NULL}, LANYARD_INVALID, "invalid-request"},
+        {{.what = "info", .key = "\xff"}, LANYARD_INVALID, "invalid-request"},
+        {{.what = "info", .timeout_ms = -1}, LANYARD_INVALID, "invalid-request"},
+    };
+    struct lanyard_error error;
+    char *json;
+    assert_int_equal(lanyard_key_list(f->agent, &json, &error), LANYARD_OK);
+    assert_string_equal(json, "{\"keys\":[{\"id\":\"7\",\"name\":\"Stub key\",\"path\":"
+                              "\"/dev/stub\",\"session\":false}]}");
+    lanyard_free(json);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct seen seen = {0};
+        struct lanyard_key request = rows[i].request;
+        request.waiting = note_waiting;
+        request.context = &seen;
+        assert_int_equal(lanyard_key(f->agent, &request, &json, &error), rows[i].result);
+        assert_non_null(strstr(json ? json : error.reason, rows[i].says));
+        if (rows[i].result == LANYARD_OK)
+            assert_string_equal(seen.words, "key-pin(Stub key) ");
+        lanyard_free(json);
+    }
+}
+
 static void a_program_may_choose_the_role_itself(void **state)
 {
     struct fixture *f = *state;
@@ -505,6 +552,7 @@ int main(void)
         T(a_proof_signs_in_where_that_is_needed),
         T(a_proof_is_refused_with_words),
         T(a_session_begins_changes_its_role_and_ends),
+        T(security_keys_are_looked_after),
         T(a_program_may_choose_the_role_itself),
         T(the_longest_session_is_read),
         T(the_end_of_a_session_is_an_event),
