@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A desk of a test's own: a display (Xvfb), a session bus with the accessibility bus behind it, and
-// chooser_asker (chooser_asker.c), which asks as the session's keeper does. Keys come from xdotool,
+// chooser_asker (chooser_asker.c), which asks as the session's keeper does, or for an account. Keys come from xdotool,
 // what a blind person is told from screen-reader.py.
 
 import { spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
 import { inTime } from '../sandbox/patience.mjs';
 import { run, start } from '../sandbox/processes.mjs';
 
-const TITLE = 'Lanyard: choose your role';
+const TITLE = 'Lanyard: choose (your role|an account)';
 const PYTHON = '/usr/bin/python3'; // Debian's own, which has the library
 
 const find = (name) => (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));
@@ -94,7 +94,7 @@ function makeDesk({ env, folder, reader, askers }) {
   const xdotool = (...words) => run('xdotool', words, { env });
   const desk = {
     folder,
-    // roles: lists of name, organisation and code. Resolves once the question is on its way; the
+    // roles: lists of name, organisation and code; current 'account': they are accounts. Resolves once the question is on its way; the
     // answer comes by itself.
     async ask({ name = 'Dr Alice Example', roles, current = -1, seconds = 600, more = {}, helpers = join(build, 'bin') }) {
       const file = join(folder, `roles-${askers.length}`);

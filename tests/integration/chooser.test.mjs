@@ -79,6 +79,25 @@ test('typing searches by every word, and says how many are left', { skip }, asyn
   });
 });
 
+test('an account on a security key is chosen as a role is', { skip }, async () => {
+  await withDesk(async (desk) => {
+    const asker = await desk.ask({
+      name: 'https://op.example', current: 'account', roles: [['Dr Alice Example', 'alice'], ['', 'bob'], ['carol']],
+    });
+    const window = await desk.window();
+    assert.equal(await desk.count(), '3 accounts');
+    const names = (await desk.nodes()).map(({ name }) => name);
+    for (const text of ['Which account do you want to sign in with?', 'Site: https://op.example'])
+      assert.ok(names.includes(text), names.join('\n'));
+    assert.deepEqual((await desk.rows()).map(({ name }) => name),
+      ['Dr Alice Example, alice', 'An account without a name, bob', 'carol']);
+    assert.equal(await desk.marked(), undefined); // an Enter meant for another window chooses nothing
+    await desk.key('Return', 'Down', 'Return');
+    assert.equal(await asker.answer, 'ok 1');
+    await desk.gone(window);
+  });
+});
+
 test('an arrow leads from the search into what it has found', { skip }, async () => {
   await withDesk(async (desk) => {
     const asker = await desk.ask({ roles: forty });

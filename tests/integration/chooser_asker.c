@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks for a role as the session's keeper does.
+ * Asks for a role as the session's keeper does, or for an account as a security key's work does.
  *
  *     chooser_asker HELPERS ROLES NAME CURRENT SECONDS
  *
  * ROLES is a file with a role on each line: name, organisation and code, tabs between. CURRENT is
- * an index, or -1. It writes "asked", and then how it ended: "ok 3", "cancelled", ... SIGUSR1 has
+ * an index, or -1; or "account": then the first two are an account's texts, and NAME is the site.
+ * It writes "asked", and then how it ended: "ok 3", "cancelled", ... SIGUSR1 has
  * it take the question back ("freed") and go on without; it ends on SIGTERM.
  */
 #include "agent/chooser_client.h"
@@ -85,8 +86,16 @@ static int run(char **argv)
         !loop_signal_new(loop, SIGTERM, stop, NULL))
         return EXIT_FAILURE;
     size_t count = read_roles(argv[2]);
-    chooser = chooser_ask(loop, helpers, argv[3], roles, count, (int)strtol(argv[4], NULL, 10),
-                          (unsigned)strtoul(argv[5], NULL, 10), answered, NULL);
+    unsigned seconds = (unsigned)strtoul(argv[5], NULL, 10);
+    struct chooser_account accounts[ROLES_MAX];
+    for (size_t i = 0; i < count; i++)
+        accounts[i] = (struct chooser_account){roles[i].name, roles[i].organisation};
+    if (strcmp(argv[4], "account") == 0)
+        chooser =
+            chooser_ask_account(loop, helpers, argv[3], accounts, count, seconds, answered, NULL);
+    else
+        chooser = chooser_ask(loop, helpers, argv[3], roles, count, (int)strtol(argv[4], NULL, 10),
+                              seconds, answered, NULL);
     if (!chooser)
         return EXIT_FAILURE;
     say("asked");
