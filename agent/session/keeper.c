@@ -179,12 +179,12 @@ static void refuse(struct keeper *k, struct ask *ask, int refusal)
     ask_fail(&ask, refusal);
 }
 
-/* Nobody's page shows why a sign-in that a card began has failed. */
-static void tell_person(struct keeper *k, int result)
+void keeper_tell_person(struct keeper *k, int result)
 {
     int outcome = outcome_of(result);
     if (outcome != OUTCOME_CANCELLED && outcome != OUTCOME_TIMED_OUT &&
-        outcome != OUTCOME_CARD_REMOVED && outcome != OUTCOME_NO_CARD)
+        outcome != OUTCOME_CARD_REMOVED && outcome != OUTCOME_NO_CARD &&
+        outcome != OUTCOME_KEY_REMOVED && outcome != OUTCOME_NO_KEY)
         desktop_tell(k->setup.desktop, outcome_sentence(outcome), outcome_advice(outcome));
 }
 
@@ -193,7 +193,7 @@ static void give_up(struct keeper *k, int result)
     struct ask *ask;
     while ((ask = asks_take_first(&k->held))) {
         if (ask->kind == ASK_INSERTION)
-            tell_person(k, result);
+            keeper_tell_person(k, result);
         ask_fail(&ask, result);
     }
 }
@@ -383,7 +383,7 @@ static void do_action(struct keeper *k, enum session_action action, const struct
         invite(k);
         break;
     case SESSION_WARN:
-        tell_person(k, OUTCOME_PROVIDER_UNREACHABLE);
+        keeper_tell_person(k, OUTCOME_PROVIDER_UNREACHABLE);
         break;
     case SESSION_AUDIT_OPENED:
         keeper_audit(k, AUDIT_SESSION_OPENED, OUTCOME_OK, k->origin);

@@ -144,6 +144,9 @@ bool keeper_signed_in(const struct keeper *k);
 bool keeper_has_endpoint(const struct config_provider *provider);
 /* The signer's seat, which is the session's from now on; 0: card or key has left. */
 uint64_t keeper_take_seat(struct keeper *k);
+/* On the desktop: nobody's page shows why what a card or a key has begun by itself has failed. What
+ * the person has done is not said to him. */
+void keeper_tell_person(struct keeper *k, int result);
 /* Sealed memory gets what is true now. */
 void keeper_seal(struct keeper *k);
 /* session.status for that request. Releases it. */

@@ -32,6 +32,8 @@
 static void put_failed(struct keeper *k, int result)
 {
     int outcome = outcome_of(result);
+    if (k->unasked)
+        keeper_tell_person(k, result);
     keeper_put(k,
                &(struct session_event){
                    .type = SESSION_FAILED, .number = k->ceremony_number, .outcome = outcome},

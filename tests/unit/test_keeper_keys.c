@@ -481,8 +481,11 @@ static void a_locked_session_needs_the_server(void **state)
     key_out(KEY_A);
     key_in(KEY_A);
     probe_says(OUTCOME_OK);
-    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
     answer_challenge(OUTCOME_PROVIDER_UNREACHABLE); /* nobody here can verify the signature */
+    assert_int_equal(rig.notices, 1);               /* and no page says so */
+    state_is("locked");
+    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+    answer_challenge(OUTCOME_PROVIDER_UNREACHABLE);
     refused(page, OUTCOME_PROVIDER_UNREACHABLE);
     state_is("locked");
     page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
@@ -491,6 +494,7 @@ static void a_locked_session_needs_the_server(void **state)
     answer_call(AUTHENTICATE_CALL, OUTCOME_PROVIDER_UNREACHABLE, 0, -1);
     refused(page, OUTCOME_PROVIDER_UNREACHABLE);
     state_is("locked");
+    assert_int_equal(rig.notices, 1);
 }
 
 static void another_card_ends_the_locked_session(void **state)
