@@ -25,7 +25,6 @@
 #include "fido/key_watch.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
-#include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
 #include "ipc/door/keys.h"
 
