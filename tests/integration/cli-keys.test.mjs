@@ -15,9 +15,9 @@ import { startSandbox } from '../sandbox/sandbox.mjs';
 
 const PIN = '2580';
 
-async function withKeys(keys, play) {
+async function withKeys(keys, play, settings = '') {
   const sandbox = await startSandbox({
-    keys, web: false, readers: [], environment: { PCSCLITE_CSOCK_NAME: '/nonexistent/pcscd' },
+    keys, settings, web: false, readers: [], environment: { PCSCLITE_CSOCK_NAME: '/nonexistent/pcscd' },
   });
   try {
     await play({
@@ -264,6 +264,36 @@ test('a key that is pulled out, or an interrupt, takes the window away', async (
     (await pinentry.next()).cancel();
     await ends(cancelled, 4, /LY-1001/);
   });
+});
+
+test('a redirected key is a key while its socket is there', async () => {
+  const settings = ({ keys }) => `[keys]\nredirect-socket = ${keys.path('far')}\n`;
+  await withKeys([{ name: 'far', kind: 'socket', pin: PIN }], async ({ lanyard, pinentry, keys, ctl, count }) => {
+    const [key] = JSON.parse(await ends(lanyard('keys', '--json'), 0));
+    assert.equal(key.path, keys.path('far'));
+    assert.equal(JSON.parse(await ends(lanyard('key', 'info', '--json'), 0)).pin.set, true);
+    const list = lanyard('key', 'credentials', 'list');
+    await types(pinentry, PIN);
+    await ends(list, 0);
+    const pulled = lanyard('key', 'credentials', 'list');
+    const question = await pinentry.next();
+    await ctl('unplug', 'far');
+    await question.gone;
+    await ends(pulled, 5, /LY-1802/);
+    await count(0);
+    await ctl('plug', 'far');
+    await count(1);
+    const [again] = JSON.parse(await ends(lanyard('keys', '--json'), 0));
+    assert.notEqual(again.id, key.id);
+  }, settings);
+});
+
+test('where security keys are not to be used there are none', async () => {
+  await withKeys(['key-0'], async ({ lanyard }) => {
+    await ends(lanyard('keys'), 0, /No security key is connected/);
+    await ends(lanyard('key', 'info'), 5, /LY-1801/);
+    assert.equal(JSON.parse(await ends(lanyard('status', '--json'), 0)).keys, 0);
+  }, '[keys]\nenabled = no\n');
 });
 
 test('what is wrong with the command line is said before anything is asked', async () => {
