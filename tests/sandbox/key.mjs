@@ -21,7 +21,8 @@ import { tell } from './tell.mjs';
 // people     from makePeople(): the attestation certificate comes from there
 // keys       names (lower-case letters, digits, hyphens), or
 //              { name, kind, plugged, pin, finger, delay }:
-//            kind     'usb' (default) or 'socket': a redirected key, at keys.path(name)
+//            kind     'usb' (default), 'socket': a redirected key, at keys.path(name), or 'uhid': the
+//                     kernel's own, in a virtual machine
 //            plugged  false: it is not plugged in at the start
 //            pin      its PIN, if it shall have one
 //            finger   true: it verifies the person itself
@@ -75,6 +76,7 @@ const readState = (line) => Object.fromEntries(line.split(' ').map((word) => wor
 
 // umockdev's library comes before the address sanitiser's, where there is one; it does no harm.
 function makeEnvironment(root) {
+  if (root === '-') return {}; // a uhid key is the kernel's
   const asan = process.env.ASAN_OPTIONS;
   return {
     LD_PRELOAD: 'libumockdev-preload.so.0',
