@@ -43,7 +43,7 @@ static void bounds_and_null(void **state)
 {
     (void)state;
     assert_null(secret_new(0));
-    assert_null(secret_new(131073));
+    assert_null(secret_new(458753));
     struct secret *none = NULL;
     secret_free(&none);
     secret_wipe(NULL);
