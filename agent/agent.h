@@ -14,7 +14,7 @@ struct agent;
 struct agent_setup {
     const struct config *config; /* borrowed for the agent's life, as are the texts */
     struct issuers *issuers;     /* borrowed too; NULL: any */
-    const char *helper_folder;   /* where lanyard-card and lanyard-prompt are */
+    const char *helper_folder;   /* where lanyard-card and the others are */
     const char *native_path;     /* the Unix door */
 };
 
