@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { WORD_BYTES_MAX = 128 };
 
@@ -90,12 +91,13 @@ static int send_news(struct agent_link *link, const struct fido_news *news)
 void link_say(struct agent_link *link, enum fido_waiting waiting, const char *path,
               const char *product)
 {
-    if (link->waiting == waiting || link->failed)
-        return;
     struct fido_news news = {.waiting = (uint8_t)waiting, .tries_left = UINT8_MAX};
     snprintf(news.key, sizeof news.key, "%s", path ? path : "");
     snprintf(news.product, sizeof news.product, "%s", product ? product : "");
+    if (link->failed || (link->waiting == waiting && strcmp(link->key, news.key) == 0))
+        return;
     link->waiting = (uint8_t)waiting;
+    memcpy(link->key, news.key, sizeof link->key);
     send_news(link, &news);
 }
 

@@ -17,7 +17,8 @@ struct agent_link {
     bool cancelled;
     bool keys_changed; /* whoever acts on it sets it back */
     bool failed;       /* the agent is gone or broken; cancelled is true then too */
-    uint8_t waiting;   /* what was said last, so that nothing is said twice */
+    uint8_t waiting;   /* what was said last, and of which key, so that nothing is said twice */
+    char key[FIDO_PATH_MAX + 1];
 };
 
 /* 0 or -ENOMEM (logged). */

@@ -309,6 +309,24 @@ static void credentials_are_listed_renamed_and_deleted(void **state)
     }
 }
 
+static void a_finger_serves_for_upkeep_too(void **state)
+{
+    (void)state;
+    CLEANUP(bytes_deinit) struct bytes id = {0};
+    struct helper_run run;
+    rig_ctl("plug usb");
+    rig_register(&id, true, NULL);
+    struct fido_start start = {.operation = FIDO_CREDENTIALS};
+    rig_begin(&run, &start, false);
+    assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_NOT_SET);
+    rig_end(&run);
+    rig_ctl("finger usb on");
+    rig_begin(&run, &start, false);
+    assert_int_equal(rig_finish(&run), OUTCOME_OK);
+    assert_int_equal(run.done.credential_count, 1);
+    rig_end(&run);
+}
+
 static void everything_is_erased_only_at_once(void **state)
 {
     (void)state;
@@ -339,6 +357,7 @@ int main(void)
         RESET(a_key_says_what_it_is),
         RESET(a_pin_is_set_and_changed),
         RESET(credentials_are_listed_renamed_and_deleted),
+        RESET(a_finger_serves_for_upkeep_too),
         RESET(everything_is_erased_only_at_once),
     };
     return cmocka_run_group_tests(tests, start_keys, stop_keys);
