@@ -153,23 +153,31 @@ static void run_u2f(struct hid *hid, uint64_t now)
     send_answer(hid, &answer);
 }
 
-static void run_init(struct hid *hid)
+/* The answer to INIT: its nonce, and the channel that is given or was the client's already. */
+static void put_init(struct hid *hid, uint32_t channel, const uint8_t nonce[static NONCE_SIZE],
+                     struct cbor_writer *answer)
 {
-    uint8_t bytes[17];
-    struct cbor_writer answer = {.bytes = bytes, .room = sizeof bytes, .size = sizeof bytes};
-    uint32_t given = hid->channel;
+    uint8_t rest[9] = {0};
 
-    if (given == BROADCAST) {
-        given = ++hid->last_channel;
-        hid->channels[hid->next_channel] = given;
+    if (channel == BROADCAST) {
+        channel = ++hid->last_channel;
+        hid->channels[hid->next_channel] = channel;
         hid->next_channel = (hid->next_channel + 1) % HID_CHANNELS_MAX;
     }
-    put32(bytes + NONCE_SIZE, given);
-    memcpy(bytes, hid->message, NONCE_SIZE);
-    bytes[12] = 2; /* CTAPHID's version; then the device's own: major, minor, build */
-    bytes[13] = 1;
-    bytes[14] = bytes[15] = 0;
-    bytes[16] = CAPABILITY_WINK | (hid->key->settings.u2f_only ? 0 : CAPABILITY_CBOR);
+    put32(rest, channel);
+    rest[4] = 2; /* CTAPHID's version; then the device's own: major, minor, build */
+    rest[5] = 1;
+    rest[8] = CAPABILITY_WINK | (hid->key->settings.u2f_only ? 0 : CAPABILITY_CBOR);
+    cbor_put_raw(answer, nonce, NONCE_SIZE);
+    cbor_put_raw(answer, rest, sizeof rest);
+}
+
+static void run_init(struct hid *hid)
+{
+    uint8_t bytes[32]; /* with room for a fault */
+    struct cbor_writer answer = {.bytes = bytes, .room = sizeof bytes};
+
+    put_init(hid, hid->channel, hid->message, &answer);
     send_answer(hid, &answer);
 }
 
@@ -274,20 +282,14 @@ static void cancel(struct hid *hid, uint32_t channel)
     send_message(hid, channel, HID_CBOR, &status, 1);
 }
 
+/* What is going on goes on. */
 static void init_while_busy(struct hid *hid, uint32_t channel, const uint8_t *report)
 {
-    static struct hid aside; /* what is going on goes on */
+    uint8_t bytes[32];
+    struct cbor_writer answer = {.bytes = bytes, .room = sizeof bytes};
 
-    aside = *hid;
-    hid->channel = channel;
-    hid->command = HID_INIT;
-    hid->size = NONCE_SIZE;
-    memcpy(hid->message, report + 7, NONCE_SIZE);
-    run_init(hid);
-    aside.next_channel = hid->next_channel;
-    aside.last_channel = hid->last_channel;
-    memcpy(aside.channels, hid->channels, sizeof aside.channels);
-    *hid = aside;
+    put_init(hid, channel, report + 7, &answer);
+    send_message(hid, channel, HID_INIT, answer.bytes, answer.size);
 }
 
 static void begin_message(struct hid *hid, uint64_t now, uint32_t channel, const uint8_t *report)

@@ -98,10 +98,14 @@ static unsigned do_register(struct authenticator *key, const uint8_t *data, size
         return SW_WRONG_DATA;
     }
     status = sign_registration(key, data, credential, answer);
+    if (status != SW_OK) {
+        credential_free(credential);
+        return status;
+    }
     if (!store_add(&key->store, credential))
         return SW_WRONG_DATA;
     store_save(&key->store);
-    return status;
+    return SW_OK;
 }
 
 static unsigned sign_authentication(struct authenticator *key, struct credential *credential,
