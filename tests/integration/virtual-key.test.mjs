@@ -39,6 +39,7 @@ function toolsFor(keys, folder) {
   async function fido(tool, args, pins = []) {
     const part = await start('setsid', ['-w', 'sh', '-c', '"$@"; exit $?', 'sh', `fido2-${tool}`, ...args],
       { env: keys.environment, input: true });
+    part.child.stdin.on('error', () => {}); // it may have ended without asking
     part.child.stdin.end(pins.map((pin) => `${pin}\n`).join(''));
     const { code } = await inTime(part.ended, `fido2-${tool} ${args.join(' ')}`, () => part.output);
     if (code !== 0) throw new Error(part.output);
