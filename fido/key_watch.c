@@ -76,14 +76,21 @@ static struct entry *find_device(struct key_watch *watch, const char *device)
     return NULL;
 }
 
+static void release_entry(struct entry *entry)
+{
+    free(entry->device);
+    free(entry->born);
+}
+
 /* True if it was among those that count. */
 static bool drop(struct key_watch *watch, struct entry *entry)
 {
     if (!entry)
         return false;
     bool counted = entry->allowed;
-    free(entry->device);
-    free(entry->born);
+    if (counted)
+        log_info("a security key has left: %s (%s)", entry->found.name, entry->found.path);
+    release_entry(entry);
     size_t behind = (size_t)(&watch->entries[watch->count] - entry) - 1;
     memmove(entry, entry + 1, behind * sizeof *entry);
     watch->count--;
@@ -102,8 +109,7 @@ static struct entry *add(struct key_watch *watch, const char *device, const char
     entry->device = device ? strdup(device) : NULL;
     entry->born = strdup(born);
     if ((device && !entry->device) || !entry->born) {
-        free(entry->device);
-        free(entry->born);
+        release_entry(entry);
         log_fault(ENOMEM, "security key");
         return NULL;
     }
@@ -399,8 +405,8 @@ void key_watch_free(struct key_watch **watch)
     struct key_watch *w = STEAL(*watch);
     if (!w)
         return;
-    while (w->count > 0)
-        drop(w, &w->entries[w->count - 1]);
+    for (size_t i = 0; i < w->count; i++)
+        release_entry(&w->entries[i]);
     loop_watch_free(&w->monitor_watch);
     loop_watch_free(&w->inotify_watch);
     udev_monitor_unref(w->monitor);

@@ -122,7 +122,7 @@ void key_wording_new_pin(const struct key_wording *w, int wrong, struct prompt_q
 {
     begin(w, PROMPT_PIN, "Continue", question);
     put(question->label, sizeof question->label, "New PIN:");
-    if (signs_in(w))
+    if (w->operation != FIDO_PIN_SET && w->operation != FIDO_PIN_CHANGE)
         wording_add(question, "Before it is used, your security key wants a new PIN. ");
     wording_add(question,
                 "Choose a new PIN for your security key. It has at least %u characters, which may "

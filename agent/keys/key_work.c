@@ -162,9 +162,12 @@ static void on_done(void *context, struct fido_done *done)
     }
     if (*done->key)
         settle(w, done->key, done->product);
-    if (done->result != OUTCOME_OK)
-        log_info("security key: %s (FIDO error 0x%02x)", outcome_reason((int)done->result),
+    if (done->device_code > 0) /* CTAP's own, CTAP 2.1 §8.2 */
+        log_info("security key: %s (CTAP status 0x%02x)", outcome_reason((int)done->result),
                  (unsigned)done->device_code);
+    else if (done->result != OUTCOME_OK)
+        log_info("security key: %s (libfido2 %d)", outcome_reason((int)done->result),
+                 (int)done->device_code);
     if (done->result == OUTCOME_KEY_FAILED || done->result == OUTCOME_KEY_REMOVED)
         fail(w, (int)done->result);
     else

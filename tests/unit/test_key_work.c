@@ -574,6 +574,21 @@ static void a_new_pin_is_typed_twice(void **state)
     assert_ended(OUTCOME_TIMED_OUT);
 }
 
+static void a_key_may_want_a_new_pin_before_it_is_used(void **state)
+{
+    (void)state;
+    begin(FIDO_GET);
+    ask_pin(FIDO_ASK_PIN, 8, OUTCOME_OK);
+    type_pin("1234");
+    ask_pin(FIDO_ASK_NEW_PIN, 255, OUTCOME_OK);
+    assert_true(shows("Before it is used, your security key wants a new PIN."));
+    type_pin("123456");
+    type_pin("123456");
+    assert_string_equal(typed, "123456");
+    end_at(OUTCOME_OK, PATH_A);
+    assert_ended(OUTCOME_OK);
+}
+
 static void one_of_several_accounts_is_chosen(void **state)
 {
     (void)state;
@@ -882,6 +897,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_the_pin_costs_no_try, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_try_is_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_pin_is_typed_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_may_want_a_new_pin_before_it_is_used, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_accounts_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_asked_about_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_display_nothing_is_typed, set_up, tear_down),
