@@ -418,9 +418,9 @@ int key_outcome(struct key *key, int code)
     if (code == FIDO_OK && !key->link->cancelled)
         return OUTCOME_OK;
     key->code = code;
-    if (key->link->cancelled || key->yielded)
+    if (key->link->cancelled)
         return OUTCOME_CANCELLED;
-    if (key->removed)
+    if (key->removed) /* which is also why KEYS came */
         return OUTCOME_KEY_REMOVED;
-    return error_outcome(code);
+    return key->yielded ? OUTCOME_CANCELLED : error_outcome(code);
 }

@@ -3,6 +3,7 @@
 #include "ipc/base/cleanup.h"
 #include "test_fido_rig.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 static int start_keys(void **state)
@@ -226,7 +227,10 @@ static void a_key_pulled_out_ends_it(void **state)
         rig_ctl("plug %s", names[i]);
         rig_begin(&run, &create, true);
         rig_expect_waiting(&run, FIDO_WAITING_TOUCH);
+        kill(run.pid, SIGSTOP); /* so that it hears of both at once */
         rig_ctl("unplug %s", names[i]);
+        rig_say(&run, FIDO_MESSAGE_KEYS);
+        kill(run.pid, SIGCONT);
         assert_int_equal(rig_finish(&run), OUTCOME_KEY_REMOVED);
         rig_end(&run);
     }
@@ -282,6 +286,33 @@ static void a_pin_is_asked_for_when_it_is_needed(void **state)
     rig_begin(&run, &get, false);
     assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_NOT_SET);
     rig_end(&run);
+}
+
+/* Though FIDO_DEBUG is in the environment (test_fido_rig.c). */
+static void nothing_of_the_wire_is_printed(void **state)
+{
+    (void)state;
+    struct fido_start create = rig_create();
+    create.verification = FIDO_UV_REQUIRED;
+    struct helper_run run;
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    rig_ctl("pin usb set 123456");
+    rig_ctl("plug usb");
+    rig_log = fileno(log);
+    rig_begin(&run, &create, false);
+    rig_log = -1;
+    rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_OK);
+    rig_say_pin(&run, "654321");
+    rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_PIN_WRONG);
+    rig_say_pin(&run, "123456");
+    assert_int_equal(rig_finish(&run), OUTCOME_OK);
+    rig_end(&run);
+    char line[256];
+    rewind(log);
+    while (fgets(line, sizeof line, log))
+        assert_null(strstr(line, "fido_"));
+    fclose(log);
 }
 
 static void wrong_pins_lock_and_then_block(void **state)
@@ -502,6 +533,7 @@ int main(void)
         RESET(a_key_pulled_out_ends_it),
         RESET(a_key_that_gives_up_is_asked_again),
         RESET(a_pin_is_asked_for_when_it_is_needed),
+        RESET(nothing_of_the_wire_is_printed),
         RESET(wrong_pins_lock_and_then_block),
         RESET(the_right_pin_after_a_wrong_one),
         RESET(the_finger_comes_before_the_pin),

@@ -22,6 +22,7 @@ enum { PATIENCE_MS = 60000 };
 
 static char folder[80], root[512], far_path[sizeof((struct sockaddr_un *)0)->sun_path];
 static pid_t keys = -1;
+int rig_log = -1;
 
 static void wait_readable(int fd, const char *what)
 {
@@ -161,6 +162,8 @@ void rig_begin(struct helper_run *run, const struct fido_start *start, bool redi
     assert_return_code(run->pid, errno);
     if (run->pid == 0) {
         dup2(ends[1], STDIN_FILENO);
+        if (rig_log >= 0)
+            dup2(rig_log, STDERR_FILENO);
         const char *asan = getenv("ASAN_OPTIONS");
         char options[512];
         snprintf(options, sizeof options, "%s:verify_asan_link_order=0:allocator_may_return_null=1",

@@ -39,6 +39,9 @@ struct helper_run {
     struct fido_done done;
 };
 
+/* Where the next helpers' log goes; -1: standard error. */
+extern int rig_log;
+
 /* Starts lanyard-fido and sends START. redirect: the keys' socket is named. */
 void rig_begin(struct helper_run *run, const struct fido_start *start, bool redirect);
 void rig_say(struct helper_run *run, uint8_t type); /* KEYS, CANCEL */
