@@ -232,8 +232,8 @@ test('help has every command and option of the manual page, in the same words', 
   const page = readFileSync(join(process.env.LANYARD_SOURCE, 'packaging/man/lanyard.1'), 'utf8');
   const items = new Map();
   for (const [, item, words] of page.matchAll(/^\.It ((?:Ic|Fl) .+)\n([^.\n].*?)\.?$/gm))
-    items.set(item.replace(/^Ic /, '').replace(/^Fl -/, '--').replace(' Ar ', ' '), words);
-  const lines = [...help.matchAll(/^  (\S+(?: [A-Z]+)?)  +(.+)$/gm)];
+    items.set(item.replace(/^Ic /, '').replace(/^Fl -/, '--').replace(/ Op Ar (\S+)/, ' [$1]').replace(' Ar ', ' '), words);
+  const lines = [...help.matchAll(/^  (\S+(?: \S+)*)(?:  +|\n {6,})(\S.*)$/gm)];
   assert.ok(lines.length > 15);
   for (const [, item, words] of lines) assert.equal(items.get(item), words, item);
   assert.equal(items.size, lines.length);
