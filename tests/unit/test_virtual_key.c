@@ -470,7 +470,7 @@ static void residents_come_newest_first(void **state)
     const uint8_t next = CTAP_GET_NEXT_ASSERTION;
     struct cbor_writer request = {.bytes = (uint8_t[]){next}, .size = 1};
     struct cbor map, item, count;
-    int64_t total;
+    int64_t total = 0;
 
     (void)state;
     open_channel();
