@@ -247,8 +247,7 @@ static void a_key_that_gives_up_is_asked_again(void **state)
     rig_begin(&run, &create, false);
     rig_expect_waiting(&run, FIDO_WAITING_TOUCH);
     unsigned messages = rig_state("usb", "messages");
-    while (rig_state("usb", "messages") < messages + 3)
-        ;
+    rig_await_messages("usb", messages + 3);
     rig_ctl("patience usb 30000");
     rig_ctl("touch usb");
     assert_int_equal(rig_finish(&run), OUTCOME_OK);

@@ -157,8 +157,7 @@ static void a_stalling_key_can_be_cancelled(void **state)
     unsigned messages = rig_state("usb", "messages");
     rig_ctl("fault usb stall at info");
     rig_begin(&run, &create, false);
-    while (rig_state("usb", "messages") < messages + 2) /* INIT, and what is not answered */
-        ;
+    rig_await_messages("usb", messages + 2); /* INIT, and what is not answered */
     rig_say(&run, FIDO_MESSAGE_CANCEL);
     assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
     rig_end(&run);
@@ -238,8 +237,7 @@ static void a_busy_key_is_asked_again(void **state)
     rig_ctl("fault usb busy at make");
     unsigned messages = rig_state("usb", "messages");
     rig_begin(&run, &create, false);
-    while (rig_state("usb", "messages") < messages + 6)
-        ;
+    rig_await_messages("usb", messages + 6);
     rig_ctl("clear usb");
     assert_int_equal(rig_finish(&run), OUTCOME_OK);
     rig_end(&run);

@@ -119,7 +119,6 @@ static int decode_reply(const uint8_t *data, size_t len)
     CLEANUP(fido_news_deinit) struct fido_news news = {0};
     CLEANUP(fido_done_deinit) struct fido_done done = {0};
     CLEANUP(bytes_deinit) struct bytes again = {0};
-    CLEANUP(secret_free) struct secret *secret = secret_new(FIDO_DONE_BYTES_MAX);
     enum fido_message_type type;
     int r = fido_reply_decode(copy, len, &type, &news, &done);
     if (r == 0 && type == FIDO_MESSAGE_NEWS) {
@@ -127,6 +126,7 @@ static int decode_reply(const uint8_t *data, size_t len)
         assert_int_equal(again.len, len);
         assert_memory_equal(again.data, data, len);
     } else if (r == 0) {
+        CLEANUP(secret_free) struct secret *secret = secret_new(FIDO_DONE_BYTES_MAX);
         assert_int_equal(fido_done_encode(&done, secret), 0);
         assert_int_equal(secret_len(secret), len);
         assert_memory_equal(secret_peek(secret), data, len);

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { PATIENCE_MS = 60000 };
 
@@ -124,6 +125,18 @@ unsigned rig_state(const char *key, const char *name)
     const char *at = strstr(rig_ctl("state %s", key), word);
     assert_non_null(at);
     return (unsigned)strtoul(at + strlen(word), NULL, 10);
+}
+
+void rig_await_messages(const char *key, unsigned count)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const time_t end = now.tv_sec + PATIENCE_MS / 1000;
+    while (rig_state(key, "messages") < count) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec > end)
+            fail_msg("waited a minute for message %u of %s", count, key);
+    }
 }
 
 void rig_reset(void)

@@ -26,6 +26,8 @@ void rig_stop_keys(void);
 const char *rig_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The number after "name=" in what `state` says of the key. */
 unsigned rig_state(const char *key, const char *name);
+/* Waits until the key has had so many messages since it was plugged in. */
+void rig_await_messages(const char *key, unsigned count);
 /* All keys as they left the factory and unplugged. */
 void rig_reset(void);
 const char *rig_far_path(void);
