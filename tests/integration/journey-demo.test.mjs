@@ -69,6 +69,12 @@ test('the demo prints commands that work as they stand, and ends the agent when 
     const [ctl] = /LANYARD_SANDBOX=\S+ \S+ctl/.exec(demo.output);
     const say = (command) => spawnSync('sh', ['-c', command], { cwd: join(sandbox, '../..'), encoding: 'utf8' });
     assert.match(say(`${ctl} list`).stdout, /^ok .*alice/);
+    for (const command of ['plug key-0', 'touch key-0', 'unplug key-0']) {
+      assert.ok(demo.output.includes(`${ctl} key ${command} `), command);
+      assert.match(say(`${ctl} key ${command}`).stdout, /^ok /);
+    }
+    const [page] = /http:\S+\/security-keys/.exec(demo.output);
+    assert.match(await (await fetch(page)).text(), /Sign in first/);
     const [status] = /XDG_RUNTIME_DIR=\S+ \S+ status/.exec(demo.output);
     assert.equal(say(status).status, 0);
     assert.ok(existsSync(/socket is (\S+)\)/.exec(demo.output)[1]));

@@ -15,6 +15,8 @@ import { startSandbox } from './sandbox.mjs';
 import { attend, signedIn } from './says.mjs';
 
 const PIN = '123456';
+// Neither is plugged in at first. A key that is plugged in is touched when somebody says so.
+const KEYS = ['key-0', 'key-1'].map((name) => ({ name, pin: PIN, plugged: false, delay: 'command' }));
 
 export async function play({ card, trust }) {
   const pinentry = findProgram('pinentry-gtk-2', 'pinentry-qt', 'pinentry-gnome3', 'pinentry');
@@ -23,6 +25,7 @@ export async function play({ card, trust }) {
   }
   const sandbox = await startSandbox({
     ...cards(card, trust),
+    keys: card === 'real' ? [] : KEYS,
     pinentry,
     settings: '[desktop]\nlock = no\n', // it is somebody's own
     environment: desktop(),
@@ -72,11 +75,17 @@ without sudo it is yours.
 Lanyard asks for the PIN once, when the card goes in. It signs you in everywhere until the card comes out.
 On a ward the screen would then be locked; the demonstration leaves yours alone.
 
-${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}. In another terminal:
+${card === 'real' ? 'Use your own card and its PIN.' : `Every card's PIN is ${PIN}, and every security key's. In another terminal:
 
   ${ctl} remove reader-0          take the card out
   ${ctl} insert reader-0 carol    put another one in
-  ${ctl} --help                   everything else`}
+  ${ctl} key plug key-0           plug a security key in (key-1 is another)
+  ${ctl} key touch key-0          touch it
+  ${ctl} key unplug key-0         pull it out
+  ${ctl} --help                   everything else
+
+Register a security key, while you are signed in with a card:  ${op.origin}/security-keys
+Then sign in with the key alone: take the card out, sign in, "Use a security key".`}
 
 Without Lanyard:      ${sudo}kill -USR2 ${process.pid} ends the agent; once more starts it again
 The command line:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status

@@ -47,8 +47,10 @@ export function signInPage({ path, port, format, by, force, maxAge, keys, bound 
           <h2 class="busy">Starting</h2>
           <p>This takes a moment.</p>
         </div>
-        <button type="button" class="plain" id="cancel">Cancel</button>
-        <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
+        <div class="actions">
+          <button type="button" class="plain" id="cancel">Cancel</button>
+          <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
+        </div>
       </section>
       <section class="card failed" id="failure" tabindex="-1" aria-labelledby="sentence" hidden>
         <h2 id="sentence"></h2>
@@ -127,21 +129,25 @@ export function rolePage({ path, person }) {
 
 // Where a person who is signed in registers security keys; security-keys.js does it.
 export function keysPage({ path, port, person, registered }) {
-  const count = registered.length === 1 ? 'one security key' : `${registered.length || 'no'} security keys`;
+  const [count, which, more] = [
+    ['no security key', 'one', 'a'], ['one security key', 'it', 'another'],
+  ][registered.length] ?? [`${registered.length} security keys`, 'one of them', 'another'];
   return frame('Your security keys', html`
     <h1>Your security keys</h1>
     <p class="lead">${person.givenName} ${person.familyName}, you have registered ${count} with Care
-      Identity. With one of them and its PIN you sign in without your smartcard.</p>
+      Identity. With ${which} and its PIN you sign in without your smartcard.</p>
     <ul class="list" id="registered">
       ${registered.map(({ id, at }) => html`<li><strong>Security key ${id.slice(0, 8)}</strong>
         <span>registered on ${at.toISOString().slice(0, 10)}</span></li>`)}
     </ul>
     <div id="keys" data-path="${path}" data-port="${port}">
-      <div class="actions"><button type="button" id="register">Register a security key</button></div>
+      <div class="actions"><button type="button" id="register">Register ${more} security key</button></div>
       <section class="card" id="progress" hidden>
         <div id="status" role="status"></div>
-        <button type="button" class="plain" id="cancel">Cancel</button>
-        <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
+        <div class="actions">
+          <button type="button" class="plain" id="cancel">Cancel</button>
+          <button type="button" class="plain" id="in-browser" hidden>Use this browser's own window</button>
+        </div>
       </section>
       <section class="card failed" id="failure" tabindex="-1" aria-labelledby="sentence" hidden>
         <h2 id="sentence"></h2>
