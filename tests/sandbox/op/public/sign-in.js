@@ -136,9 +136,11 @@ function showEnd(failure, withKey) {
   showFailure(failure);
 }
 
-// Card or key: what is not under way is offered. A browser has a window of its own for keys.
+// Card or key: what is not under way is offered, the key also where Lanyard takes either. A browser
+// has a window of its own for keys.
 function showChoice(withKey) {
-  element('title').textContent = `Sign in with your ${withKey ? 'security key' : 'smartcard'}`;
+  const either = element('with-key') && way === 'proof' ? 'smartcard or security key' : 'smartcard';
+  element('title').textContent = `Sign in with your ${withKey ? 'security key' : either}`;
   element('in-browser').hidden = way !== 'key' || !browserKnowsKeys;
   if (!element('with-key')) return;
   element('with-key').hidden = withKey;
