@@ -5,6 +5,7 @@
 // the caller received, in core files, and in the memory of the agent and its helpers.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -68,6 +69,12 @@ function filesWith(directory) {
     .filter((path) => found(readFileSync(path)));
 }
 
+// Of a process that a sanitiser keeps what was freed of, or whose memory this user may not read,
+// nothing is said.
+function assertForgotten(pid) {
+  if (process.getuid() === 0 && !sanitised(pid)) assert.deepEqual(memoryWith(pid), [], `memory of ${pid}`);
+}
+
 function assertNoTrace(sandbox) {
   for (const pid of family(sandbox.agent.pid)) {
     for (const file of ['cmdline', 'environ']) {
@@ -117,6 +124,40 @@ test('the PIN leaves no trace', async (t) => {
       await sandbox.agent.ended;
       assert.deepEqual(filesWith(sandbox.directory), [], 'no core file');
     });
+});
+
+test('the PIN of a security key leaves no trace', async () => {
+  const options = {
+    card: null, keys: [{ name: 'key-0', pin: PIN, delay: 'command' }],
+    settings: '[agent]\nlog-level = debug\n',
+  };
+  await inSandbox(options, async ({ sandbox, agent, pinentry, origin }) => {
+    let received = '';
+    agent.socket.on('data', (data) => { received += data; });
+    const answer = agent.request('webauthn.create', {
+      origin,
+      publicKey: {
+        challenge: randomBytes(32).toString('base64url'), rp: { name: 'Sandbox' },
+        user: { id: randomBytes(16).toString('base64url'), name: 'alice', displayName: 'Alice A.' },
+        pubKeyCredParams: [{ type: 'public-key', alg: -7 }],
+        authenticatorSelection: { userVerification: 'required' },
+      },
+    });
+    (await pinentry.next()).answer(WRONG);
+    const second = await pinentry.next();
+    assertNoTrace(sandbox);
+    second.answer(PIN);
+    await sandbox.keys.ctl('blinks', 'key-0');
+    await second.gone;
+    assertNoTrace(sandbox);
+    assertForgotten(sandbox.agent.pid); // lanyard-fido may still want it
+    await sandbox.keys.ctl('touch', 'key-0');
+    await answer;
+    assertNoTrace(sandbox);
+    for (const pid of family(sandbox.agent.pid)) assertForgotten(pid);
+    assert.ok(!found(Buffer.from(received)));
+    assert.ok(!found(Buffer.from(sandbox.keys.program.output)));
+  });
 });
 
 test('the PIN is in nothing that a browser, a provider or an address sees', async () => {
