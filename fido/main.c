@@ -7,7 +7,9 @@
  * libfido2 prints what goes over the wire, PINs' hashes among it, when FIDO_DEBUG is in the
  * environment; it is taken out before the library is called for the first time. A key that claims
  * to have a million accounts makes the library allocate for them, so memory has a limit, counted
- * from what the process has at its start (a sanitiser has reserved terabytes by then).
+ * from what the process has at its start (a sanitiser has reserved terabytes by then). And where
+ * the library was built with PC/SC it would open every reader as it looks for keys, in the middle
+ * of whatever a card does there: it is shown none.
  */
 #include "fido/serve.h"
 #include "ipc/base/cleanup.h"
@@ -75,7 +77,8 @@ int main(int argc, char **argv)
     CLEANUP(close_fd) int fd = harden_move_fd(STDIN_FILENO);
     if (fd < 0 || silence_stdout() < 0 || limit_memory() < 0)
         return EXIT_FAILURE;
-    unsetenv("FIDO_DEBUG");
+    if (unsetenv("FIDO_DEBUG") < 0 || setenv("PCSCLITE_CSOCK_NAME", "/dev/null", 1) < 0)
+        return EXIT_FAILURE;
     fido_init(FIDO_DISABLE_U2F_FALLBACK);
     return serve(fd, argv[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
