@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <fido.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -31,24 +30,6 @@ static int usage(void)
     log_error("usage: lanyard-fido REDIRECT_SOCKET_OR_EMPTY PARENT_PID, with a connected socket as "
               "descriptor 0");
     return EXIT_FAILURE;
-}
-
-/* The parent's process id; 0 when the text is none. */
-static pid_t parse_pid(const char *text)
-{
-    char *end;
-    long pid = strtol(text, &end, 10);
-    return *text && !*end && pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
-/* Standard output to /dev/null. 0 or -errno. */
-static int silence_stdout(void)
-{
-    int old = harden_move_fd(STDOUT_FILENO);
-    if (old < 0)
-        return old;
-    close_fd(&old);
-    return 0;
 }
 
 static int limit_memory(void)
@@ -69,13 +50,10 @@ static int limit_memory(void)
 int main(int argc, char **argv)
 {
     log_init("lanyard-fido", LOG_LEVEL_INFO);
-    pid_t parent = argc == 3 ? parse_pid(argv[2]) : 0;
-    if (parent == 0)
+    CLEANUP(close_fd) int fd = argc == 3 ? harden_helper(argv[2]) : -EINVAL;
+    if (fd == -EINVAL)
         return usage();
-    if (harden_process() < 0 || harden_die_with_parent(parent) < 0)
-        return EXIT_FAILURE;
-    CLEANUP(close_fd) int fd = harden_move_fd(STDIN_FILENO);
-    if (fd < 0 || silence_stdout() < 0 || limit_memory() < 0)
+    if (fd < 0 || limit_memory() < 0)
         return EXIT_FAILURE;
     if (unsetenv("FIDO_DEBUG") < 0 || setenv("PCSCLITE_CSOCK_NAME", "/dev/null", 1) < 0)
         return EXIT_FAILURE;

@@ -13,7 +13,7 @@
 #include "pkcs11/module.h"
 #include "pkcs11/serve.h"
 
-#include <stdint.h>
+#include <errno.h>
 #include <stdlib.h>
 
 static int usage(void)
@@ -22,34 +22,13 @@ static int usage(void)
     return EXIT_FAILURE;
 }
 
-/* The parent's process id; 0 when the text is none. */
-static pid_t parse_pid(const char *text)
-{
-    char *end;
-    long pid = strtol(text, &end, 10);
-    return *text && !*end && pid > 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
-}
-
-/* Standard output to /dev/null. 0 or -errno. */
-static int silence_stdout(void)
-{
-    int old = harden_move_fd(STDOUT_FILENO);
-    if (old < 0)
-        return old;
-    close_fd(&old);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     log_init("lanyard-card", LOG_LEVEL_INFO);
-    pid_t parent = argc == 3 ? parse_pid(argv[2]) : 0;
-    if (parent == 0)
+    CLEANUP(close_fd) int fd = argc == 3 ? harden_helper(argv[2]) : -EINVAL;
+    if (fd == -EINVAL)
         return usage();
-    if (harden_process() < 0 || harden_die_with_parent(parent) < 0)
-        return EXIT_FAILURE;
-    CLEANUP(close_fd) int fd = harden_move_fd(STDIN_FILENO);
-    if (fd < 0 || silence_stdout() < 0 || hold_configure_opensc() < 0)
+    if (fd < 0 || hold_configure_opensc() < 0)
         return EXIT_FAILURE;
     struct module module;
     module_load(&module, argv[1]);

@@ -73,16 +73,12 @@ static int serve(int agent)
 int main(int argc, char **argv)
 {
     log_init("lanyard-chooser", LOG_LEVEL_INFO);
-    char *end = NULL;
-    long parent = argc == 3 ? strtol(argv[2], &end, 10) : 0;
-    if (parent <= 0 || *end != '\0' ||
-        (strcmp(argv[1], "role") != 0 && strcmp(argv[1], "account") != 0)) {
+    bool known = argc == 3 && (strcmp(argv[1], "role") == 0 || strcmp(argv[1], "account") == 0);
+    CLEANUP(close_fd) int agent = known ? harden_helper(argv[2]) : -EINVAL;
+    if (agent == -EINVAL) {
         log_error("usage: lanyard-chooser role|account PARENT (started by lanyardd)");
         return EXIT_FAILURE;
     }
-    if (harden_process() < 0 || harden_die_with_parent((pid_t)parent) < 0)
-        return EXIT_FAILURE;
-    CLEANUP(close_fd) int agent = harden_move_fd(STDIN_FILENO);
     if (agent < 0)
         return EXIT_FAILURE;
     return serve(agent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

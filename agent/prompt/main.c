@@ -75,15 +75,11 @@ static int serve(int agent, const char *program)
 int main(int argc, char **argv)
 {
     log_init("lanyard-prompt", LOG_LEVEL_INFO);
-    char *end = NULL;
-    long parent = argc == 3 ? strtol(argv[2], &end, 10) : 0;
-    if (parent <= 0 || *end != '\0' || argv[1][0] != '/') {
+    CLEANUP(close_fd) int agent = argc == 3 && argv[1][0] == '/' ? harden_helper(argv[2]) : -EINVAL;
+    if (agent == -EINVAL) {
         log_error("usage: lanyard-prompt PINENTRY PARENT (started by lanyardd)");
         return EXIT_FAILURE;
     }
-    if (harden_process() < 0 || harden_die_with_parent((pid_t)parent) < 0)
-        return EXIT_FAILURE;
-    CLEANUP(close_fd) int agent = harden_move_fd(STDIN_FILENO);
     if (agent < 0)
         return EXIT_FAILURE;
     return serve(agent, argv[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -61,7 +62,8 @@ int harden_die_with_parent(pid_t expected_parent)
     return 0;
 }
 
-int harden_move_fd(int from)
+/* Moves the descriptor and leaves /dev/null in its place. The new one or -errno. */
+static int move_fd(int from)
 {
     int moved = fcntl(from, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (moved < 0)
@@ -77,6 +79,22 @@ int harden_move_fd(int from)
     if (null != from)
         close(null);
     return moved;
+}
+
+int harden_helper(const char *parent)
+{
+    char *end;
+    long pid = strtol(parent, &end, 10);
+    if (pid <= 0 || pid > INT32_MAX || *end != '\0')
+        return -EINVAL;
+    int r = harden_process();
+    if (r == 0)
+        r = harden_die_with_parent((pid_t)pid);
+    int output = r == 0 ? move_fd(STDOUT_FILENO) : r;
+    if (output < 0)
+        return output;
+    close(output);
+    return move_fd(STDIN_FILENO);
 }
 
 int harden_peer(int fd, uid_t *uid, pid_t *pid)

@@ -16,10 +16,12 @@ int harden_process(void);
  * (PR_SET_PDEATHSIG); if expected_parent is gone already it exits at once. 0 or -errno. */
 int harden_die_with_parent(pid_t expected_parent);
 
-/* Moves descriptor from to one above 2, close-on-exec, puts /dev/null at from, and returns the new
- * number: a vendor's module that writes to standard output or closes it then harms nobody.
- * -errno. */
-int harden_move_fd(int from);
+/* What a helper does before anything else: all of harden_process, and the agent's socket, with
+ * which it was started as descriptor 0, moves to one above 2, close-on-exec, while descriptors 0
+ * and 1 become /dev/null, so that whoever prints, or closes what he did not open, harms nobody. It
+ * ends with the process of that id (decimal), which has started it. Returns the socket; -EINVAL
+ * when the text is no process id (nothing is done then), or another -errno. */
+int harden_helper(const char *parent);
 
 /* The peer of a connected Unix socket (SO_PEERCRED). 0 or -errno. */
 int harden_peer(int fd, uid_t *uid, pid_t *pid);
