@@ -216,10 +216,13 @@ static void begin_turn(struct key_work *w)
     w->home->turn = w;
     w->deadline = loop_now() + patience;
     loop_timer_set(w->timer, patience);
-    settle(w, start->key, "");
-    if (start->key[0] && w->key == 0) /* it was in when this was asked for */
+    /* Another one may have its path by now. */
+    if (start->key[0] && (w->key == 0 || key_left(w))) {
         key_work_finish(w, OUTCOME_KEY_REMOVED);
-    else if (start->operation == FIDO_RESET)
+        return;
+    }
+    settle(w, start->key, "");
+    if (start->operation == FIDO_RESET)
         key_ask_meant(w);
     else
         key_work_launch(w);
@@ -309,6 +312,9 @@ struct key_work *key_work_begin(struct key_works *works, const struct key_work_r
     }
     *w = (struct key_work){
         .home = works, .request = *request, .events = *events, .told = -1, .told_tries = -1};
+    const char *path = request->start->key;
+    const struct key_found *key = *path ? key_watch_find_path(works->watch, path) : NULL;
+    w->key = key ? key->id : 0;
     w->timer = loop_timer_new(works->loop, on_time, w);
     if (!w->timer) {
         free(w);

@@ -21,11 +21,13 @@ struct key_work {
     int told_tries;
     char told_key[FIDO_TEXT_MAX + 1];
 
+    uint64_t key; /* the plugging in of the key that is meant, or at work; 0: not settled, or not
+                     seen */
+
     /* from its turn on */
     uint64_t deadline; /* loop_now */
     struct loop_timer *timer;
     int verdict; /* OUTCOME_OK: none yet; else how it ends, unless the key turns out to have left */
-    uint64_t key; /* the plugging in of the key that is at work; 0: not settled, or not seen */
     char name[FIDO_TEXT_MAX + 1]; /* of it, for the person; "": not settled */
 
     /* the question */

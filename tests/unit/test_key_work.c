@@ -753,6 +753,28 @@ static void a_key_that_left_while_others_were_served_is_not_replaced(void **stat
     assert_int_equal(started, 0);
 }
 
+/* The kernel gives the same path to the next key. */
+static void nor_by_one_that_has_its_place(void **state)
+{
+    (void)state;
+    int refusal;
+    start.operation = FIDO_GET;
+    assert_non_null(try_begin(NULL, &refusal));
+    pass(0);
+    snprintf(start.key, sizeof start.key, PATH_A);
+    start.operation = FIDO_DELETE;
+    assert_non_null(try_begin(NULL, &refusal));
+    pull_out();
+    put_in(2, PATH_A);
+    assert_int_equal(ended_count, 0);
+    end_at(OUTCOME_CANCELLED, "");
+    hang_up();
+    pass(2000);
+    assert_int_equal(started, 1);
+    assert_int_equal(ended_count, 2);
+    assert_int_equal(ended[1].result, OUTCOME_KEY_REMOVED);
+}
+
 /* The process notices a pulled key before udev tells of it. */
 static void a_failure_waits_for_udev(void **state)
 {
@@ -910,6 +932,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_key_only_has_the_helper_look, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_that_left_while_others_were_served_is_not_replaced,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nor_by_one_that_has_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_waits_for_udev, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removal_ends_the_question, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nonsense_is_a_failed_key, set_up, tear_down),
