@@ -319,9 +319,9 @@ static bool take_event(struct key_watch *watch, const struct inotify_event *even
         return look_at_node(watch, name);
     if (event->wd != watch->folder)
         return false;
-    /* A socket that went and came is another key, however fast. */
+    /* A socket that went and came, or that took the other's place, is another key, however fast. */
     const char *slash = strrchr(watch->redirect, '/');
-    bool went = (event->mask & (IN_DELETE | IN_MOVED_FROM)) && strcmp(name, slash + 1) == 0;
+    bool went = (event->mask & (IN_DELETE | IN_MOVE)) && strcmp(name, slash + 1) == 0;
     bool changed = went && drop(watch, find_device(watch, NULL));
     if (!(event->mask & IN_ISDIR) && event->len > 0)
         return look_at_redirected(watch) || changed;

@@ -321,6 +321,15 @@ static void a_redirected_key_is_in_while_its_socket_is(void **state)
     while (key_watch_count(watch) != 1 || key_watch_at(watch, 0)->id == id)
         loop_run(loop);
 
+    /* Another one that takes its place in one step. */
+    id = key_watch_at(watch, 0)->id;
+    close(fd);
+    fd = make_socket(other);
+    assert_int_equal(rename(other, path), 0);
+    settle();
+    assert_int_equal(key_watch_count(watch), 1);
+    assert_int_not_equal(key_watch_at(watch, 0)->id, id);
+
     /* Nobody connected to see whether it is there. */
     assert_int_equal(accept(fd, NULL, NULL), -1);
 
