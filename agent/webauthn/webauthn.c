@@ -102,7 +102,7 @@ static void note_end(struct webauthn *w, int result)
         return;
     if (outcome_of(result) == OUTCOME_CANCELLED)
         quiet_note_cancel(&w->home->quiet, loop_now());
-    else
+    else if (result == OUTCOME_OK)
         quiet_note_end(&w->home->quiet);
 }
 
