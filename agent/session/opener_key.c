@@ -11,6 +11,7 @@
  */
 #include "agent/session/opener_inside.h"
 
+#include "agent/webauthn/auth_data.h"
 #include "agent/webauthn/client_data.h"
 #include "agent/webauthn/rp_id.h"
 #include "ipc/base/cleanup.h"
@@ -89,8 +90,8 @@ static void on_done(void *context, struct fido_done *done, uint64_t key)
     int result = (int)done->result;
     bool nobody = o->idle && (result == OUTCOME_TIMED_OUT || result == OUTCOME_NO_KEY);
     o->work = NULL;
-    if (result == OUTCOME_OK && !done->verified)
-        result = OUTCOME_KEY_UNVERIFIED;
+    if (result == OUTCOME_OK)
+        result = auth_data_check(&done->auth_data, o->start.rp_id, true, &(struct auth_data){0});
     if (result == OUTCOME_OK && !was_asked_for(o, &done->credential_id)) {
         log_error("a security key has signed with a credential that was not asked for");
         result = OUTCOME_KEY_FAILED;
@@ -163,7 +164,9 @@ static void begin_work(struct opener *o, const char *challenge, const char *rp_i
     o->idle = false;
     if (refusal == 0)
         o->work = key_work_begin(o->setup.works, &request, &events, &refusal);
-    if (!o->work)
+    if (refusal == OUTCOME_BUSY)
+        do_without(o, refusal);
+    else if (!o->work)
         opener_fail(o, refusal);
 }
 

@@ -148,26 +148,15 @@ void attempt_deinit(struct attempt *attempt)
 
 /* ---- what a key has answered ---- */
 
-static bool of_site(const struct auth_data *data, const char *site)
-{
-    uint8_t hash[AUTH_DATA_HASH_BYTES];
-    return SHA256((const uint8_t *)site, strlen(site), hash) &&
-           memcmp(data->rp_id_hash, hash, sizeof hash) == 0;
-}
-
 static int check_auth_data(const struct attempt *attempt, const struct fido_done *done,
                            struct auth_data *data)
 {
     const struct fido_start *start = &attempt->start;
-    if (auth_data_parse(done->auth_data.data, done->auth_data.len, data) < 0)
-        return OUTCOME_KEY_FAILED;
     bool with_appid = done->with_appid && !attempt->params.create && *start->appid;
-    if (!of_site(data, with_appid ? start->appid : start->rp_id) ||
-        (data->flags & AUTH_DATA_PRESENT) == 0 || done->credential_id.len == 0)
+    if (done->credential_id.len == 0)
         return OUTCOME_KEY_FAILED;
-    if (start->verification == FIDO_UV_REQUIRED && (data->flags & AUTH_DATA_VERIFIED) == 0)
-        return OUTCOME_KEY_UNVERIFIED;
-    return 0;
+    return auth_data_check(&done->auth_data, with_appid ? start->appid : start->rp_id,
+                           start->verification == FIDO_UV_REQUIRED, data);
 }
 
 static bool was_named(const struct fido_start *start, const struct bytes *id)

@@ -6,9 +6,12 @@
 #include "agent/webauthn/auth_data.h"
 
 #include "agent/webauthn/cbor.h"
+#include "ipc/base/outcome.h"
 #include "ipc/fido_message.h"
 
 #include <errno.h>
+#include <openssl/sha.h>
+#include <string.h>
 
 /* Goes past one map. */
 static void skip_map(struct reader *r)
@@ -46,4 +49,19 @@ int auth_data_parse(const uint8_t *data, size_t len, struct auth_data *out)
     if (out->flags & AUTH_DATA_EXTENSIONS)
         skip_map(&r);
     return reader_done(&r) ? 0 : -EPROTO;
+}
+
+static bool of_site(const struct auth_data *data, const char *site)
+{
+    uint8_t hash[AUTH_DATA_HASH_BYTES];
+    return SHA256((const uint8_t *)site, strlen(site), hash) &&
+           memcmp(data->rp_id_hash, hash, sizeof hash) == 0;
+}
+
+int auth_data_check(const struct bytes *raw, const char *site, bool verified, struct auth_data *out)
+{
+    if (auth_data_parse(raw->data, raw->len, out) < 0 || !of_site(out, site) ||
+        (out->flags & AUTH_DATA_PRESENT) == 0)
+        return OUTCOME_KEY_FAILED;
+    return verified && (out->flags & AUTH_DATA_VERIFIED) == 0 ? OUTCOME_KEY_UNVERIFIED : OUTCOME_OK;
 }

@@ -7,6 +7,8 @@
 
 #include "ipc/base/bytes.h"
 
+#include <stdbool.h>
+
 enum {
     AUTH_DATA_HASH_BYTES = 32,
     AUTH_DATA_AAGUID_OFFSET = 37, /* behind the hash, the flags and the counter */
@@ -34,3 +36,9 @@ struct auth_data {
 
 /* 0 or -EPROTO: it is malformed, or something follows. */
 int auth_data_parse(const uint8_t *data, size_t len, struct auth_data *out);
+
+/* As a key has signed it for that site (an RP ID or appid): OUTCOME_OK, KEY_FAILED (it is
+ * malformed, another site's, or nobody was there), or KEY_UNVERIFIED where the key had to know who
+ * it was. */
+int auth_data_check(const struct bytes *raw, const char *site, bool verified,
+                    struct auth_data *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A security key in the place of the card: it signs in, its leaving is the card's, and keys that
  * nobody has signed in with change nothing (test_keeper_rig.c). */
+#include "agent/webauthn/auth_data.h"
 #include "tests/unit/test_keeper_rig.h"
 
 #include "ipc/base/outcome.h"
@@ -219,8 +220,14 @@ static void what_ends_a_keys_sign_in(void **state)
     assert_int_equal(rig.sent[OPEN_CALL], 0);
 
     struct request *page = ask_without_card();
-    key_signs_unverified(KEY_A, HERS);
+    key_signs_so(KEY_A, HERS, RP_ID, AUTH_DATA_PRESENT);
     refused(page, OUTCOME_KEY_UNVERIFIED);
+    page = ask_without_card();
+    key_signs_so(KEY_A, HERS, RP_ID, AUTH_DATA_VERIFIED);
+    refused(page, OUTCOME_KEY_FAILED);
+    page = ask_without_card();
+    key_signs_so(KEY_A, HERS, "elsewhere.example", AUTH_DATA_PRESENT | AUTH_DATA_VERIFIED);
+    refused(page, OUTCOME_KEY_FAILED);
     rig.allowed = HERS;
     page = ask_without_card();
     assert_int_equal(rig.wanted, HERS);
@@ -268,6 +275,22 @@ static void a_key_that_is_not_registered_is_no_obstacle(void **state)
     key_gives_up(OUTCOME_TIMED_OUT); /* that key's work; the card is still waited for */
     assert_false(page->answered);
     assert_true(rig.prompting);
+    card_in(ALICE);
+    fetch();
+    answer_challenge(OUTCOME_OK);
+    sign(ALICE);
+    answer_call(OPEN_CALL, OUTCOME_OK, 1, 0);
+    proved(page);
+}
+
+static void where_too_many_wait_for_keys_the_card_is_left(void **state)
+{
+    (void)state;
+    start(NORMAL);
+    rig.keys_busy = true;
+    key_in(KEY_A);
+    struct request *page = ask_without_card();
+    assert_false(page->answered);
     card_in(ALICE);
     fetch();
     answer_challenge(OUTCOME_OK);
@@ -706,6 +729,7 @@ int main(void)
         TEST(what_ends_a_keys_sign_in),
         TEST(pulled_between_touch_and_session),
         TEST(a_key_that_is_not_registered_is_no_obstacle),
+        TEST(where_too_many_wait_for_keys_the_card_is_left),
         TEST(a_key_that_comes_late_gets_a_fresh_challenge),
         TEST(a_card_that_will_not_do_is_no_obstacle),
         TEST(a_key_that_is_plugged_in_starts_nothing),

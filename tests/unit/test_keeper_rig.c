@@ -4,6 +4,7 @@
 #include "agent/audit.h"
 #include "agent/candidate.h"
 #include "agent/chooser_client.h"
+#include "agent/webauthn/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
@@ -12,6 +13,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -560,7 +562,7 @@ static void begin_probe(const struct fido_start *start)
 {
     assert_false(rig.probing);
     assert_int_equal(start->list_count, 1);
-    assert_string_equal(start->rp_id, "op.example");
+    assert_string_equal(start->rp_id, RP_ID);
     assert_int_equal(start->list[0].len, 1);
     rig.probing = true;
     rig.probes++;
@@ -572,7 +574,7 @@ static void begin_work(const struct fido_start *start)
     assert_false(rig.working);
     assert_int_equal(start->operation, FIDO_GET);
     assert_int_equal(start->verification, FIDO_UV_REQUIRED);
-    assert_string_equal(start->rp_id, "op.example");
+    assert_string_equal(start->rp_id, RP_ID);
     assert_string_equal(start->key, "");
     rig.working = true;
     rig.works++;
@@ -582,8 +584,11 @@ static void begin_work(const struct fido_start *start)
 struct key_work *key_work_begin(struct key_works *works, const struct key_work_request *request,
                                 const struct key_work_events *events, int *refusal)
 {
-    (void)refusal;
     assert_non_null(works);
+    if (rig.keys_busy) {
+        *refusal = OUTCOME_BUSY;
+        return NULL;
+    }
     bool is_probe = request->start->operation == FIDO_PROBE;
     struct key_work *it = is_probe ? &probe : &work;
     if (is_probe)
@@ -617,23 +622,20 @@ static void end_work(struct fido_done *done, int key)
     fido_done_deinit(done);
 }
 
-static void sign_with(int key, uint8_t credential, bool verified)
+void key_signs_so(int key, uint8_t credential, const char *rp_id, uint8_t flags)
 {
-    struct fido_done done = {.result = OUTCOME_OK, .verified = verified};
+    struct fido_done done = {.result = OUTCOME_OK, .verified = true};
+    uint8_t auth_data[AUTH_DATA_AAGUID_OFFSET] = {[AUTH_DATA_HASH_BYTES] = flags};
+    assert_non_null(SHA256((const uint8_t *)rp_id, strlen(rp_id), auth_data));
     assert_int_equal(bytes_set(&done.credential_id, &credential, 1), 0);
-    assert_int_equal(bytes_set(&done.auth_data, "auth", 4), 0);
+    assert_int_equal(bytes_set(&done.auth_data, auth_data, sizeof auth_data), 0);
     assert_int_equal(bytes_set(&done.signature, "sig", 3), 0);
     end_work(&done, key);
 }
 
 void key_signs(int key, uint8_t credential)
 {
-    sign_with(key, credential, true);
-}
-
-void key_signs_unverified(int key, uint8_t credential)
-{
-    sign_with(key, credential, false);
+    key_signs_so(key, credential, RP_ID, AUTH_DATA_PRESENT | AUTH_DATA_VERIFIED);
 }
 
 void key_gives_up(int outcome)

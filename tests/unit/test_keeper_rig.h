@@ -61,13 +61,15 @@ void service(bool up);
 /* ---- security keys ---- */
 
 /* With rig.keys, before rig_start: there can be some. */
+#define RP_ID "op.example"
 enum { KEY_A = 1, KEY_B = 2, KEYS = 4 };
 void key_in(int key); /* one press of a finger: plugged in where it always is */
 void key_out(int key);
-/* What the work under way (not a probe) comes to. The credential is one byte. */
+/* What the work under way (not a probe) comes to. The credential is one byte; flags: enum
+ * auth_data_flag. */
 void key_says(enum waiting_for what);
 void key_signs(int key, uint8_t credential);
-void key_signs_unverified(int key, uint8_t credential);
+void key_signs_so(int key, uint8_t credential, const char *rp_id, uint8_t flags);
 void key_gives_up(int outcome);
 /* The probe under way: which key is asked, and its answer. */
 int probed_key(void);
@@ -92,6 +94,7 @@ struct rig {
     int prompts;   /* begun, ever */
 
     bool keys;              /* there can be some */
+    bool keys_busy;         /* too many wait for them */
     bool takes_keys;        /* the provider */
     const char *rp_id;      /* which it names */
     uint8_t allowed;        /* the one credential that it allows; 0: any */
