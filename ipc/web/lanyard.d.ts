@@ -62,7 +62,8 @@ export interface Wait {
   signal?: AbortSignal;
   /** What the person has to do now. */
   onWaiting?: (waiting: Waiting) => void;
-  /** Milliseconds; two minutes unless told, as long as a provider's challenge lives. */
+  /** Milliseconds; two minutes unless told, as long as a provider's challenge lives. For security
+   *  keys ten, since the agent ends it sooner: see `webauthn`. */
   timeout?: number;
 }
 
@@ -99,8 +100,8 @@ export interface SessionProof {
 }
 
 export interface BeginOptions extends Wait {
-  /** The session that the provider has opened for the card token of this page. Without it the agent
-   *  opens one itself. */
+  /** The session that the provider has opened for this page's card token, or for what a security key
+   *  has signed. Without it the agent opens one itself. */
   sid?: string;
 }
 
@@ -130,13 +131,13 @@ export interface LiveSession {
   roles: Role[];
   acr: string | null;
   amr: string[];
-  /** Seconds since the epoch: when the PIN was typed. */
+  /** Seconds since the epoch: when the PIN was typed, or the key knew its person otherwise. */
   authTime: number;
   /** Seconds. */
   expiresIn: number;
   /** Seconds; null: no limit. */
   idleIn: number | null;
-  /** The session's card is in. */
+  /** The session's card, or its security key, is in. */
   card: boolean;
   /** The provider answered last time. */
   reachable: boolean;
@@ -212,11 +213,14 @@ export interface Registration {
 }
 
 /** Security keys, in the shape of `navigator.credentials`. Rejects as that does, with a DOMException
- *  or a TypeError, whose `cause` is a LanyardError. */
+ *  or a TypeError, whose `cause` is a LanyardError. The agent is not asked for a page inside another
+ *  origin's page: that is a SecurityError. `timeout` is for the agent's part only; a browser goes by
+ *  `publicKey.timeout`. */
 export const credentials: {
   get(options: KeyOptions & {
     publicKey: GetOptions;
-    /** The provider opens a session with this sign-in, and `begin` follows. Only the agent can. */
+    /** The provider opens a session with this sign-in, and `begin` follows: pass the connection for
+     *  both as `agent`. Only the agent can do it, so `either` means it then. */
     session?: boolean;
   }): Promise<KeyCredential<Assertion, AuthenticationResponseJSON>>;
   create(options: KeyOptions & {
@@ -247,7 +251,8 @@ export class Lanyard extends EventTarget {
   signIn(options: SignInOptions): Promise<CardToken>;
   begin(options?: BeginOptions): Promise<Session>;
   /** A security key's answer as servers take it; `credentials` gives it the shape of a browser's.
-   *  Ten minutes unless `publicKey.timeout` says less. */
+   *  As long as `publicKey.timeout` says, half a minute to ten; where it says nothing five minutes,
+   *  or two where no PIN can be asked for. */
   webauthn(what: 'get', options: Wait & {
     publicKey: GetOptions; session?: boolean;
   }): Promise<AuthenticationResponseJSON>;
