@@ -15,7 +15,7 @@
     /* the person */                                                                               \
     ROW(CANCELLED, 1001, "cancelled", "The sign-in was cancelled.",                                \
         "Start again when you are ready, or choose another way to sign in.")                       \
-    ROW(TIMED_OUT, 1002, "timed-out", "Nobody answered in time, so the sign-in was stopped.",      \
+    ROW(TIMED_OUT, 1002, "timed-out", "Nobody answered in time, so it was given up.",              \
         "Start again when you are ready.")                                                         \
     ROW(PIN_WRONG, 1003, "pin-wrong", "That PIN is wrong.", "Type the PIN again.")                 \
     ROW(PIN_BLOCKED, 1004, "pin-blocked",                                                          \
@@ -77,7 +77,7 @@
     ROW(INVALID_REQUEST, 1405, "invalid-request", "The request is not valid.",                     \
         "This is a fault of the page or program that asked. Tell its makers.")                     \
     ROW(AGENT_UNREACHABLE, 1406, "agent-unreachable",                                              \
-        "Lanyard, this computer's smartcard sign-in, cannot be reached.",                          \
+        "Lanyard, this computer's sign-in program, cannot be reached.",                            \
         "Log in to this computer again, or ask your IT service desk.")                             \
     ROW(AGENT_TOO_OLD, 1407, "agent-too-old", "The Lanyard on this computer is too old.",          \
         "Ask your IT service desk to update it.")                                                  \
@@ -95,7 +95,7 @@
         "The sign-in service cannot be reached.",                                                  \
         "Check this computer's network connection and start again.")                               \
     ROW(PROVIDER_REFUSED, 1602, "provider-refused",                                                \
-        "The sign-in service refused this smartcard. Nobody was signed in.",                       \
+        "The sign-in service refused this smartcard or security key. Nobody was signed in.",       \
         "Start again. If it persists, tell your IT service desk.")                                 \
     ROW(PROVIDER_BUSY, 1603, "provider-busy", "The sign-in service is busy.",                      \
         "Wait a minute and start again.")                                                          \
@@ -105,7 +105,7 @@
     ROW(CLOCK_WRONG, 1605, "clock-wrong", "This computer's clock is wrong.",                       \
         "Correct the date and time, or ask your IT service desk, and start again.")                \
     ROW(PERSON_UNKNOWN, 1606, "person-unknown",                                                    \
-        "This smartcard belongs to nobody who is known to the sign-in service.",                   \
+        "This smartcard or security key belongs to nobody known to the sign-in service.",          \
         "Ask your Registration Authority to check your account.")                                  \
     /* the session */                                                                              \
     ROW(NO_SESSION, 1701, "no-session", "Nobody is signed in.", "Sign in and start again.")        \
@@ -137,26 +137,26 @@
         "The PIN was wrong three times, so the security key wants to be plugged in anew.",         \
         "Pull it out, plug it in again, and start again.")                                         \
     ROW(KEY_PIN_NOT_SET, 1808, "key-pin-not-set", "This security key has no PIN yet.",             \
-        "Set one: lanyard key pin set. Or ask your IT service desk.")                              \
+        "Set one by the command lanyard key pin set, or ask your IT service desk.")                \
     ROW(KEY_PIN_REFUSED, 1809, "key-pin-refused",                                                  \
         "The security key does not accept that as its new PIN.",                                   \
         "Choose a longer one that you have not used on this key before.")                          \
     ROW(KEY_PIN_SET, 1810, "key-pin-set", "This security key has a PIN already.",                  \
-        "Change it: lanyard key pin change.")                                                      \
+        "Change it by the command lanyard key pin change.")                                        \
     ROW(KEY_FULL, 1811, "key-full", "There is no room left on this security key.",                 \
-        "Delete a sign-in that you no longer need: lanyard key credentials list.")                 \
+        "Delete a sign-in that you no longer need: lanyard key credentials list shows them.")      \
     ROW(KEY_FAILED, 1812, "key-failed", "The security key did not answer properly.",               \
         "Pull it out, plug it in again, and start again. If it persists, use another.")            \
     ROW(KEY_UNVERIFIED, 1813, "key-unverified", "The security key did not recognise you.",         \
         "Start again, or use its PIN.")                                                            \
     ROW(KEY_AMBIGUOUS, 1814, "key-ambiguous", "Several security keys are connected.",              \
-        "Leave only one in, or say which: --key.")                                                 \
+        "Leave only one in, or say by --key which is meant.")                                      \
     ROW(KEY_RESET_LATE, 1815, "key-reset-late",                                                    \
         "A security key can be reset only in the first seconds after it was plugged in.",          \
         "Pull it out, plug it in again, and start again at once.")                                 \
     ROW(CREDENTIAL_UNKNOWN, 1816, "credential-unknown",                                            \
-        "That is nothing that is on this security key.",                                           \
-        "lanyard key credentials list shows what is.")                                             \
+        "There is no such sign-in on this security key.",                                          \
+        "The command lanyard key credentials list shows those that are.")                          \
     ROW(RP_ID_NOT_ALLOWED, 1817, "rp-id-not-allowed",                                              \
         "This site may not use security keys of that name.",                                       \
         "This is a fault of the page or program that asked. Tell its makers.")                     \

@@ -35,7 +35,7 @@ const AT_ONCE = { timeout: ANSWER_WITHIN, late: 'agent-unreachable' };
 const OUTCOMES = {
   'cancelled': ['LY-1001', 'The sign-in was cancelled.',
     'Start again when you are ready, or choose another way to sign in.'],
-  'timed-out': ['LY-1002', 'Nobody answered in time, so the sign-in was stopped.',
+  'timed-out': ['LY-1002', 'Nobody answered in time, so it was given up.',
     'Start again when you are ready.'],
   'busy': ['LY-1402', 'Too many sign-ins are waiting already.',
     'Finish or cancel the others and start again.'],
@@ -43,7 +43,7 @@ const OUTCOMES = {
     'An administrator can add it to the providers in Lanyard\'s configuration.'],
   'invalid-request': ['LY-1405', 'The request is not valid.',
     'This is a fault of the page or program that asked. Tell its makers.'],
-  'agent-unreachable': ['LY-1406', 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
+  'agent-unreachable': ['LY-1406', 'Lanyard, this computer\'s sign-in program, cannot be reached.',
     'Log in to this computer again, or ask your IT service desk.'],
   'agent-too-old': ['LY-1407', 'The Lanyard on this computer is too old.',
     'Ask your IT service desk to update it.'],

@@ -40,6 +40,6 @@ test('cancelling on the page takes the prompt away', () => journey({}, async (pa
 
 test('without an agent the page says so and offers the other ways', () =>
   journey({ agent: false }, async (page) => {
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     await otherWays(page);
   }));

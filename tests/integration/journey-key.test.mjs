@@ -421,15 +421,15 @@ test('without Lanyard the browser asks the key; where it cannot either, the page
     const page = attend(await context.newPage());
     await plugIntoBrowser(page, { id, ...credential, signCount });
     await page.goto(`${sandbox.app.origin}/sign-in`);
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     await page.click('#with-key');
     assert.equal((await signedIn(page)).who, 'Mr Bob Brown');
     const without = attend(await (await browser.newContext()).newPage());
     await without.addInitScript(() => delete window.PublicKeyCredential);
     await without.goto(`${sandbox.app.origin}/sign-in`);
-    await says(without, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(without, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     await without.click('#with-key');
-    await failsWith(without, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
+    await failsWith(without, 'Lanyard, this computer\'s sign-in program, cannot be reached.',
       'Log in to this computer again, or ask your IT service desk.');
     await without.context().close();
   } finally {

@@ -212,7 +212,7 @@ for (const [card, sentence] of [
 
 test('without an agent the page says so; once it runs, "Try again" is enough', () =>
   journey({ card: 'bob', agent: false }, async (page, sandbox) => {
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     await sandbox.startAgent();
     await page.click('#again');
     await typePin(sandbox);
@@ -223,13 +223,13 @@ test('an agent that ends during the sign-in is missed at once, and takes its pro
   journey({ card: 'bob' }, async (page, sandbox) => {
     const dialogue = await sandbox.pinentry.next();
     await sandbox.stopAgent();
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     await dialogue.gone;
   }));
 
 test('a site that is not listed learns no more than if nobody were there', () =>
   journey({ card: 'bob', origins: ['https://another.sandbox.test'] }, async (page, sandbox) => {
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     assert.equal(sandbox.pinentry.dialogues.length, 0);
   }));
 

@@ -94,5 +94,5 @@ test('nobody signs in: it says so', () =>
 test('without an agent it says what to do, and opens no browser', () =>
   atDesk({ agent: false }, async ({ start }) => {
     await assert.rejects(start(() => assert.fail('a browser')),
-      /ended with 3 before it was ready:\nLanyard, this computer's smartcard sign-in, cannot be reached\. \S/);
+      /ended with 3 before it was ready:\nLanyard, this computer's sign-in program, cannot be reached\. \S/);
   }));

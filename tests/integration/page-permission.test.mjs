@@ -105,7 +105,7 @@ test('Chromium has been told yes: the sign-in goes on', () =>
 
 test('Chromium asks nothing when there is no agent to reach', () =>
   inChromium({ script: null }, async (page) => {
-    await says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.');
+    await says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.');
     assert.equal(await kindOfFailure(page), 'unreachable');
   }));
 
@@ -136,7 +136,7 @@ test('Firefox asks: the page says so, can be cancelled, and offers the other way
 
 test('Firefox asks nothing when there is no agent to reach', () =>
   inFirefox({ script: null }, (page) =>
-    says(page, 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.')));
+    says(page, 'Lanyard, this computer\'s sign-in program, cannot be reached.')));
 
 test('with the packaged policy Firefox asks nothing', { skip: impossible }, () =>
   inFirefox({

@@ -104,7 +104,7 @@ for (const [reason, number] of [['pin-blocked', 1004], ['no-certificate', 1201],
 test('without an agent the page says that Lanyard cannot be reached', async () => {
   const { page } = await open(null);
   await failsWith(page, {
-    sentence: 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
+    sentence: 'Lanyard, this computer\'s sign-in program, cannot be reached.',
     advice: 'Log in to this computer again, or ask your IT service desk.',
     code: 'LY-1406',
   });
@@ -131,7 +131,7 @@ test('an agent that closes because of too many requests is busy', async () => {
 test('an agent that goes away while the card signs is unreachable', async () => {
   const { page } = await open(agentThat((request, reply) => reply.close(1001)));
   await failsWith(page, {
-    sentence: 'Lanyard, this computer\'s smartcard sign-in, cannot be reached.',
+    sentence: 'Lanyard, this computer\'s sign-in program, cannot be reached.',
     advice: 'Log in to this computer again, or ask your IT service desk.',
     code: 'LY-1406',
   });
