@@ -22,24 +22,25 @@ const missing = [
 export const skip = missing.length > 0 && `not installed: ${missing.join(', ')}`;
 
 // A program that is spoken to in lines. heard: every line so far; next: waits for the first line
-// not yet waited for that fits, and fails when the program ends before. Its log is heard too.
+// not yet waited for that fits, and fails when the program ends before. Its log is heard too, through
+// the same pipe: of two, nobody could say which line came first.
 export class Talker {
   constructor(program, args, env) {
     this.heard = [];
     this.position = 0;
     this.waiting = null;
-    this.child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.program = program;
+    this.child = spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2>&1', program, ...args],
+      { env, stdio: ['pipe', 'pipe', 'ignore'] });
     this.kill = () => this.child.kill('SIGKILL');
     process.on('exit', this.kill);
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      let rest = '';
-      stream.setEncoding('utf8').on('data', (chunk) => {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop();
-        this.heard.push(...lines);
-        this.waiting?.();
-      });
-    }
+    let rest = '';
+    this.child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop();
+      this.heard.push(...lines);
+      this.waiting?.();
+    });
     this.child.once('close', () => {
       this.over = true;
       this.waiting?.();
@@ -84,7 +85,7 @@ export class Talker {
   // Ends its standard input, which ends it.
   async stop() {
     this.child.stdin.end();
-    return inTime(this.ended, `${this.child.spawnfile} to end`, () => this.heard.join('\n'));
+    return inTime(this.ended, `${this.program} to end`, () => this.heard.join('\n'));
   }
 }
 
