@@ -23,7 +23,7 @@ enum { EXIT_USAGE = 2, EXIT_CONFIG = 6 }; /* as lanyardd(8) says */
 
 static const char help[] =
     "Usage: lanyardd [OPTION]...\n"
-    "The Lanyard agent: signs a smartcard's holder in to the sites that ask for it.\n"
+    "The Lanyard agent: signs whoever has a smartcard or a security key in to the sites that ask.\n"
     "\n"
     "  --config DIR     read lanyard.conf and conf.d in DIR instead of " CONFIG_DEFAULT_DIR "\n"
     "  --helpers DIR    find lanyard-card, lanyard-fido, lanyard-prompt and\n"

@@ -33,6 +33,7 @@ struct entry {
     char *device; /* its folder in sysfs; NULL: the redirected one */
     char *born;   /* when udev saw it first, as it writes it; "": not said */
     bool allowed; /* this user may open it, or could once */
+    bool told;    /* that this user may not */
     bool listed;  /* private to list_devices: still there */
     struct key_found found;
 };
@@ -121,9 +122,16 @@ static struct entry *add(struct key_watch *watch, const char *device, const char
 /* True if it counts now and did not before. */
 static bool admit(struct entry *entry)
 {
-    if (entry->allowed || access(entry->found.path, R_OK | W_OK) < 0)
+    if (entry->allowed)
         return false;
-    entry->allowed = true;
+    entry->allowed = access(entry->found.path, R_OK | W_OK) == 0;
+    if (!entry->allowed) {
+        if (!entry->told)
+            log_warning("a security key is in that this user may not open: %s (%s)",
+                        entry->found.name, entry->found.path);
+        entry->told = true;
+        return false;
+    }
     log_info("a security key is in: %s (%s)", entry->found.name, entry->found.path);
     return true;
 }

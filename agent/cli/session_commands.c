@@ -169,9 +169,11 @@ static void put_state(const char *json, const char *state)
     static const struct {
         const char *state, *sentence;
     } sentences[] = {
-        {"locked", "Locked. Insert the same smartcard and type its PIN to go on."},
-        {"leaving", "The smartcard is out. Insert it again, or the session is locked or ends."},
-        {"checking", "The smartcard is being looked at again."},
+        {"locked",
+         "Locked. Put the same smartcard or security key back and type its PIN to go on."},
+        {"leaving",
+         "The smartcard or security key is out. Put it back, or the session is locked or ends."},
+        {"checking", "The smartcard or security key is being looked at again."},
     };
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
         if (strcmp(state, sentences[i].state) == 0)
@@ -184,7 +186,7 @@ static void put_state(const char *json, const char *state)
 static const char *headline(const char *state)
 {
     return strcmp(state, "locked") == 0    ? "Locked"
-           : strcmp(state, "leaving") == 0 ? "Card out"
+           : strcmp(state, "leaving") == 0 ? "Away"
                                            : "Signed in";
 }
 

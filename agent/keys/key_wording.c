@@ -16,19 +16,21 @@ static void put(char *out, size_t size, const char *text)
     snprintf(out, size, "%s", text);
 }
 
-static bool signs_in(const struct key_wording *w)
+static const char *title(const struct key_wording *w)
 {
-    return w->operation == FIDO_GET || w->operation == FIDO_CREATE;
+    if (w->operation == FIDO_CREATE)
+        return "Lanyard: register your security key";
+    if (w->operation != FIDO_GET)
+        return "Lanyard: your security key";
+    return w->another_pin ? "Lanyard: type your PIN again"
+                          : "Lanyard: sign in with your security key";
 }
 
 static void begin(const struct key_wording *w, enum prompt_kind kind, const char *yes,
                   struct prompt_question *question)
 {
     *question = (struct prompt_question){.kind = (uint8_t)kind, .timeout_seconds = w->timeout};
-    put(question->title, sizeof question->title,
-        !signs_in(w)     ? "Lanyard: your security key"
-        : w->another_pin ? "Lanyard: type your PIN again"
-                         : "Lanyard: sign in with your security key");
+    put(question->title, sizeof question->title, title(w));
     put(question->yes, sizeof question->yes, yes);
     put(question->no, sizeof question->no, "Cancel");
 }

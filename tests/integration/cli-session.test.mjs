@@ -232,9 +232,9 @@ const alice = {
 test('who cannot prove anything now is not called signed in', async () => {
   for (const [state, first, sentence] of [
     ['active', /^Signed in +Alice /, null],
-    ['locked', /^Locked +Alice /, /^State +Locked\. Insert the same smartcard and type its PIN to go on\.$/m],
-    ['leaving', /^Card out +Alice /,
-      /^State +The smartcard is out\. Insert it again, or the session is locked or ends\.$/m],
+    ['locked', /^Locked +Alice /, /^State +Locked\. Put the same smartcard or security key back and type its PIN to go on\.$/m],
+    ['leaving', /^Away +Alice /,
+      /^State +The smartcard or security key is out\. Put it back, or the session is locked or ends\.$/m],
   ]) {
     const { status, stdout } = await against(
       { 'agent.hello': hello, 'session.status': { result: { ...alice, state, card: state === 'active' } } }, 'session');
