@@ -11,14 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool keys_are_bounded(const struct cis_keys *keys)
-{
-    for (size_t i = 0; i < keys->list_count; i++)
-        if (keys->list[i].len > FIDO_CREDENTIAL_ID_MAX)
-            return false;
-    return keys->list_count <= FIDO_LIST_MAX && strlen(keys->rp_id) <= FIDO_RP_ID_MAX;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_session(const struct cis_session *session)
