@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connectNative } from '../sandbox/native.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 
@@ -59,10 +58,4 @@ export async function cardsIn(agent, like) {
     if (like(cards, readers)) return;
     await agent.notification(({ method }) => method === 'card.changed');
   }
-}
-
-// The process of that name which this process has started.
-export function childOf(pid, name) {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  return Number(children.find((child) => readFileSync(`/proc/${child}/comm`, 'utf8').trim() === name));
 }

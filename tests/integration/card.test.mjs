@@ -8,7 +8,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectNative } from '../sandbox/native.mjs';
-import { apdus, cardsIn, childOf, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
+import { apdus, cardsIn, inSandbox, newChallenge, PIN, readToken, refusedWith, tokenUid } from './card-rig.mjs';
+import { processBelow } from './processes.mjs';
 
 const ALICE = '555000000101';
 const BOB = '555000000102';
@@ -228,7 +229,7 @@ test('pulled and put back before the card\'s software has looked: the next sign-
     await agent.request('agent.subscribe');
     await ctl('insert', 'reader-0', 'alice');
     await cardsIn(agent, (cards) => cards.length === 1);
-    const helper = childOf(sandbox.agent.pid, 'lanyard-card');
+    const helper = processBelow(sandbox.agent.pid, 'lanyard-card');
     process.kill(helper, 'SIGSTOP'); // a busy computer
     await ctl('remove', 'reader-0');
     await cardsIn(agent, (cards) => cards.length === 0);

@@ -120,6 +120,13 @@ class Bus {
     }
   }
 
+  // How often a service was called so until now. What it wrote before the answer to one more line is
+  // then here: the client's word, through its own pipe, may have come before it.
+  async called(line) {
+    await this.do('pass');
+    return this.services.heard.filter((each) => each === line).length;
+  }
+
   // SIGKILL: the socket's file stays behind.
   async stop(signal = 'SIGTERM') {
     if (!this.services) return;

@@ -352,7 +352,7 @@ desktop('a locker that hears logind', async (rig) => {
   assert.deepEqual(events(agent), ['locked']);
   agent.say('lock'); // it is: nobody is asked
   await agent.next('lock yes logind -');
-  assert.equal(rig.system.services.heard.filter((line) => line === 'LockSession ["c1"]').length, 1);
+  assert.equal(await rig.system.called('LockSession ["c1"]'), 1);
 });
 
 desktop('a lock asked for before anything is known', async ({ system, client }) => {
@@ -370,7 +370,7 @@ desktop('logind answers and nobody locks: the screen saver does', async (rig) =>
   agent.say('lock'); // joins the first
   await agent.next('lock yes screensaver logind');
   await agent.next('lock yes screensaver logind');
-  assert.equal(rig.session.services.heard.filter((line) => line === 'Lock []').length, 1);
+  assert.equal(await rig.session.called('Lock []'), 1);
 });
 
 desktop('of two screen savers one can only keep the screen awake', async (rig) => {

@@ -6,7 +6,6 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { built } from '../sandbox/build.mjs';
@@ -16,6 +15,7 @@ import { inTime } from '../sandbox/patience.mjs';
 import { start } from '../sandbox/processes.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 import { cardsIn, newChallenge, PIN, refusedWith } from './card-rig.mjs';
+import { alive, below, processBelow } from './processes.mjs';
 
 export { cardsIn, newChallenge, PIN, refusedWith } from './card-rig.mjs';
 
@@ -286,36 +286,8 @@ export async function helpersWith(desk, scripts) {
 
 // ---- processes ----
 
-// Every process below that one, and below those: { pid, name }. Who is gone meanwhile is none.
-export function below(pid) {
-  const read = (path) => {
-    try {
-      return readFileSync(path, 'utf8').trim();
-    } catch {
-      return '';
-    }
-  };
-  const threads = (() => {
-    try {
-      return readdirSync(`/proc/${pid}/task`);
-    } catch {
-      return [];
-    }
-  })();
-  return threads.flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean))
-    .flatMap((child) => [{ pid: Number(child), name: read(`/proc/${child}/comm`) }, ...below(child)]);
-}
-
 // The agent's helper of that name, or undefined.
-export const helperOf = ({ sandbox }, name) => below(sandbox.agent.pid).find((each) => each.name === name)?.pid;
-
-const alive = (pid) => {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
+export const helperOf = ({ sandbox }, name) => processBelow(sandbox.agent.pid, name);
 
 // Until none of them runs any more.
 export const gone = (processes) => becomes('helpers to end with their agent',

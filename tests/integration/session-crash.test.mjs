@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  asService, atDesk, below, clockThatPasses, gone, helpersWith, PIN, RELUCTANT, withoutSealedMemory,
+  asService, atDesk, clockThatPasses, gone, helpersWith, PIN, RELUCTANT, withoutSealedMemory,
 } from './keeper-rig.mjs';
 
 test('the agent is killed', async (t) => {

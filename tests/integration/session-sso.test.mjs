@@ -14,7 +14,7 @@ import { inTime } from '../sandbox/patience.mjs';
 import { run, start } from '../sandbox/processes.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 import { attend, says, signedIn } from '../sandbox/says.mjs';
-import { childOf } from './card-rig.mjs';
+import { processBelow } from './processes.mjs';
 import { skip as noDesktop, withDesktop } from './desktop-rig.mjs';
 
 const PIN = '123456';
@@ -138,7 +138,7 @@ test('bob types his PIN once, works everywhere, and leaves by taking the card', 
     assert.match(native.output, /^Signed out: card-removed$/m);
     await shows(display, 'the locker', (picture) => share(picture) > 0.99);
 
-    process.kill(childOf(locker.pid, 'i3lock')); // the person unlocks the screen
+    process.kill(processBelow(locker.pid, 'i3lock')); // the person unlocks the screen
     await shows(display, 'the application again', (picture) => share(picture) < 0.1);
     assert.equal(pins(sandbox), 1);
     await ctl('insert', 'reader-0', 'bob');
