@@ -15,9 +15,12 @@
 
 void config_list_deinit(struct config_list *list)
 {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         free((void *)(uintptr_t)list->at[i]);
+        free(list->places[i]);
+    }
     free(list->at);
+    free(list->places);
     *list = (struct config_list){0};
 }
 
@@ -29,25 +32,45 @@ bool config_list_has(const struct config_list *list, const char *text)
     return false;
 }
 
-int config_list_add(struct config_list *list, const char *text)
+int config_list_add(struct config_list *list, const char *text, const char *place)
 {
     const char **grown = reallocarray(list->at, list->count + 2, sizeof *grown);
     if (!grown)
         return -ENOMEM;
     list->at = grown;
-    char *copy = strdup(text);
-    list->at[list->count] = copy;
-    if (!copy)
+    list->at[list->count] = NULL;
+    char **places = reallocarray(list->places, list->count + 1, sizeof *places);
+    if (!places)
         return -ENOMEM;
+    list->places = places;
+    char *copy = strdup(text);
+    char *where = place ? strdup(place) : NULL;
+    if (!copy || (place && !where)) {
+        free(copy);
+        free(where);
+        return -ENOMEM;
+    }
+    list->at[list->count] = copy;
+    list->places[list->count] = where;
     list->at[++list->count] = NULL;
     return 0;
 }
 
+int config_list_complete(struct config_list *list)
+{
+    if (!list->at)
+        list->at = calloc(1, sizeof *list->at);
+    return list->at ? 0 : -ENOMEM;
+}
+
 int config_text_set(char **text, const char *value)
 {
+    char *copy = strdup(value);
+    if (!copy)
+        return -ENOMEM;
     free(*text);
-    *text = strdup(value);
-    return *text ? 0 : -ENOMEM;
+    *text = copy;
+    return 0;
 }
 
 /* ---- the whole ---- */
@@ -63,7 +86,9 @@ void config_deinit(struct config *config)
     config_list_deinit(&config->modules);
     config_list_deinit(&config->ignored_readers);
     config_list_deinit(&config->origins);
-    for (size_t i = 0; i < CONFIG_KEYS; i++)
+    config_list_deinit(&config->locks);
+    free(config->user_file);
+    for (size_t i = 0; i < config_row_count; i++)
         free(config->places[i]);
     free(config->broker_socket);
     free(config->issuers);
@@ -75,7 +100,7 @@ void config_deinit(struct config *config)
 
 const char *config_place(const struct config *config, const char *key)
 {
-    for (size_t i = 0; i < CONFIG_KEYS; i++)
+    for (size_t i = 0; i < config_row_count; i++)
         if (config->places[i] && strcmp(config_rows[i].is.name, key) == 0)
             return config->places[i];
     return "default";
@@ -127,7 +152,7 @@ static int set_default(struct config_source *defaults, const struct config_row *
 int config_complete(struct config *config, struct config_reporter report)
 {
     struct config_source defaults = {.config = config, .report = report, .name = "defaults"};
-    for (size_t i = 0; i < CONFIG_KEYS; i++) {
+    for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
         bool optional = row->is.repeatable && row->is.fallback[0] == '\0';
         if (config->places[i] || optional || config_row_of_provider(row))
@@ -136,10 +161,13 @@ int config_complete(struct config *config, struct config_reporter report)
         if (r < 0)
             return r;
     }
-    struct config_list *lists[] = {&config->modules, &config->ignored_readers, &config->origins};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (!lists[i]->at && !(lists[i]->at = calloc(1, sizeof *lists[i]->at)))
-            return -ENOMEM;
     int r = config_providers_complete(config, report);
+    if (r == -ENOMEM)
+        return r;
+    struct config_list *lists[] = {&config->modules, &config->ignored_readers, &config->origins,
+                                   &config->locks};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (config_list_complete(lists[i]) < 0)
+            return -ENOMEM;
     return r < 0 ? r : defaults.result;
 }

@@ -8,7 +8,7 @@
  * may write a folder may replace its files. Folders above the configuration's own are the
  * system's.
  */
-#include "agent/config.h"
+#include "agent/config_room.h"
 
 #include "ipc/base/cleanup.h"
 
@@ -146,7 +146,7 @@ static int check_authorities(const struct config *config, struct config_reporter
 {
     int result = 0;
     for (size_t i = 0; i < config->provider_count; i++) {
-        struct authorities_report of = {.report = report, .provider = &config->providers[i]};
+        struct authorities_report of = {.report = report, .provider = config->providers[i]};
         if (of.provider->authorities[0] == '\0')
             continue;
         CLEANUP(bytes_deinit) struct bytes pem = {0};
@@ -182,6 +182,57 @@ int config_load(const char *dir, struct config *config, struct config_reporter r
     if (result < 0)
         config_deinit(config);
     return result;
+}
+
+/* $XDG_CONFIG_HOME, or $HOME/.config; false where neither says. */
+static bool users_own_path(char *path, size_t size)
+{
+    const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int len = -1;
+    if (folder && folder[0] == '/')
+        len = snprintf(path, size, "%s/lanyard/lanyard.conf", folder);
+    else if (home && home[0] == '/')
+        len = snprintf(path, size, "%s/.config/lanyard/lanyard.conf", home);
+    return len > 0 && (size_t)len < size;
+}
+
+/* Links are followed: a home folder is full of them, and whoever could place one could write the
+ * file. */
+static int open_users(const char *path, struct config_reporter report)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat is;
+    if (fd < 0 || fstat(fd, &is) < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            config_say(report, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    bool own = is.st_uid == 0 || is.st_uid == getuid();
+    if (S_ISREG(is.st_mode) && own && !(is.st_mode & (S_IWGRP | S_IWOTH)))
+        return steal_fd(&fd);
+    config_say(report, "%s: %s", path,
+               S_ISREG(is.st_mode) ? "must belong to you and be writable by you alone"
+                                   : "is not a file");
+    return -1;
+}
+
+int config_load_user(struct config *config, const char *path, struct config_reporter report)
+{
+    char own[PATH_MAX];
+    if (!path && !users_own_path(own, sizeof own))
+        return 0;
+    if (!path)
+        path = own;
+    CLEANUP(close_fd) int fd = open_users(path, report);
+    if (fd < 0)
+        return 0;
+    CLEANUP(bytes_deinit) struct bytes text = {0};
+    int r = read_whole(fd, path, &text, report);
+    if (r == 0 && config_text_set(&config->user_file, path) < 0)
+        r = -ENOMEM;
+    if (r == 0)
+        r = config_read_user(config, path, (const char *)text.data, text.len, report);
+    return r == -ENOMEM ? r : 0;
 }
 
 int config_read_file(const struct config *config, const char *path, struct bytes *out,

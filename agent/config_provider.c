@@ -13,22 +13,41 @@
 static struct config_provider *find(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->provider_count; i++)
-        if (strcmp(config->providers[i].name, name) == 0)
-            return &config->providers[i];
+        if (strcmp(config->providers[i]->name, name) == 0)
+            return config->providers[i];
     return NULL;
+}
+
+void config_provider_free(struct config_provider *provider)
+{
+    if (!provider)
+        return;
+    for (size_t i = 0; i < config_row_count; i++)
+        free(provider->places[i]);
+    free(provider->name);
+    free(provider->place);
+    free(provider->issuer);
+    free(provider->session_endpoint);
+    free(provider->authorities);
+    free(provider->proxy);
+    config_list_deinit(&provider->origins);
+    free(provider);
 }
 
 /* place: taken. */
 static int add(struct config *config, const char *name, char *place)
 {
-    struct config_provider added = {.name = strdup(name), .place = place};
-    struct config_provider *grown =
+    struct config_provider *added = calloc(1, sizeof *added);
+    struct config_provider **grown =
         reallocarray(config->providers, config->provider_count + 1, sizeof *grown);
     if (grown)
         config->providers = grown;
-    if (!grown || !added.name || !place) {
-        free(added.name);
+    if (added)
+        *added = (struct config_provider){.name = strdup(name), .place = place};
+    else
         free(place);
+    if (!grown || !added || !added->name || !added->place) {
+        config_provider_free(added);
         return -ENOMEM;
     }
     grown[config->provider_count++] = added;
@@ -58,15 +77,25 @@ int config_providers_complete(struct config *config, struct config_reporter repo
 {
     int result = 0;
     for (size_t i = 0; i < config->provider_count; i++) {
-        struct config_provider *provider = &config->providers[i];
-        char **texts[] = {&provider->session_endpoint, &provider->authorities, &provider->proxy};
-        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+        struct config_provider *provider = config->providers[i];
+        int r = config_environment_apply(config, provider, report);
+        char **texts[] = {&provider->issuer, &provider->session_endpoint, &provider->authorities,
+                          &provider->proxy};
+        for (size_t t = 0; r != -ENOMEM && t < sizeof texts / sizeof *texts; t++)
             if (!*texts[t] && config_text_set(texts[t], "") < 0)
-                return -ENOMEM;
+                r = -ENOMEM;
+        if (r == -ENOMEM || config_list_complete(&provider->origins) < 0)
+            return -ENOMEM;
+        if (r < 0)
+            result = r;
         if (provider->origins.count > 0)
             continue;
-        if (!provider->faulty)
+        if (!provider->faulty && provider->environment == CONFIG_NO_ENVIRONMENT)
             config_say(report, "%s: [provider %s] has no origin", provider->place, provider->name);
+        else if (!provider->faulty)
+            config_say(
+                report, "%s: [provider %s] has no origin, and none of environment %s is known",
+                provider->place, provider->name, config_environment_name(provider->environment));
         result = -EINVAL;
     }
     return result;
@@ -74,25 +103,21 @@ int config_providers_complete(struct config *config, struct config_reporter repo
 
 void config_providers_deinit(struct config *config)
 {
-    for (size_t i = 0; i < config->provider_count; i++) {
-        struct config_provider *provider = &config->providers[i];
-        free(provider->name);
-        free(provider->place);
-        free(provider->session_endpoint);
-        free(provider->authorities);
-        free(provider->proxy);
-        config_list_deinit(&provider->origins);
-    }
+    for (size_t i = 0; i < config->provider_count; i++)
+        config_provider_free(config->providers[i]);
+    for (size_t i = 0; i < config->retired_count; i++)
+        config_provider_free(config->retired[i]);
     free(config->providers);
-    config->providers = NULL;
-    config->provider_count = 0;
+    free(config->retired);
+    config->providers = config->retired = NULL;
+    config->provider_count = config->retired_count = 0;
 }
 
 const struct config_provider *config_provider_of(const struct config *config, const char *origin)
 {
     for (size_t i = 0; i < config->provider_count; i++)
-        if (config_list_has(&config->providers[i].origins, origin))
-            return &config->providers[i];
+        if (config_list_has(&config->providers[i]->origins, origin))
+            return config->providers[i];
     return NULL;
 }
 
@@ -110,7 +135,15 @@ const struct config_provider *config_provider_named(const struct config *config,
 const struct config_provider *config_provider_default(const struct config *config)
 {
     for (size_t i = 0; i < config->provider_count; i++)
-        if (config->providers[i].session_endpoint[0] != '\0')
-            return &config->providers[i];
+        if (config->providers[i]->session_endpoint[0] != '\0')
+            return config->providers[i];
     return NULL;
+}
+
+bool config_provider_listed(const struct config *config, const struct config_provider *provider)
+{
+    for (size_t i = 0; i < config->provider_count; i++)
+        if (config->providers[i] == provider)
+            return true;
+    return false;
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 void config_problem(struct config_source *source, const char *format, ...)
@@ -24,6 +25,7 @@ void config_problem(struct config_source *source, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_say(source->report, "%s:%u: %s", source->name, source->line, text);
+    source->problems++;
     if (source->provider)
         source->provider->faulty = true;
     if (source->result == 0)
@@ -36,15 +38,60 @@ char *config_place_of(const struct config_source *source)
     return asprintf(&place, "%s:%u", source->name, source->line) < 0 ? NULL : place;
 }
 
-/* What is given once is given once by a whole configuration, or by a whole provider, whose texts
- * are NULL until then. */
-static bool given_already(const struct config_source *source, const struct config_row *row)
+void *config_base(const struct config_row *row, struct config *config,
+                  struct config_provider *provider)
 {
-    if (row->is.repeatable)
+    return config_row_of_provider(row) ? (void *)provider : (void *)config;
+}
+
+/* Where the row's place is kept: what is given once is given once by a whole configuration, or by a
+ * whole provider. */
+static char **place_of(const struct config_source *source, const struct config_row *row)
+{
+    char **places = source->provider ? source->provider->places : source->config->places;
+    return &places[row - config_rows];
+}
+
+/* NULL: none such, which has been told. */
+static const struct config_row *find_key(struct config_source *source, const char *section,
+                                         const char *name)
+{
+    const char *table_section = source->provider ? "provider" : section;
+    const struct config_row *row = config_row_named(table_section, name);
+    if (row)
+        return row;
+    for (size_t i = 0; i < config_row_count; i++)
+        if (strcmp(config_rows[i].is.name, name) == 0)
+            row = &config_rows[i];
+    if (row)
+        config_problem(source, "unknown key \"%s\" in [%s]; it belongs to [%s%s]", name, section,
+                       row->is.section, config_row_of_provider(row) ? " NAME" : "");
+    else
+        config_problem(source, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, section,
+                       config_row_nearest(table_section, name)->is.name);
+    return NULL;
+}
+
+/* Of a user's file: whether the key is one that a user may set here. */
+static bool may_set(struct config_source *source, const struct config_row *row)
+{
+    const struct config *rules = source->rules;
+    if (!rules)
+        return true;
+    if (!row->is.user) {
+        config_problem(source, "%s is the administrator's to set", row->is.name);
         return false;
-    if (!config_row_of_provider(row))
-        return source->config->places[row - config_rows];
-    return *(char *const *)((const char *)source->provider + row->offset);
+    }
+    char name[CONFIG_LINE_MAX];
+    snprintf(name, sizeof name, "%s.%s", row->is.section, row->is.name);
+    for (size_t i = 0; i < rules->locks.count; i++) {
+        if (strcmp(rules->locks.at[i], "all") != 0 && strcmp(rules->locks.at[i], name) != 0)
+            continue;
+        config_problem(source, "%s is locked by the administrator (%s)", row->is.name,
+                       rules->locks.places[i]);
+        return false;
+    }
+    return true;
 }
 
 /* Called by libinih for each "key = value". */
@@ -55,23 +102,24 @@ static int on_value(void *user, const char *section, const char *name, const cha
         config_problem(source, "%s stands before any [section]", name);
     if (!source->section_known)
         return 1;
-
-    const char *table_section = source->provider ? "provider" : section;
-    const struct config_row *row = config_row_nearest(table_section, name);
-    if (strcmp(row->is.name, name) != 0) {
-        config_problem(source, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, section,
-                       row->is.name);
+    const struct config_row *row = find_key(source, section, name);
+    if (!row || !may_set(source, row))
         return 1;
-    }
-    if (given_already(source, row)) {
+    char **place = place_of(source, row);
+    if (*place && !row->is.repeatable) {
         config_problem(source, "%s is given twice", name);
         return 1;
     }
-    char **place = &source->config->places[row - config_rows];
-    if (!*place)
+    bool first = !*place;
+    unsigned problems = source->problems;
+    if (first)
         *place = config_place_of(source);
     if (!*place || config_set(source, row, value) < 0)
         source->result = -ENOMEM;
+    if (first && source->problems > problems && source->rules) { /* as if it had not been given */
+        free(*place);
+        *place = NULL;
+    }
     return 1;
 }
 
@@ -96,6 +144,8 @@ static void open_section(struct config_source *source, char *line)
     const char *behind = end + 1 + strspn(end + 1, " \t\r");
     if (*behind != '\0' && *behind != ';' && *behind != '#') {
         config_problem(source, "text behind [%s]", line);
+    } else if (source->rules && strncmp(line, provider, sizeof provider - 1) == 0) {
+        config_problem(source, "[%s] is the administrator's to set", line);
     } else if (strncmp(line, provider, sizeof provider - 1) == 0) {
         open_provider(source, line + sizeof provider - 1);
     } else {
@@ -160,17 +210,22 @@ static char *next_line(char *out, int size, void *stream)
     return out;
 }
 
+int config_source_read(struct config_source *source)
+{
+    int bad_line = ini_parse_stream(next_line, source, on_value, source);
+    if (bad_line > 0) {
+        source->line = (unsigned)bad_line;
+        config_problem(source, "neither [section] nor key = value");
+    } else if (bad_line < 0) {
+        source->result = -ENOMEM;
+    }
+    return source->result;
+}
+
 int config_read(struct config *config, const char *name, const char *text, size_t len,
                 struct config_reporter report)
 {
     struct config_source source = {
         .config = config, .report = report, .name = name, .rest = text, .left = len};
-    int bad_line = ini_parse_stream(next_line, &source, on_value, &source);
-    if (bad_line > 0) {
-        source.line = (unsigned)bad_line;
-        config_problem(&source, "neither [section] nor key = value");
-    } else if (bad_line < 0) {
-        source.result = -ENOMEM;
-    }
-    return source.result;
+    return config_source_read(&source);
 }

@@ -47,8 +47,8 @@ static void set_word(struct config_source *source, const struct config_row *row,
         return;
     unsigned *set = at;
     switch (row->type) {
-    case CONFIG_LEVEL:
-        *(enum log_level *)at = (enum log_level)word->value;
+    case CONFIG_WORD:
+        *set = word->value;
         break;
     case CONFIG_SWITCH:
         *(bool *)at = word->value;
@@ -75,6 +75,15 @@ static void set_seconds(struct config_source *source, const struct config_row *r
 
 /* ---- origins and URLs ---- */
 
+/* With where it stands; a default stands nowhere. */
+static int add_text(const struct config_source *source, struct config_list *list, const char *value)
+{
+    char *place = source->line > 0 ? config_place_of(source) : NULL;
+    int r = source->line > 0 && !place ? -ENOMEM : config_list_add(list, value, place);
+    free(place);
+    return r;
+}
+
 static int add_value(struct config_source *source, struct config_list *list, const char *name,
                      const char *value)
 {
@@ -83,7 +92,7 @@ static int add_value(struct config_source *source, struct config_list *list, con
     else if (list->count >= CONFIG_VALUES_MAX)
         config_problem(source, "more than %d values of %s", CONFIG_VALUES_MAX, name);
     else
-        return config_list_add(list, value);
+        return add_text(source, list, value);
     return 0;
 }
 
@@ -105,7 +114,31 @@ static int add_origin(struct config_source *source, struct config_list *list, co
     int r = add_value(source, list, "origin", value);
     if (r < 0 || list->count == before)
         return r;
-    return config_list_add(&source->config->origins, value);
+    return add_text(source, &source->config->origins, value);
+}
+
+/* "all", or a key that users may set. */
+static int add_lock(struct config_source *source, struct config_list *list, const char *value)
+{
+    const struct config_row *nearest = NULL;
+    unsigned least = UINT_MAX;
+    for (size_t i = 0; i < config_row_count; i++) {
+        const struct config_row *row = &config_rows[i];
+        char name[CONFIG_LINE_MAX];
+        snprintf(name, sizeof name, "%s.%s", row->is.section, row->is.name);
+        unsigned distance = config_distance(value, name);
+        if (row->is.user && distance < least) {
+            least = distance;
+            nearest = row;
+        }
+    }
+    if (least == 0 || strcmp(value, "all") == 0)
+        return add_value(source, list, "lock", value);
+    config_problem(source,
+                   "lock is all, or section.key of a key that users may set, not \"%s\"; did you "
+                   "mean \"%s.%s\"?",
+                   value, nearest->is.section, nearest->is.name);
+    return 0;
 }
 
 /* A path that no HTTP library rewrites (RFC 3986 §3.3, without escapes): segments with something in
@@ -133,6 +166,22 @@ static bool endpoint_plain(const char *url)
     size_t origin = (size_t)(scheme_end + 3 - url);
     origin += strcspn(url + origin, "/");
     return origin_canonical(url, origin) && path_plain(url + origin);
+}
+
+/* As an endpoint, but that the scheme's own port may be said: it is part of the issuer's name. */
+static bool issuer_plain(const char *url)
+{
+    static const char https[] = "https://", own[] = ":443";
+    const char *host = strncmp(url, https, sizeof https - 1) == 0 ? url + sizeof https - 1 : url;
+    size_t before = (size_t)(host - url) + (host == url ? 0 : strcspn(host, "/"));
+    char plain[CONFIG_LINE_MAX + 1];
+    if (strlen(url) >= sizeof plain)
+        return false;
+    bool says_own = host != url && before >= sizeof own - 1 &&
+                    strncmp(url + before - (sizeof own - 1), own, sizeof own - 1) == 0;
+    size_t kept = says_own ? before - (sizeof own - 1) : before;
+    snprintf(plain, sizeof plain, "%.*s%s", (int)kept, url, url + before);
+    return endpoint_plain(plain);
 }
 
 /* scheme://host:port. The port is asked for: libcurl's own for proxies is one that nobody uses. */
@@ -173,6 +222,10 @@ static const char *text_wrong(const struct config_row *row, const char *value)
                    ? NULL
                    : "is an https URL (http only with 127.0.0.1, localhost or [::1]) without user, "
                      "query, fragment or a slash at its end";
+    case CONFIG_ISSUER:
+        return issuer_plain(value) ? NULL
+                                   : "is an https URL (http only with 127.0.0.1, localhost or "
+                                     "[::1]) without user, query, fragment or a slash at its end";
     case CONFIG_PROXY:
         return proxy_plain(value) ? NULL
                                   : "is http://host:port, https://host:port or socks5h://host:port";
@@ -203,27 +256,94 @@ int config_set(struct config_source *source, const struct config_row *row, const
         config_problem(source, "%s %s, not \"%s\"", row->is.name, wrong, value);
     if (wrong || !fits_line(source, row->is.name, value))
         return 0;
-    void *base = config_row_of_provider(row) ? (void *)source->provider : (void *)source->config;
-    void *at = (char *)base + row->offset;
+    void *at = (char *)config_base(row, source->config, source->provider) + row->offset;
     switch (row->type) {
-    case CONFIG_LEVEL:
+    case CONFIG_WORD:
     case CONFIG_SWITCH:
     case CONFIG_MODES:
-        set_word(source, row, at, value);
+        if (value[0] != '\0')
+            set_word(source, row, at, value);
         return 0;
     case CONFIG_SECONDS:
         set_seconds(source, row, at, value);
         return 0;
     case CONFIG_PATHS:
-    case CONFIG_READERS:
+    case CONFIG_TEXTS:
         return add_value(source, at, row->is.name, value);
     case CONFIG_ORIGINS:
         return add_origin(source, at, value);
+    case CONFIG_LOCKS:
+        return add_lock(source, at, value);
     case CONFIG_PATH:
     case CONFIG_COMMAND:
     case CONFIG_ENDPOINT:
+    case CONFIG_ISSUER:
     case CONFIG_PROXY:
         return config_text_set(at, value);
     }
     return 0;
+}
+
+/* ---- what is there ---- */
+
+bool config_type_is_text(enum config_type type)
+{
+    return type >= CONFIG_PATH && type <= CONFIG_PROXY;
+}
+
+bool config_type_is_list(enum config_type type)
+{
+    return type >= CONFIG_PATHS;
+}
+
+size_t config_value_count(const struct config_row *row, const void *base)
+{
+    const void *at = (const char *)base + row->offset;
+    if (config_type_is_list(row->type))
+        return ((const struct config_list *)at)->count;
+    if (row->type != CONFIG_MODES)
+        return 1;
+    size_t count = 0;
+    for (const struct config_word *word = row->words; word->name; word++)
+        count += *(const unsigned *)at >> word->value & 1U;
+    return count;
+}
+
+/* Of a set its i-th word. */
+static const char *word_text(const struct config_row *row, unsigned value, size_t i)
+{
+    for (const struct config_word *word = row->words; word->name; word++)
+        if (row->type == CONFIG_MODES ? (value >> word->value & 1U) && i-- == 0
+                                      : word->value == value)
+            return word->name;
+    return "";
+}
+
+const char *config_value_text(const struct config_row *row, const void *base, size_t i,
+                              char room[CONFIG_LINE_MAX])
+{
+    const void *at = (const char *)base + row->offset;
+    if (config_type_is_list(row->type))
+        return ((const struct config_list *)at)->at[i];
+    if (config_type_is_text(row->type))
+        return *(char *const *)at ? *(char *const *)at : "";
+    if (row->type == CONFIG_SWITCH)
+        return word_text(row, *(const bool *)at, i);
+    if (row->type != CONFIG_SECONDS)
+        return word_text(row, *(const unsigned *)at, i);
+    snprintf(room, CONFIG_LINE_MAX, "%u", *(const unsigned *)at);
+    return room;
+}
+
+void config_value_swap(const struct config_row *row, void *one, void *other)
+{
+    size_t size = config_type_is_list(row->type)   ? sizeof(struct config_list)
+                  : config_type_is_text(row->type) ? sizeof(char *)
+                  : row->type == CONFIG_SWITCH     ? sizeof(bool)
+                                                   : sizeof(unsigned);
+    char *a = (char *)one + row->offset, *b = (char *)other + row->offset;
+    char kept[sizeof(struct config_list)];
+    memcpy(kept, a, size);
+    memcpy(a, b, size);
+    memcpy(b, kept, size);
 }

@@ -28,6 +28,8 @@ enum {
 
 /* What is remembered of one provider's server. */
 struct server {
+    struct server *next;
+    const struct config_provider *provider;
     char nonce[HTTP_HEADER_TEXT_MAX + 1];
     uint64_t paused_until; /* loop_now; 0: it is not */
     unsigned back_off;     /* seconds: the last pause that it did not name; 0: none yet */
@@ -37,7 +39,7 @@ struct cis {
     struct loop *loop;
     struct http *http;
     const struct config *config;
-    struct server servers[]; /* as many as config has providers, in that order */
+    struct server *servers; /* one for each provider that was spoken to */
 };
 
 enum kind { KIND_CHALLENGE, KIND_OPEN, KIND_LOOK, KIND_ROLE, KIND_AUTHENTICATE, KIND_END };
@@ -74,7 +76,7 @@ struct cis_call {
 
 struct cis *cis_new(struct loop *loop, struct http *http, const struct config *config)
 {
-    struct cis *cis = calloc(1, sizeof *cis + config->provider_count * sizeof cis->servers[0]);
+    struct cis *cis = calloc(1, sizeof *cis);
     if (!cis) {
         log_fault(ENOMEM, "cis");
         return NULL;
@@ -87,6 +89,10 @@ struct cis *cis_new(struct loop *loop, struct http *http, const struct config *c
 
 void cis_free(struct cis **cis)
 {
+    for (struct server *next, *server = *cis ? (*cis)->servers : NULL; server; server = next) {
+        next = server->next;
+        free(server);
+    }
     free(*cis);
     *cis = NULL;
 }
@@ -302,10 +308,16 @@ void cis_call_free(struct cis_call **call)
 
 static struct server *server_of(struct cis *cis, const struct config_provider *provider)
 {
-    for (size_t i = 0; i < cis->config->provider_count; i++)
-        if (&cis->config->providers[i] == provider)
-            return &cis->servers[i];
-    return NULL;
+    for (struct server *each = cis->servers; each; each = each->next)
+        if (each->provider == provider)
+            return each;
+    struct server *server = calloc(1, sizeof *server);
+    if (server) {
+        server->provider = provider;
+        server->next = cis->servers;
+        cis->servers = server;
+    }
+    return server;
 }
 
 static int make_url(struct cis_call *call)
@@ -376,11 +388,15 @@ static struct cis_call *call_new(struct cis *cis, const struct config_provider *
     }
     call->cis = cis;
     call->provider = provider;
-    call->server = server_of(cis, provider);
     call->fn = fn;
     call->context = context;
-    if (!call->server) {
+    if (!config_provider_listed(cis->config, provider)) {
         log_fault(EINVAL, "a provider that is not configured");
+        return NULL;
+    }
+    call->server = server_of(cis, provider);
+    if (!call->server) {
+        log_fault(ENOMEM, "request to a provider");
         return NULL;
     }
     return start(call, subject) < 0 ? NULL : STEAL(call);

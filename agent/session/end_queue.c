@@ -41,6 +41,7 @@ struct end {
 };
 
 struct lane {
+    struct lane *next;
     struct end_queue *queue;
     const struct config_provider *provider;
     struct end *end;       /* under way */
@@ -61,8 +62,7 @@ struct end_queue {
     size_t total;     /* armed or due */
     size_t due, told; /* now, and when changed was last called */
     struct end *first;
-    size_t lane_count;
-    struct lane lanes[]; /* one for each provider of the configuration */
+    struct lane *lanes; /* one for each provider that the configuration has had */
 };
 
 static void pump(struct end_queue *queue);
@@ -92,11 +92,17 @@ static void unlink_end(struct end_queue *queue, struct end *end)
 
 static struct lane *lane_of(struct end_queue *queue, const struct end *end)
 {
-    const struct config_provider *provider =
-        config_provider_named(queue->config, end->record.provider);
-    if (!provider || provider->session_endpoint[0] == '\0')
-        return NULL;
-    return &queue->lanes[provider - queue->config->providers];
+    for (struct lane *lane = queue->lanes; lane; lane = lane->next)
+        if (strcmp(lane->provider->name, end->record.provider) == 0)
+            return lane;
+    return NULL;
+}
+
+/* A provider that has been taken out of the configuration, or its endpoint, is told nothing. */
+static bool is_open(const struct lane *lane)
+{
+    return lane && config_provider_listed(lane->queue->config, lane->provider) &&
+           lane->provider->session_endpoint[0] != '\0';
 }
 
 static struct end *first_due(struct end_queue *queue, const struct lane *lane)
@@ -289,7 +295,7 @@ static void say_homeless(struct end_queue *queue)
     size_t homeless = 0;
     const char *provider = NULL;
     for (const struct end *end = queue->first; end; end = end->next)
-        if (!lane_of(queue, end)) {
+        if (!is_open(lane_of(queue, end))) {
             homeless++;
             provider = end->record.provider;
         }
@@ -402,9 +408,9 @@ static void deliver(struct lane *lane, struct end *end)
 /* Starts what can be started, and tells of the count. From the loop only. */
 static void pump(struct end_queue *queue)
 {
-    for (size_t i = 0; i < queue->lane_count; i++) {
-        struct lane *lane = &queue->lanes[i];
-        struct end *end = lane->call || lane->waiting ? NULL : first_due(queue, lane);
+    for (struct lane *lane = queue->lanes; lane; lane = lane->next) {
+        bool ready = is_open(lane) && !lane->call && !lane->waiting;
+        struct end *end = ready ? first_due(queue, lane) : NULL;
         if (end)
             deliver(lane, end);
     }
@@ -429,12 +435,28 @@ static int pump_soon(struct end_queue *queue)
 
 /* ---- the whole ---- */
 
+static bool has_lane(const struct end_queue *queue, const struct config_provider *provider)
+{
+    for (const struct lane *lane = queue->lanes; lane; lane = lane->next)
+        if (lane->provider == provider)
+            return true;
+    return false;
+}
+
+/* For every provider that has none yet. False on fault (logged). */
 static bool lanes_new(struct end_queue *queue)
 {
     for (size_t i = 0; i < queue->config->provider_count; i++) {
-        struct lane *lane = &queue->lanes[queue->lane_count++];
-        lane->queue = queue;
-        lane->provider = &queue->config->providers[i];
+        const struct config_provider *provider = queue->config->providers[i];
+        if (has_lane(queue, provider))
+            continue;
+        struct lane *lane = calloc(1, sizeof *lane);
+        if (!lane) {
+            log_fault(ENOMEM, "ended sessions");
+            return false;
+        }
+        *lane = (struct lane){.next = queue->lanes, .queue = queue, .provider = provider};
+        queue->lanes = lane;
         lane->timer = loop_timer_new(queue->loop, on_timer, lane);
         if (!lane->timer)
             return false;
@@ -458,8 +480,7 @@ struct end_queue *end_queue_new(struct loop *loop, struct cis *cis, const struct
                                 const char *folder, loop_fn *changed, void *context)
 {
     CLEANUP(end_queue_free)
-    struct end_queue *queue =
-        calloc(1, sizeof *queue + config->provider_count * sizeof *queue->lanes);
+    struct end_queue *queue = calloc(1, sizeof *queue);
     if (!queue) {
         log_fault(ENOMEM, "ended sessions");
         return NULL;
@@ -490,9 +511,11 @@ void end_queue_free(struct end_queue **queue)
     if (!q)
         return;
     loop_undefer(q->loop, q);
-    for (size_t i = 0; i < q->lane_count; i++) {
-        cis_call_free(&q->lanes[i].call);
-        loop_timer_free(&q->lanes[i].timer);
+    for (struct lane *next, *lane = q->lanes; lane; lane = next) {
+        next = lane->next;
+        cis_call_free(&lane->call);
+        loop_timer_free(&lane->timer);
+        free(lane);
     }
     for (struct end *next, *end = q->first; end; end = next) {
         next = end->next;
@@ -557,7 +580,7 @@ int end_queue_arm(struct end_queue *queue, const char *provider, const char *sid
         return r;
     }
     append(queue, end);
-    if (!lane_of(queue, end))
+    if (!is_open(lane_of(queue, end)))
         say_homeless(queue);
     return save(queue);
 }
@@ -584,10 +607,16 @@ size_t end_queue_count(const struct end_queue *queue)
 void end_queue_hurry(struct end_queue *queue)
 {
     save(queue);
-    for (size_t i = 0; i < queue->lane_count; i++) {
-        loop_timer_stop(queue->lanes[i].timer);
-        queue->lanes[i].waiting = false;
-        queue->lanes[i].failures = 0;
+    for (struct lane *lane = queue->lanes; lane; lane = lane->next) {
+        loop_timer_stop(lane->timer);
+        lane->waiting = false;
+        lane->failures = 0;
     }
     pump_soon(queue);
+}
+
+void end_queue_config_changed(struct end_queue *queue)
+{
+    lanes_new(queue);
+    end_queue_hurry(queue);
 }

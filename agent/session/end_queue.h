@@ -56,5 +56,7 @@ void end_queue_due(struct end_queue *queue, const char *sid);
 void end_queue_disarm(struct end_queue *queue, const char *sid);
 /* Those that are due and not delivered yet. */
 size_t end_queue_count(const struct end_queue *queue);
+/* The configuration has other providers now, or other endpoints. */
+void end_queue_config_changed(struct end_queue *queue);
 /* The network may be back, or the computer woke up: try now. */
 void end_queue_hurry(struct end_queue *queue);

@@ -40,6 +40,7 @@ struct client {
     struct session_key *key;
     struct config config;
     struct config_provider providers[PROVIDERS_MAX];
+    struct config_provider *listed[PROVIDERS_MAX];
     struct slot {
         struct client *client;
         struct cis_call *call;
@@ -145,7 +146,9 @@ static void input_ready(void *context, uint32_t events)
 static bool start(struct client *c, int argc, char **argv)
 {
     static char name[] = "scripted";
-    c->config.providers = c->providers;
+    c->config.providers = c->listed;
+    for (size_t i = 0; i < PROVIDERS_MAX; i++)
+        c->listed[i] = &c->providers[i];
     for (int i = 3; i < argc && c->config.provider_count < PROVIDERS_MAX; i++)
         c->providers[c->config.provider_count++] = (struct config_provider){
             .name = name, .session_endpoint = argv[i], .authorities = argv[1], .proxy = argv[2]};
