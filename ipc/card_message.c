@@ -54,6 +54,7 @@ size_t card_algorithm_digest_bytes(enum card_algorithm algorithm)
 void card_request_deinit(struct card_request *request)
 {
     bytes_deinit(&request->sign.id);
+    bytes_deinit(&request->pin.id);
     explicit_bzero(request, sizeof *request);
 }
 
@@ -77,6 +78,11 @@ void card_reply_deinit(struct card_reply *reply)
 
 /* ---- requests ---- */
 
+static bool about_pin(uint8_t type)
+{
+    return type == CARD_REQUEST_PIN_CHANGE || type == CARD_REQUEST_PIN_UNBLOCK;
+}
+
 int card_request_encode(const struct card_request *request, struct secret *out)
 {
     size_t used = secret_len(out);
@@ -93,6 +99,14 @@ int card_request_encode(const struct card_request *request, struct secret *out)
         write_field(&w, sign->digest, sign->digest_len);
         write_field(&w, sign->pin, sign->pin_len);
     }
+    if (about_pin(request->type)) {
+        const struct card_pin_request *pin = &request->pin;
+        write_u64(&w, pin->slot);
+        write_field(&w, pin->id.data, pin->id.len);
+        write_raw(&w, pin->certificate_hash, sizeof pin->certificate_hash);
+        write_field(&w, pin->secret, pin->secret_len);
+        write_field(&w, pin->new_pin, pin->new_pin_len);
+    }
     if (w.failed) {
         secret_set_len(out, used);
         return -ENOSPC;
@@ -101,13 +115,18 @@ int card_request_encode(const struct card_request *request, struct secret *out)
     return 0;
 }
 
+static void decode_hash(struct reader *r, uint8_t out[static 32])
+{
+    const uint8_t *hash = read_raw(r, 32);
+    if (hash)
+        memcpy(out, hash, 32);
+}
+
 static void decode_sign(struct reader *r, struct card_sign_request *sign)
 {
     sign->slot = read_u64(r);
     read_bytes(r, CARD_ID_BYTES_MAX, &sign->id);
-    const uint8_t *hash = read_raw(r, sizeof sign->certificate_hash);
-    if (hash)
-        memcpy(sign->certificate_hash, hash, sizeof sign->certificate_hash);
+    decode_hash(r, sign->certificate_hash);
     sign->algorithm = read_u8(r);
     size_t len;
     const uint8_t *digest = read_field(r, CARD_DIGEST_BYTES_MAX, &len);
@@ -120,6 +139,20 @@ static void decode_sign(struct reader *r, struct card_sign_request *sign)
     sign->pin_len = (uint8_t)len;
 }
 
+static void decode_pin(struct reader *r, struct card_pin_request *pin)
+{
+    pin->slot = read_u64(r);
+    read_bytes(r, CARD_ID_BYTES_MAX, &pin->id);
+    decode_hash(r, pin->certificate_hash);
+    size_t secret_len, new_pin_len;
+    pin->secret = read_field(r, CARD_PIN_BYTES_MAX, &secret_len);
+    pin->new_pin = read_field(r, CARD_PIN_BYTES_MAX, &new_pin_len);
+    pin->secret_len = (uint8_t)secret_len;
+    pin->new_pin_len = (uint8_t)new_pin_len;
+    if ((secret_len > 0) != (new_pin_len > 0))
+        r->failed = true;
+}
+
 int card_request_decode(const uint8_t *body, size_t len, struct card_request *request)
 {
     struct reader r = READER(body, len);
@@ -128,7 +161,10 @@ int card_request_decode(const uint8_t *body, size_t len, struct card_request *re
     request->number = read_u32(&r);
     if (request->type == CARD_REQUEST_SIGN)
         decode_sign(&r, &request->sign);
-    bool known = request->type == CARD_REQUEST_LIST || request->type == CARD_REQUEST_SIGN;
+    else if (about_pin(request->type))
+        decode_pin(&r, &request->pin);
+    bool known = request->type == CARD_REQUEST_LIST || request->type == CARD_REQUEST_SIGN ||
+                 about_pin(request->type);
     if (version == CARD_MESSAGE_VERSION && known && reader_done(&r))
         return 0;
     card_request_deinit(request);
@@ -204,6 +240,10 @@ int card_reply_encode(const struct card_reply *reply, struct bytes *out)
         write_u8(&w, reply->token_count);
         for (size_t i = 0; i < reply->token_count; i++)
             encode_token(&w, &reply->tokens[i]);
+    } else if (about_pin(reply->type)) {
+        write_u8(&w, reply->flags);
+        write_u8(&w, reply->tries_left);
+        write_u8(&w, reply->puk_tries_left);
     } else {
         write_u8(&w, reply->flags);
         write_u8(&w, reply->tries_left);
@@ -242,6 +282,15 @@ static void decode_signature(struct reader *r, struct card_reply *reply)
         r->failed = true;
 }
 
+static void decode_pin_reply(struct reader *r, struct card_reply *reply)
+{
+    reply->flags = read_u8(r);
+    reply->tries_left = read_u8(r);
+    reply->puk_tries_left = read_u8(r);
+    if (reply->flags & ~CARD_TOKEN_FLAGS)
+        r->failed = true;
+}
+
 int card_reply_decode(const uint8_t *body, size_t len, struct card_reply *reply)
 {
     struct reader r = READER(body, len);
@@ -255,6 +304,8 @@ int card_reply_decode(const uint8_t *body, size_t len, struct card_reply *reply)
         result = decode_list(&r, reply);
     else if (reply->type == CARD_REQUEST_SIGN)
         decode_signature(&r, reply);
+    else if (about_pin(reply->type))
+        decode_pin_reply(&r, reply);
     else
         result = -EPROTO;
     if (result == 0 && (version != CARD_MESSAGE_VERSION || !reader_done(&r) ||

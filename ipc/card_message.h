@@ -81,8 +81,10 @@ struct card_token {
 };
 
 enum card_request_type {
-    CARD_REQUEST_LIST = 1, /* which cards are in, with their certificates */
-    CARD_REQUEST_SIGN = 2, /* PIN, signature, log out */
+    CARD_REQUEST_LIST = 1,        /* which cards are in, with their certificates */
+    CARD_REQUEST_SIGN = 2,        /* PIN, signature, log out */
+    CARD_REQUEST_PIN_CHANGE = 3,  /* the PIN, and the one that takes its place */
+    CARD_REQUEST_PIN_UNBLOCK = 4, /* the PUK, and a new PIN */
 };
 
 struct card_sign_request {
@@ -97,10 +99,23 @@ struct card_sign_request {
     const uint8_t *pin; /* borrowed: when decoded, from the frame's secret */
 };
 
+struct card_pin_request {
+    uint64_t slot;
+    struct bytes
+        id; /* a certificate of the card that the person consented to; empty: it has none */
+    uint8_t certificate_hash[32]; /* of that one, as of struct card_sign_request */
+    /* Both 0: everything is typed at the reader's pad. Borrowed: when decoded, from the frame's
+     * secret. */
+    uint8_t secret_len, new_pin_len;
+    const uint8_t *secret; /* the PIN that there is; to unblock: the PUK */
+    const uint8_t *new_pin;
+};
+
 struct card_request {
     uint8_t type;
     uint32_t number;
     struct card_sign_request sign; /* of CARD_REQUEST_SIGN */
+    struct card_pin_request pin;   /* of CARD_REQUEST_PIN_CHANGE and CARD_REQUEST_PIN_UNBLOCK */
 };
 
 struct card_reply {
@@ -111,14 +126,17 @@ struct card_reply {
                              card was exchanged); SIGN:
                              PIN_WRONG, PIN_BLOCKED, PIN_FORMAT, CANCELLED and TIMED_OUT (PIN pad),
                              CARD_REMOVED, CARD_CHANGED, CARD_UNREADABLE, CARD_BUSY, NO_CERTIFICATE,
-                             KEY_UNSUITABLE, CARD_MODULE_FAILED */
+                             KEY_UNSUITABLE, CARD_MODULE_FAILED; PIN_CHANGE and PIN_UNBLOCK: those
+                             of SIGN that are not about keys, PIN_REFUSED (the new one),
+                             CARD_UNABLE, and PUK_WRONG, PUK_BLOCKED in the place of the PIN's */
     uint64_t module_code; /* the CK_RV behind it, for the log; 0 for none */
     /* LIST */
     uint8_t token_count;
     struct card_token *tokens; /* owned; token_count of them */
-    /* SIGN: flags and tries as read again after the login */
+    /* SIGN, PIN_CHANGE, PIN_UNBLOCK: flags and tries as read again after the login */
     uint8_t flags;
     uint8_t tries_left;
+    uint8_t puk_tries_left; /* PIN_UNBLOCK: CARD_TRIES_UNKNOWN where nobody has said */
     uint16_t signature_len;
     uint8_t signature[CARD_SIGNATURE_BYTES_MAX]; /* RSA: as is; EC: r and s, fixed length (RFC 7518
                                                     §3.4) */

@@ -18,7 +18,8 @@
  * logout that has left it verified.)
  *
  * The settings are a file in memory: there is no path by which they could be missing or another's.
- * OpenSC then reads no other, the administrator's /etc/opensc/opensc.conf included.
+ * OpenSC then reads no other, the administrator's /etc/opensc/opensc.conf included. What they say
+ * of the PUK is change_pin.h's.
  */
 #include "pkcs11/hold.h"
 
@@ -39,7 +40,10 @@
 enum { DRAIN_QUESTIONS = 16, DRAIN_PAUSE_NS = 1000000 };
 
 static const char opensc_settings[] =
-    "app default { reader_driver pcsc { provider_library = \"\"; } }\n";
+    "app default {\n"
+    "    reader_driver pcsc { provider_library = \"\"; }\n"
+    "    pkcs11 { user_pin_unblock_style = set_pin_in_unlogged_session; }\n"
+    "}\n";
 
 static bool holding;
 static SCARDHANDLE held; /* the connection of which an end is owed */

@@ -84,6 +84,16 @@ static void initialise(struct module *m, const char *path)
         fail(m, OUTCOME_CARD_MODULE_FAILED, path, "cannot be initialised");
 }
 
+/* OpenSC reads the settings that hold_configure_opensc has made. */
+static bool is_opensc(const struct module *m)
+{
+    static const char name[] = "OpenSC Project";
+    CK_INFO info = {0};
+    return m->state == OUTCOME_OK && m->functions->C_GetInfo &&
+           m->functions->C_GetInfo(&info) == CKR_OK &&
+           memcmp(info.manufacturerID, name, sizeof name - 1) == 0;
+}
+
 void module_load(struct module *m, const char *path)
 {
     memset(m, 0, sizeof *m);
@@ -95,6 +105,7 @@ void module_load(struct module *m, const char *path)
     initialise(m, path);
     insertions_look(&after);
     insertions_follow(&m->held, &before, &after);
+    m->puk_sets_pin = is_opensc(m);
 }
 
 void module_unload(struct module *m)

@@ -13,6 +13,7 @@
 #include "pkcs11/insertion.h"
 
 #include <p11-kit/pkcs11.h>
+#include <stdbool.h>
 
 /* A card that the agent was told of; its consent is for this one. */
 struct listed_card {
@@ -23,8 +24,9 @@ struct listed_card {
 struct module {
     void *library;
     CK_FUNCTION_LIST *functions;
-    int state;  /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
-    CK_RV code; /* of the last call that failed since this was last set to CKR_OK */
+    int state;         /* OUTCOME_OK, CARD_MODULE_MISSING (not loadable) or CARD_MODULE_FAILED */
+    bool puk_sets_pin; /* the PUK goes to C_SetPIN, without a login (change_pin.h) */
+    CK_RV code;        /* of the last call that failed since this was last set to CKR_OK */
     struct listed_card listed[CARD_TOKENS_MAX]; /* by the last LIST, in no order */
     uint8_t listed_count;
     struct insertions held; /* the cards that the module may have in mind */

@@ -12,6 +12,7 @@
 #include "ipc/base/outcome.h"
 #include "ipc/card_message.h"
 #include "ipc/frame.h"
+#include "pkcs11/change_pin.h"
 #include "pkcs11/sign.h"
 #include "pkcs11/slots.h"
 
@@ -29,7 +30,7 @@ static int answer(struct module *m, const struct card_request *request, struct c
 {
     reply->type = request->type;
     reply->number = request->number;
-    reply->tries_left = CARD_TRIES_UNKNOWN;
+    reply->tries_left = reply->puk_tries_left = CARD_TRIES_UNKNOWN;
     if (m->state != OUTCOME_OK) {
         reply->result = (uint32_t)m->state;
         reply->module_code = m->code;
@@ -37,7 +38,12 @@ static int answer(struct module *m, const struct card_request *request, struct c
     }
     if (request->type == CARD_REQUEST_LIST)
         return list(m, reply);
-    sign(m, &request->sign, reply);
+    if (request->type == CARD_REQUEST_SIGN)
+        sign(m, &request->sign, reply);
+    else if (request->type == CARD_REQUEST_PIN_CHANGE)
+        change_pin(m, &request->pin, reply);
+    else
+        unblock_pin(m, &request->pin, reply);
     return 0;
 }
 

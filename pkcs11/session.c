@@ -10,10 +10,11 @@
 
 #include <string.h>
 
-int session_open(struct session *s, struct module *m, CK_SLOT_ID slot)
+int session_open(struct session *s, struct module *m, CK_SLOT_ID slot, enum session_use use)
 {
     *s = (struct session){.module = m, .slot = slot};
-    int r = MODULE_CALL(m, C_OpenSession, slot, CKF_SERIAL_SESSION, NULL, NULL, &s->handle);
+    CK_FLAGS flags = CKF_SERIAL_SESSION | (use == SESSION_WRITES ? CKF_RW_SESSION : 0);
+    int r = MODULE_CALL(m, C_OpenSession, slot, flags, NULL, NULL, &s->handle);
     s->open = r == 0;
     return r;
 }

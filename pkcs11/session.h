@@ -23,8 +23,10 @@ struct session {
     bool login_tried; /* something was sent to C_Login, whatever came of it */
 };
 
-/* Opens a read-only session. 0, or the outcome of C_OpenSession. *s is initialised in any case. */
-int session_open(struct session *s, struct module *m, CK_SLOT_ID slot);
+enum session_use { SESSION_READS, SESSION_WRITES }; /* to set a PIN is to write */
+
+/* Opens a session. 0, or the outcome of C_OpenSession. *s is initialised in any case. */
+int session_open(struct session *s, struct module *m, CK_SLOT_ID slot, enum session_use use);
 
 /* Ends any login there is, the session's or one found there before it. Quiet. */
 void session_logout(struct session *s);

@@ -64,6 +64,16 @@ static uint8_t flags_of(CK_FLAGS flags)
     return ours;
 }
 
+uint8_t slots_puk_tries(struct module *m, CK_SLOT_ID slot)
+{
+    CK_TOKEN_INFO info = {0};
+    if (m->functions->C_GetTokenInfo(slot, &info) != CKR_OK)
+        return CARD_TRIES_UNKNOWN;
+    return info.flags & CKF_SO_PIN_LOCKED      ? 0
+           : info.flags & CKF_SO_PIN_FINAL_TRY ? 1
+                                               : CARD_TRIES_UNKNOWN;
+}
+
 void slots_settle_tries(struct card_token *token, uint8_t tries)
 {
     if (tries == CARD_TRIES_UNKNOWN && (token->flags & CARD_PIN_LOCKED))
@@ -157,7 +167,7 @@ static int read_certificate(struct session *s, CK_OBJECT_HANDLE object, struct c
 static int read_certificates(struct module *m, struct card_token *token)
 {
     CLEANUP(session_close) struct session s;
-    int r = session_open(&s, m, token->slot);
+    int r = session_open(&s, m, token->slot, SESSION_READS);
     if (r != 0)
         return r;
     CK_OBJECT_HANDLE objects[CERTIFICATE_OBJECTS_MAX];

@@ -44,3 +44,6 @@ int slots_token(struct module *m, CK_SLOT_ID slot, struct card_token *token);
 /* Enters a number of tries that the card itself gave (pin_tries.h) and makes the flags agree with
  * it; with CARD_TRIES_UNKNOWN the flags have the word. */
 void slots_settle_tries(struct card_token *token, uint8_t tries);
+
+/* What the module's flags say of the PUK (the SO's PIN): 0, 1, or CARD_TRIES_UNKNOWN. */
+uint8_t slots_puk_tries(struct module *m, CK_SLOT_ID slot);

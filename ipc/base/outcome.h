@@ -23,6 +23,12 @@
         "Ask your Registration Authority to unblock it. Until then, sign in another way.")         \
     ROW(PIN_FORMAT, 1005, "pin-format", "That cannot be the PIN: its length is wrong.",            \
         "Type the PIN again. This has not counted as a try.")                                      \
+    ROW(PIN_REFUSED, 1006, "pin-refused", "The card does not accept that as its new PIN.",         \
+        "Choose another one. The PIN has not been changed.")                                       \
+    ROW(PUK_WRONG, 1007, "puk-wrong", "That PUK is wrong.", "Type the PUK again.")                 \
+    ROW(PUK_BLOCKED, 1008, "puk-blocked",                                                          \
+        "This card cannot be unblocked any more because the PUK was wrong too often.",             \
+        "Ask your Registration Authority for another card. Until then, sign in another way.")      \
     /* the card */                                                                                 \
     ROW(NO_CARD, 1101, "no-card", "There is no smartcard in the reader.",                          \
         "Insert your smartcard and start again.")                                                  \
@@ -34,6 +40,11 @@
         "Take it out, wipe the chip, and insert it with the chip facing the reader's contacts.")   \
     ROW(CARD_BUSY, 1105, "card-busy", "Another program is using the smartcard.",                   \
         "Close that program's card window, or wait a moment, and start again.")                    \
+    ROW(CARD_UNABLE, 1106, "card-unable",                                                          \
+        "This smartcard, its reader or its software cannot do that here.",                         \
+        "Use the program that came with the card, or ask your Registration Authority.")            \
+    ROW(CARD_AMBIGUOUS, 1107, "card-ambiguous", "Several smartcards are in.",                      \
+        "Leave only one in, or say by --reader which is meant.")                                   \
     /* the certificate */                                                                          \
     ROW(NO_CERTIFICATE, 1201, "no-certificate",                                                    \
         "This smartcard holds no certificate for signing in.",                                     \

@@ -72,13 +72,31 @@ static uint8_t *exact(const uint8_t *data, size_t len)
 
 /* ---- requests ---- */
 
+static void random_pin_request(struct card_pin_request *out, uint8_t pin[CARD_PIN_BYTES_MAX])
+{
+    bool pad = random_below(4) == 0;
+    out->slot = random_below(UINT32_MAX);
+    random_bytes(&out->id, CARD_ID_BYTES_MAX);
+    random_fill(out->certificate_hash, sizeof out->certificate_hash);
+    random_fill(pin, CARD_PIN_BYTES_MAX);
+    out->secret = out->new_pin = pin;
+    out->secret_len = pad ? 0 : (uint8_t)(1 + random_below(CARD_PIN_BYTES_MAX));
+    out->new_pin_len = pad ? 0 : (uint8_t)(1 + random_below(CARD_PIN_BYTES_MAX));
+}
+
 static void random_request(struct card_request *request, uint8_t pin[CARD_PIN_BYTES_MAX])
 {
     static const uint8_t algorithms[] = {CARD_ES256, CARD_ES384, CARD_PS256, CARD_RS256};
-    request->type = random_below(4) ? CARD_REQUEST_SIGN : CARD_REQUEST_LIST;
+    static const uint8_t types[] = {CARD_REQUEST_SIGN, CARD_REQUEST_SIGN, CARD_REQUEST_LIST,
+                                    CARD_REQUEST_PIN_CHANGE, CARD_REQUEST_PIN_UNBLOCK};
+    request->type = types[random_below(5)];
     request->number = random_below(UINT32_MAX);
     if (request->type == CARD_REQUEST_LIST)
         return;
+    if (request->type != CARD_REQUEST_SIGN) {
+        random_pin_request(&request->pin, pin);
+        return;
+    }
     struct card_sign_request *sign = &request->sign;
     sign->slot = ((uint64_t)random_below(UINT32_MAX) << 32) | random_below(UINT32_MAX);
     random_bytes(&sign->id, CARD_ID_BYTES_MAX);
@@ -104,6 +122,15 @@ static void assert_request_equal(const struct card_request *a, const struct card
     assert_int_equal(a->sign.pin_len, b->sign.pin_len);
     if (a->sign.pin_len > 0)
         assert_memory_equal(a->sign.pin, b->sign.pin, a->sign.pin_len);
+    assert_true(a->pin.slot == b->pin.slot);
+    assert_true(bytes_equal(&a->pin.id, &b->pin.id));
+    assert_memory_equal(a->pin.certificate_hash, b->pin.certificate_hash, 32);
+    assert_int_equal(a->pin.secret_len, b->pin.secret_len);
+    assert_int_equal(a->pin.new_pin_len, b->pin.new_pin_len);
+    if (a->pin.secret_len > 0) {
+        assert_memory_equal(a->pin.secret, b->pin.secret, a->pin.secret_len);
+        assert_memory_equal(a->pin.new_pin, b->pin.new_pin, a->pin.new_pin_len);
+    }
 }
 
 /* Decodes; when that is accepted, it must encode to the same bytes. */
@@ -192,7 +219,7 @@ static void random_reply(struct card_reply *reply)
 {
     static const uint32_t results[] = {OUTCOME_OK, OUTCOME_PIN_WRONG, OUTCOME_PIN_BLOCKED,
                                        OUTCOME_CARD_REMOVED, OUTCOME_CARD_MODULE_FAILED};
-    reply->type = random_below(2) ? CARD_REQUEST_SIGN : CARD_REQUEST_LIST;
+    reply->type = (uint8_t)(CARD_REQUEST_LIST + random_below(4));
     reply->number = random_below(UINT32_MAX);
     reply->result = results[random_below(5)];
     reply->module_code = random_below(UINT32_MAX);
@@ -206,6 +233,10 @@ static void random_reply(struct card_reply *reply)
     }
     reply->flags = (uint8_t)random_below(CARD_TOKEN_FLAGS + 1);
     reply->tries_left = (uint8_t)random_below(256);
+    if (reply->type != CARD_REQUEST_SIGN) {
+        reply->puk_tries_left = (uint8_t)random_below(256);
+        return;
+    }
     if (reply->result == OUTCOME_OK)
         reply->signature_len = (uint16_t)(1 + random_below(CARD_SIGNATURE_BYTES_MAX));
     random_fill(reply->signature, reply->signature_len);
@@ -239,6 +270,7 @@ static void assert_reply_equal(const struct card_reply *a, const struct card_rep
     assert_true(a->module_code == b->module_code);
     assert_int_equal(a->flags, b->flags);
     assert_int_equal(a->tries_left, b->tries_left);
+    assert_int_equal(a->puk_tries_left, b->puk_tries_left);
     assert_int_equal(a->signature_len, b->signature_len);
     assert_memory_equal(a->signature, b->signature, CARD_SIGNATURE_BYTES_MAX);
     assert_int_equal(a->token_count, b->token_count);
@@ -319,7 +351,8 @@ static void contradictions_are_refused(void **state)
         {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .signature_len = 4},
         {.type = CARD_REQUEST_SIGN, .result = OUTCOME_PIN_WRONG, .flags = 128},
         {.type = CARD_REQUEST_SIGN, .result = 4242},
-        {.type = 3, .result = OUTCOME_PIN_WRONG},
+        {.type = 5, .result = OUTCOME_PIN_WRONG},
+        {.type = CARD_REQUEST_PIN_CHANGE, .flags = 128},
         {.type = CARD_REQUEST_LIST, .token_count = 1, .tokens = &token},
     };
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {

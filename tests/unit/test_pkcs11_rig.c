@@ -189,6 +189,24 @@ int helper_sign_result(struct helper *h, const struct wish *wish)
     return r < 0 ? r : (int)reply.result;
 }
 
+int helper_pin(struct helper *h, uint8_t type, const struct wish *wish, const char *new_pin,
+               struct card_reply *reply)
+{
+    CLEANUP(card_request_deinit) struct card_request request = {.type = type};
+    struct card_pin_request *pin = &request.pin;
+    pin->slot = wish->token->slot;
+    pin->secret = (const uint8_t *)wish->pin;
+    pin->secret_len = wish->pin ? (uint8_t)strlen(wish->pin) : 0;
+    pin->new_pin = (const uint8_t *)new_pin;
+    pin->new_pin_len = new_pin ? (uint8_t)strlen(new_pin) : 0;
+    if (wish->certificate) {
+        const struct bytes *der = &wish->certificate->der, *id = &wish->certificate->id;
+        EVP_Digest(der->data, der->len, pin->certificate_hash, NULL, EVP_sha256(), NULL);
+        assert_int_equal(bytes_set(&pin->id, id->data, id->len), 0);
+    }
+    return helper_ask(h, &request, reply);
+}
+
 /* ---- finding things in a list ---- */
 
 const struct card_token *find_token(const struct card_reply *list, const char *name)

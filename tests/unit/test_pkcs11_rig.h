@@ -51,6 +51,11 @@ int helper_sign(struct helper *h, const struct wish *wish, struct card_reply *re
 /* The same, when no reply but its result matters. -errno when the helper has gone. */
 int helper_sign_result(struct helper *h, const struct wish *wish);
 
+/* Another PIN (CARD_REQUEST_PIN_CHANGE) or, by the PUK, CARD_REQUEST_PIN_UNBLOCK. Texts NULL: typed
+ * at the pad. certificate NULL: none is named. */
+int helper_pin(struct helper *h, uint8_t type, const struct wish *wish, const char *new_pin,
+               struct card_reply *reply);
+
 /* The token in that reader, or whose label or reader begins so; NULL when there is none. */
 const struct card_token *find_token(const struct card_reply *list, const char *name);
 /* The certificate with this one-byte CKA_ID; NULL when there is none. */
