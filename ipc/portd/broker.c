@@ -9,6 +9,8 @@
  * end of its link, but its successor may be quicker: so before a second one is refused, the first
  * is looked at again.
  *
+ * A user who has no agent may have one started (ipc/portd/waking.h); the page waits for it aside.
+ *
  * Two things are shared by all users: this process's descriptors, and the sockets in flight to
  * agents that have not read them, which the kernel counts against the same limit, whoever lets them
  * lie. So there are only as many agents, and to each only as many sockets in flight, as fit into
@@ -24,6 +26,7 @@
 #include "ipc/portd/farewell.h"
 #include "ipc/portd/link_message.h"
 #include "ipc/portd/peer_uid.h"
+#include "ipc/portd/waking.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -37,7 +40,7 @@
 
 enum {
     ACCEPT_PAUSE_MS = 1000,     /* no descriptors left: they come back as others end */
-    DESCRIPTORS_RESERVED = 256, /* for the web side (farewells, newcomers) and our own */
+    DESCRIPTORS_RESERVED = 256, /* for the web side (farewells, who waits, newcomers), our own */
     IN_FLIGHT_MAX = 8,          /* to one agent: more than a browser opens at once */
     IN_FLIGHT_MIN = 2,          /* where the limit is low there are rather fewer agents */
     STUCK_MS = 5000,            /* an agent reads within milliseconds, a busy one within a second */
@@ -72,6 +75,7 @@ struct broker {
     struct entrance web[BROKER_WEB_MAX], agents;
     size_t web_count;
     struct farewells *farewells;
+    struct waking *waking; /* NULL: agents are not started from here */
     size_t agent_count, agents_max;
     int in_flight_max; /* to one agent, in bytes as the kernel counts them */
     LIST_HEAD(, agent) registered;
@@ -161,6 +165,8 @@ static bool answer(int fd, enum link_result result, uint16_t port)
     return send(fd, message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof message;
 }
 
+static void pass_those_who_waited(struct broker *broker, uid_t uid);
+
 /* Takes fd. */
 static void register_agent(struct broker *broker, int fd)
 {
@@ -197,6 +203,8 @@ static void register_agent(struct broker *broker, int fd)
     log_info("the agent of user %u is process %d", (unsigned)uid, (int)pid);
     if (!answer(fd, LINK_REGISTERED, broker->port))
         forget(agent);
+    else if (broker->waking)
+        pass_those_who_waited(broker, uid);
 }
 
 /* ---- pages ---- */
@@ -229,6 +237,31 @@ static bool pass_to(struct agent *agent, int fd)
 }
 
 /* Takes fd. */
+static void turn_away(void *context, int fd)
+{
+    const struct broker *broker = context;
+    farewell(broker->farewells, fd, unavailable);
+}
+
+/* Takes fd; agent may be NULL. */
+static void pass_or_turn_away(struct broker *broker, struct agent *agent, int fd)
+{
+    if (agent && pass_to(agent, fd))
+        close_fd(&fd);
+    else
+        turn_away(broker, fd);
+}
+
+/* Looked for anew each time: passing may be the end of the registration. */
+static void pass_those_who_waited(struct broker *broker, uid_t uid)
+{
+    waking_registered(broker->waking, uid);
+    int fd;
+    while ((fd = waking_next(broker->waking, uid)) >= 0)
+        pass_or_turn_away(broker, find_agent(broker, uid), fd);
+}
+
+/* Takes fd. */
 static void pass_on(struct broker *broker, int fd)
 {
     uid_t uid;
@@ -237,10 +270,8 @@ static void pass_on(struct broker *broker, int fd)
         return;
     }
     struct agent *agent = find_agent(broker, uid);
-    if (agent && pass_to(agent, fd))
-        close_fd(&fd);
-    else
-        farewell(broker->farewells, fd, unavailable);
+    if (agent || !broker->waking || !waking_wait(broker->waking, uid, fd))
+        pass_or_turn_away(broker, agent, fd);
 }
 
 /* ---- the entrances ---- */
@@ -340,7 +371,7 @@ static int divide(struct broker *broker)
 }
 
 struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
-                          int agents)
+                          int agents, const char *wake_folder)
 {
     CLEANUP(broker_free) struct broker *broker = calloc(1, sizeof *broker);
     if (!broker) {
@@ -352,6 +383,8 @@ struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, u
     broker->netlink = peer_uid_open();
     broker->farewells = farewells_new(loop);
     if (broker->netlink < 0 || !broker->farewells || divide(broker) < 0)
+        return NULL;
+    if (wake_folder && !(broker->waking = waking_new(loop, wake_folder, turn_away, broker)))
         return NULL;
     for (size_t i = 0; i < web_count; i++)
         if (!open_entrance(broker, &broker->web[i], web[i], web_ready))
@@ -370,6 +403,7 @@ void broker_free(struct broker **broker)
     for (size_t i = 0; i < b->web_count; i++)
         close_entrance(&b->web[i]);
     close_entrance(&b->agents);
+    waking_free(&b->waking);
     farewells_free(&b->farewells);
     close_fd(&b->netlink);
     free(b);

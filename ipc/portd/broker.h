@@ -20,8 +20,9 @@ enum {
 struct broker;
 
 /* web: web_count listening TCP sockets on one port; agents: a listening SOCK_SEQPACKET socket; all
- * non-blocking and borrowed for the broker's life. Raises the process's soft limit of descriptors
- * to the hard one. Returns owned; NULL on fault (logged). */
+ * non-blocking and borrowed for the broker's life. wake_folder: see ipc/portd/waking.h; NULL: who
+ * has no agent gets none. Raises the process's soft limit of descriptors to the hard one. Returns
+ * owned; NULL on fault (logged). */
 struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
-                          int agents);
+                          int agents, const char *wake_folder);
 void broker_free(struct broker **broker);

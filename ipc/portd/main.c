@@ -21,12 +21,14 @@
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-    "Usage: lanyard-portd [--listen ADDRESS:PORT]... [--socket PATH] [--ready-fd N]\n"
+    "Usage: lanyard-portd [--listen ADDRESS:PORT]... [--socket PATH] [--wake DIR]\n"
+    "                     [--ready-fd N]\n"
     "\n"
     "Passes pages' connections to the agent of the user who made them.\n"
     "\n"
     "  --listen ADDRESS:PORT  listen there; loopback addresses only; port 0: any; at most twice\n"
     "  --socket PATH          where agents register\n"
+    "  --wake DIR             have missing agents started by files in DIR\n"
     "  --ready-fd N           write the port and a newline to descriptor N when serving\n"
     "  --help, --version      say this, or the version\n"
     "\n"
@@ -36,16 +38,20 @@ struct options {
     struct sockaddr_storage web[BROKER_WEB_MAX];
     size_t web_count;
     const char *socket;
+    const char *wake;
     int ready_fd;
 };
 
 /* 0, or an exit status + 1: the program ends there. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {
-        {"listen", required_argument, NULL, 'l'},   {"socket", required_argument, NULL, 's'},
-        {"ready-fd", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},        {0}};
+    static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                          {"socket", required_argument, NULL, 's'},
+                                          {"wake", required_argument, NULL, 'w'},
+                                          {"ready-fd", required_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case 'l':
@@ -57,6 +63,9 @@ static int parse(int argc, char **argv, struct options *options)
             break;
         case 's':
             options->socket = optarg;
+            break;
+        case 'w':
+            options->wake = optarg;
             break;
         case 'r':
             if (!ready_parse(optarg, &options->ready_fd)) {
@@ -124,8 +133,8 @@ int main(int argc, char **argv)
         !loop_signal_new(loop, SIGTERM, stop, loop) || !loop_signal_new(loop, SIGINT, stop, loop))
         return EXIT_FAILURE;
     CLEANUP(broker_free)
-    struct broker *broker =
-        broker_new(loop, listeners.web, listeners.web_count, listeners.port, listeners.agents);
+    struct broker *broker = broker_new(loop, listeners.web, listeners.web_count, listeners.port,
+                                       listeners.agents, options.wake);
     if (!broker)
         return EXIT_FAILURE;
     tell_ready(options.ready_fd, listeners.port);

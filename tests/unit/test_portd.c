@@ -16,6 +16,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ enum {
     FIRST_OF_MANY = 60100,
     CROWD = 200,
     FEW_DESCRIPTORS = 320, /* for a broker: 160 in flight, so 80 agents with two each */
-    STUCK_MS = 5000        /* of broker.c */
+    STUCK_MS = 5000,       /* of broker.c */
+    WAKING_EACH = 6        /* of waking.h */
 };
 
 struct program {
@@ -50,6 +52,7 @@ struct program {
 struct fixture {
     char folder[64];
     char socket[96];
+    char wake[96]; /* where the broker asks for agents; "": nowhere */
     uint16_t port;
     struct program broker;
 };
@@ -138,6 +141,8 @@ static struct program start_broker_as(struct fixture *f, uid_t uid, rlim_t descr
                           f->socket,
                           "--ready-fd",
                           "1",
+                          f->wake[0] ? "--wake" : NULL,
+                          f->wake,
                           NULL};
     struct program broker = start_limited(uid, descriptors, argv);
     read_until(broker.out, "\n", line, sizeof line);
@@ -628,8 +633,6 @@ static void a_second_of_a_kind_is_named(void **state)
     expect_failure(agent, "the folder", folder);
 }
 
-/* ---- users who use up what all share ---- */
-
 static void skip_unless_root(void)
 {
     if (geteuid() == 0)
@@ -637,6 +640,120 @@ static void skip_unless_root(void)
     print_message("skipped: only root can be several users\n");
     skip();
 }
+
+static int dial_as(const struct fixture *f, uid_t uid)
+{
+    assert_int_equal(seteuid(uid), 0);
+    int fd = dial(f);
+    assert_int_equal(seteuid(0), 0);
+    return fd;
+}
+
+/* ---- agents on demand ---- */
+
+static void restart_waking(struct fixture *f)
+{
+    end(&f->broker);
+    snprintf(f->wake, sizeof f->wake, "%s/wake", f->folder);
+    assert_int_equal(mkdir(f->wake, 0755), 0);
+    f->broker = start_broker(f, 0);
+}
+
+/* The file that has a user's agent started is there, or has gone. */
+static void expect_wish(const struct fixture *f, uid_t uid, bool there)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%u", f->wake, (unsigned)uid);
+    for (int waited = 0; (stat(path, &status) == 0) != there && waited < WAIT_MS; waited += 10)
+        poll(NULL, 0, 10);
+    assert_int_equal(stat(path, &status) == 0, there);
+    if (there)
+        assert_int_equal(status.st_mode & 0777, 0644); /* who watches it must be able to read it */
+}
+
+static void a_page_waits_for_an_agent_that_is_started(void **state)
+{
+    struct fixture *f = *state;
+    char text[1024];
+    restart_waking(f);
+    CLEANUP(close_fd) int first = dial(f);
+    CLEANUP(close_fd) int second = dial(f);
+    send_head(f, first, "one", "/v1");
+    send_head(f, second, "one", "/v1");
+    expect_wish(f, geteuid(), true);
+    struct program agent = start_agent(f, geteuid(), "one");
+    read_until(first, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    say_hello(first);
+    read_until(second, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    expect_wish(f, geteuid(), false);
+    end(&agent);
+}
+
+static void who_waits_in_vain_is_turned_away(void **state)
+{
+    struct fixture *f = *state;
+    char text[256];
+    restart_waking(f);
+    CLEANUP(close_fd) int fd = dial(f);
+    send_head(f, fd, "one", "/v1");
+    read_until(fd, "\r\n\r\n", text, sizeof text); /* after ten seconds */
+    assert_memory_equal(text, "HTTP/1.1 503 ", 13);
+    expect_wish(f, geteuid(), true); /* taking it away would be a wish */
+}
+
+static void few_wait_and_who_leaves_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    char text[256];
+    int waiting[WAKING_EACH];
+    restart_waking(f);
+    int before = descriptors(f->broker.pid);
+    for (int i = 0; i < WAKING_EACH; i++)
+        waiting[i] = dial(f);
+    expect_answer(f, "one", "HTTP/1.1 503 ");
+    close(waiting[0]);
+    int left = before + WAKING_EACH - 1;
+    for (int waited = 0; descriptors(f->broker.pid) > left && waited < WAIT_MS; waited += 10)
+        poll(NULL, 0, 10);
+    CLEANUP(close_fd) int next = dial(f);
+    struct program agent = start_agent(f, geteuid(), "one");
+    send_head(f, next, "one", "/v1");
+    read_until(next, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    for (int i = 1; i < WAKING_EACH; i++)
+        close(waiting[i]);
+    end(&agent);
+}
+
+static void those_who_wait_take_nothing_from_others(void **state)
+{
+    struct fixture *f = *state;
+    enum { CROWD_OF_ONE = 100 };
+    int waiting[CROWD_OF_ONE];
+    skip_unless_root();
+    restart_waking(f);
+    struct program agent = start_agent(f, 0, "mine");
+    for (int i = 0; i < CROWD_OF_ONE; i++)
+        waiting[i] = dial_as(f, FIRST_OF_MANY);
+    expect_wish(f, FIRST_OF_MANY, true);
+    CLEANUP(close_fd) int another = dial_as(f, SECOND_USER); /* has a place all the same */
+    send_head(f, another, "theirs", "/v1");
+    expect_wish(f, SECOND_USER, true);
+    expect_answer(f, "mine", "HTTP/1.1 101 ");
+    struct program theirs = start_agent(f, SECOND_USER, "theirs");
+    char text[1024];
+    read_until(another, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    for (int i = 0; i < CROWD_OF_ONE; i++)
+        close(waiting[i]);
+    end(&theirs);
+    end(&agent);
+}
+
+/* ---- users who use up what all share ---- */
 
 /* Only a broker without privileges is held to the limit of descriptors in flight. */
 static void restart_with_few_descriptors(struct fixture *f)
@@ -660,14 +777,6 @@ static int register_as(const struct fixture *f, uid_t uid, int *result)
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
     *result = recv(fd, answer, sizeof answer, 0) == sizeof answer ? answer[1] : -1;
-    return fd;
-}
-
-static int dial_as(const struct fixture *f, uid_t uid)
-{
-    assert_int_equal(seteuid(uid), 0);
-    int fd = dial(f);
-    assert_int_equal(seteuid(0), 0);
     return fd;
 }
 
@@ -906,6 +1015,10 @@ int main(void)
         T(an_agent_that_died_makes_room),
         T(a_second_agent_is_told),
         T(each_user_reaches_their_own),
+        T(a_page_waits_for_an_agent_that_is_started),
+        T(who_waits_in_vain_is_turned_away),
+        T(few_wait_and_who_leaves_makes_room),
+        T(those_who_wait_take_nothing_from_others),
         T(agents_that_do_not_read_disturb_nobody),
         T(agents_without_end_leave_room_for_pages),
         T(another_user_is_no_broker),
