@@ -351,6 +351,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
 
     struct doors_config doors = {
         .native_path = setup->native_path,
+        .native_fd = setup->native_fd,
         .broker_path = agent->config->broker_socket,
         .origins = agent->config->origins.at,
     };

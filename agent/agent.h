@@ -16,6 +16,7 @@ struct agent_setup {
     struct issuers *issuers;     /* borrowed too; NULL: any */
     const char *helper_folder;   /* where lanyard-card and the others are */
     const char *native_path;     /* the Unix door */
+    int native_fd;               /* its socket where it listens already (taken); 0: none */
 };
 
 /* Opens the doors and starts the helpers. NULL on fault (logged). */

@@ -4,6 +4,7 @@
  * to stop. Nothing is decided here.
  */
 #include "agent/agent.h"
+#include "agent/passed.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
@@ -160,7 +161,8 @@ static int serve(const struct arguments *arguments, const struct config *config,
     struct agent_setup setup = {.config = config,
                                 .issuers = issuers,
                                 .helper_folder = arguments->helpers,
-                                .native_path = path};
+                                .native_path = path,
+                                .native_fd = passed_native()};
     CLEANUP(agent_free) struct agent *agent = agent_new(loop, &setup);
     if (!agent)
         return EXIT_FAILURE;

@@ -16,6 +16,7 @@
  */
 #include "agent/session/seal.h"
 
+#include "agent/passed.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
@@ -186,6 +187,8 @@ static void look_at_passed(struct seal *seal)
         log_warning("descriptors of the service manager: %s", strerror(-count));
     for (int i = 0; i < count; i++) {
         int fd = SD_LISTEN_FDS_START + i;
+        if (strcmp(names[i], PASSED_NATIVE) == 0)
+            continue; /* the native door has it by now */
         bool named = strcmp(names[i], STORE_NAME) == 0;
         if (named && !seal->halves && take_over(seal, fd))
             continue;

@@ -245,6 +245,7 @@ struct service {
 
 struct doors_config {
     const char *native_path; /* the Unix socket to create; its folder is made 0700 if missing */
+    int native_fd;           /* that socket, listening already (taken), or 0: it is created */
     /* Both borrowed for the doors' life. */
     const char *broker_path;    /* lanyard-portd's socket; NULL or "": no WebSocket door */
     const char *const *origins; /* the administrator's list, canonical, NULL-terminated */

@@ -85,7 +85,7 @@ struct doors *doors_open(struct loop *loop, const struct doors_config *config,
     }
     if (connections_init(&doors->connections, loop, service, config->origins) < 0)
         return NULL;
-    doors->native = native_door_open(&doors->connections, config->native_path);
+    doors->native = native_door_open(&doors->connections, config->native_path, config->native_fd);
     if (!doors->native)
         return NULL;
     bool web = config->broker_path && *config->broker_path;

@@ -197,23 +197,33 @@ static void accept_ready(void *context, uint32_t events)
         let_in(door, fd, pid);
 }
 
-struct native_door *native_door_open(struct connections *set, const char *path)
+/* 0 or a fault, logged. */
+static int create_socket(struct native_door *door, const char *path)
+{
+    int r = socket_folder_private(path);
+    if (r == 0)
+        r = socket_file_open(&door->file, path, SOCK_STREAM, 0600, BACKLOG);
+    if (r == -EADDRINUSE)
+        log_error("another lanyardd of this user serves %s already", path);
+    return r;
+}
+
+struct native_door *native_door_open(struct connections *set, const char *path, int passed)
 {
     CLEANUP(native_door_close) struct native_door *door = calloc(1, sizeof *door);
     if (!door) {
         log_fault(ENOMEM, "native door");
+        if (passed > 0)
+            close_fd(&passed);
         return NULL;
     }
     door->set = set;
     door->file = SOCKET_FILE_NONE;
     LIST_INIT(&door->living);
     LIST_INIT(&door->dying);
-    if (socket_folder_private(path) < 0)
-        return NULL;
-    int r = socket_file_open(&door->file, path, SOCK_STREAM, 0600, BACKLOG);
-    if (r == -EADDRINUSE)
-        log_error("another lanyardd of this user serves %s already", path);
-    if (r < 0)
+    if (passed > 0)
+        door->file.fd = passed; /* without a name: it stays its owner's */
+    else if (create_socket(door, path) < 0)
         return NULL;
     door->burial = loop_wakeup_new(set->loop, bury, door);
     door->resume = loop_timer_new(set->loop, resume_accepting, door);
