@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: MIT
 // Each manual page renders without a warning, and a program's page and its --help tell the same
 // options and commands: each stands in both, and the page begins with the help's words.
-//   node manuals.mjs PROGRAM...      each has a page packaging/man/PROGRAM.N
+//   node manuals.mjs PROGRAM... PAGE...      each program has a page packaging/man/PROGRAM.N; each
+//                                            page, NAME.N, was made by the build
 import { execFileSync, spawnSync } from 'node:child_process';
-import { basename, join } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { complaints, files, projectRoot } from './tree.mjs';
 
 const wrong = complaints('manuals');
 const folder = 'packaging/man/';
-const pages = files(projectRoot, (path) => path.startsWith(folder) && /\.\d$/.test(path));
+const isPage = (path) => /\.\d$/.test(path);
+const programs = process.argv.slice(2).filter((path) => !isPage(path));
+const pages = [
+  ...files(projectRoot, (path) => path.startsWith(folder) && isPage(path)),
+  ...process.argv.slice(2).filter(isPage),
+];
 
 function render(page) {
   const plain = ['-P-c', '-P-b', '-P-u', '-rLL=1000n', '-rHY=0'];
   const { stdout, stderr, status } = spawnSync(
     'groff',
-    ['-mandoc', '-ww', '-Tascii', ...plain, join(projectRoot, page)],
+    ['-mandoc', '-ww', '-Tascii', ...plain, resolve(projectRoot, page)],
     { encoding: 'utf8' },
   );
   if (status !== 0 || stderr !== '') wrong.add(page, `groff: ${stderr.trim() || status}`);
@@ -52,7 +58,7 @@ function pageEntries(page) {
 const plain = (words) => words.toLowerCase().replace(/\s+/g, ' ').replace(/[.;]$/, '').trim();
 
 const rendered = new Map(pages.map((page) => [basename(page).replace(/\.\d$/, ''), render(page)]));
-for (const program of process.argv.slice(2)) {
+for (const program of programs) {
   const name = basename(program);
   const page = rendered.get(name);
   if (page === undefined) {
@@ -71,4 +77,4 @@ for (const program of process.argv.slice(2)) {
     if (head.startsWith('--') && !help.some((each) => each.head === head))
       wrong.add(name, `"${head}" is in the page only`);
 }
-wrong.end(`${pages.length} pages render, ${process.argv.length - 2} tell what --help tells`);
+wrong.end(`${pages.length} pages render, ${programs.length} tell what --help tells`);
