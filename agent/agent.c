@@ -34,8 +34,8 @@
 
 struct agent {
     struct loop *loop;
-    const struct config *config;
-    struct issuers *issuers; /* borrowed; NULL: any */
+    struct config *config;
+    struct issuers *issuers; /* borrowed */
     struct helpers *helpers;
     struct cards *cards;
     struct ceremonies *ceremonies;
@@ -401,6 +401,25 @@ void agent_free(struct agent **agent)
     helpers_free(&a->helpers);
     free(a);
     *agent = NULL;
+}
+
+/* Everything holds on to the struct; who has made something of it is told. The session first: what
+ * it says at its end goes to pages that are cut off next. */
+int agent_reconfigure(struct agent *agent, struct config *fresh, struct issuers *fresh_issuers,
+                      struct config_reporter report)
+{
+    int r = config_replace(agent->config, fresh, report);
+    if (r < 0)
+        return log_fault(-r, "configuration");
+    issuers_swap(agent->issuers, fresh_issuers);
+    log_set_level(agent->config->log_level);
+    keeper_config_changed(agent->keeper);
+    end_queue_config_changed(agent->ends);
+    sign_ins_config_changed(agent->sign_ins);
+    webauthns_config_changed(agent->webauthns);
+    doors_set_origins(agent->doors, agent->config->origins.at);
+    cards_config_changed(agent->cards);
+    return 0;
 }
 
 int agent_run(struct agent *agent)

@@ -297,15 +297,21 @@ static bool something_left(const struct reader_snapshot *before, const struct re
     return false;
 }
 
+/* All but the ignored. */
+static void show_readers(struct cards *cards)
+{
+    cards->shown_count = 0;
+    for (size_t i = 0; i < cards->readers.count; i++)
+        if (!ignored(cards->config, cards->readers.readers[i].name))
+            cards->shown[cards->shown_count++] = &cards->readers.readers[i];
+}
+
 static void on_watch_says(void *context)
 {
     struct cards *cards = context;
     struct reader_snapshot before = cards->readers;
     reader_watch_snapshot(cards->watch, &cards->readers);
-    cards->shown_count = 0;
-    for (size_t i = 0; i < cards->readers.count; i++)
-        if (!ignored(cards->config, cards->readers.readers[i].name))
-            cards->shown[cards->shown_count++] = &cards->readers.readers[i];
+    show_readers(cards);
     cards->generation++;
 
     for (size_t i = cards->entry_count; i-- > 0;) {
@@ -373,6 +379,22 @@ void cards_free(struct cards **cards)
         entry_free(&c->entries[i]);
     free(c);
     *cards = NULL;
+}
+
+void cards_config_changed(struct cards *cards)
+{
+    show_readers(cards);
+    for (size_t i = cards->entry_count; i-- > 0;) {
+        struct card *e = cards->entries[i];
+        if (!ignored(cards->config, e->token.reader))
+            continue;
+        card_module_card_left(e->module, &e->token.slot);
+        drop(cards, i);
+    }
+    for (size_t i = 0; i < cards->module_count; i++)
+        ask(&cards->modules[i]);
+    look(cards);
+    cards->changed(cards->context);
 }
 
 size_t cards_reader_count(const struct cards *cards)

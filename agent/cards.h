@@ -33,6 +33,10 @@ struct cards *cards_new(struct loop *loop, struct helpers *helpers, const struct
                         loop_fn *changed, void *context);
 void cards_free(struct cards **cards);
 
+/* Other readers are ignored now: what is in is looked at again, and `changed` comes, at once and
+ * when the modules have answered. */
+void cards_config_changed(struct cards *cards);
+
 /* The readers, those that the configuration ignores left out. */
 size_t cards_reader_count(const struct cards *cards);
 const struct reader_info *cards_reader(const struct cards *cards, size_t i);

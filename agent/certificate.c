@@ -434,8 +434,20 @@ size_t certificate_set_signatures(const struct certificate_set *set, size_t inde
 /* ---- issuers ---- */
 
 struct issuers {
-    X509_STORE *store;
+    X509_STORE *store; /* NULL: any authority will do */
 };
+
+struct issuers *issuers_any(void)
+{
+    return calloc(1, sizeof(struct issuers));
+}
+
+void issuers_swap(struct issuers *one, struct issuers *other)
+{
+    struct issuers kept = *one;
+    *one = *other;
+    *other = kept;
+}
 
 void issuers_free(struct issuers **issuers)
 {
@@ -535,7 +547,7 @@ static int problem_of(const struct certificate_set *set, size_t i, const struct 
         return OUTCOME_NO_CERTIFICATE;
     if (place == accepted_count)
         return OUTCOME_KEY_UNSUITABLE;
-    if (issuers && !issuer_known(set, c, issuers, now))
+    if (issuers && issuers->store && !issuer_known(set, c, issuers, now))
         return OUTCOME_ISSUER_UNKNOWN;
     if (now < c->not_before)
         return OUTCOME_CERTIFICATE_NOT_YET_VALID;

@@ -90,6 +90,10 @@ struct issuers;
  * here is a trust anchor, self-signed or not. 0; -EBADMSG: none, or one that cannot be parsed
  * (logged); -ENOMEM. */
 int issuers_parse(const void *pem, size_t len, struct issuers **out);
+/* One that lists nobody yet: any authority will do. NULL on no memory. */
+struct issuers *issuers_any(void);
+/* Exchanges what two of them list, for whoever holds on to one. */
+void issuers_swap(struct issuers *one, struct issuers *other);
 void issuers_free(struct issuers **issuers);
 
 /* ---- the choice ---- */
@@ -106,7 +110,7 @@ struct certificate_choice {
     int problems[CARD_CERTIFICATES_MAX];
 };
 
-/* Chooses the certificate that signs in. issuers NULL: any. accepted: the provider's algorithms
+/* Chooses the certificate that signs in. issuers NULL, or issuers_any: any. accepted: the provider's algorithms
  * (enum card_algorithm), best first. now: seconds since the epoch; not_before <= now <= not_after
  * (RFC 5280 §4.1.2.5).
  *

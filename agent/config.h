@@ -145,8 +145,8 @@ int config_read_file(const struct config *config, const char *path, struct bytes
 /* Puts fresh (complete) in force in place of running, as far as that can change while an agent
  * runs: what the table says is read at the start stays as it was, and is reported where it differs.
  * The providers that running had stay where they are in memory, filled anew where fresh knows them
- * by name; the others are no longer listed, have no origin and no endpoint, and live on. *fresh is
- * empty afterwards, on a fault too. 0, or -ENOMEM: running is as it was. */
+ * by name; the others are no longer listed, and live on as they were. *fresh is empty afterwards,
+ * on a fault too. 0, or -ENOMEM: running is as it was. */
 int config_replace(struct config *running, struct config *fresh, struct config_reporter report);
 
 /* Where that key was given first, "FILE:LINE", borrowed; "default" when nowhere. Of names that

@@ -5,9 +5,8 @@
  * by itself, the old one going out in the struct that the new one came in. Everything that needs
  * memory is done before anything changes.
  *
- * A provider that is no longer listed is kept, without origin and endpoint, for whoever still
- * points at it; one of that name that comes later takes its place, so that these do not grow
- * without end.
+ * A provider that is no longer listed is found no more, and kept as it was for whoever still points
+ * at it; one of that name that comes later takes its place, so that these do not grow without end.
  */
 #include "agent/config_room.h"
 
@@ -62,19 +61,10 @@ static struct config_provider *take_named(struct config_provider **list, size_t 
     return NULL;
 }
 
-/* Nobody may ask for a sign-in there any more, and nothing is sent there. */
 static void retire(struct config *config, struct config_provider *provider)
 {
-    if (!provider)
-        return;
-    while (provider->origins.count > 0) {
-        size_t last = --provider->origins.count;
-        free((void *)(uintptr_t)provider->origins.at[last]);
-        free(provider->origins.places[last]);
-        provider->origins.at[last] = NULL;
-    }
-    provider->session_endpoint[0] = '\0';
-    config->retired[config->retired_count++] = provider;
+    if (provider)
+        config->retired[config->retired_count++] = provider;
 }
 
 static void replace_providers(struct config *running, struct config *fresh,

@@ -5,6 +5,7 @@
  */
 #include "agent/agent.h"
 #include "agent/passed.h"
+#include "agent/reload.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
@@ -13,12 +14,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 6 }; /* as lanyardd(8) says */
 
@@ -27,6 +30,9 @@ static const char help[] =
     "The Lanyard agent: signs whoever has a smartcard or a security key in to the sites that ask.\n"
     "\n"
     "  --config DIR     read lanyard.conf and conf.d in DIR instead of " CONFIG_DEFAULT_DIR "\n"
+    "  --user-config FILE\n"
+    "                   read the user's own configuration in FILE instead of\n"
+    "                   $XDG_CONFIG_HOME/lanyard/lanyard.conf\n"
     "  --helpers DIR    find lanyard-card, lanyard-fido, lanyard-prompt and\n"
     "                   lanyard-chooser in DIR\n"
     "  --socket PATH    serve native programs at PATH instead of\n"
@@ -37,7 +43,7 @@ static const char help[] =
     "  --version        print the version, and exit\n";
 
 struct arguments {
-    const char *config_dir;
+    struct settings_source settings;
     const char *helpers;
     const char *socket;
     int ready_fd;
@@ -58,16 +64,23 @@ static int usage(const char *complaint, const char *word)
 /* Returns -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"helpers", required_argument, NULL, 'p'},
-        {"socket", required_argument, NULL, 's'}, {"ready-fd", required_argument, NULL, 'r'},
-        {"methods", no_argument, NULL, 'm'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"helpers", required_argument, NULL, 'p'},
+                                            {"socket", required_argument, NULL, 's'},
+                                            {"ready-fd", required_argument, NULL, 'r'},
+                                            {"methods", no_argument, NULL, 'm'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"user-config", required_argument, NULL, 'u'},
+                                            {0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
         switch (option) {
         case 'c':
-            arguments->config_dir = optarg;
+            arguments->settings.dir = optarg;
+            break;
+        case 'u':
+            arguments->settings.user_file = optarg;
             break;
         case 'p':
             arguments->helpers = optarg;
@@ -107,27 +120,6 @@ static void warn(void *context, const char *problem)
     log_warning("%s", problem);
 }
 
-static void say_of_issuers(void *config, const char *problem)
-{
-    log_error("%s: issuers: %s", config_place(config, "issuers"), problem);
-}
-
-/* *out stays NULL when any authority will do. 0 or a fault, said. */
-static int load_issuers(struct config *config, struct issuers **out)
-{
-    struct config_reporter report = {.fn = say_of_issuers, .context = config};
-    if (config->issuers[0] == '\0')
-        return 0;
-    CLEANUP(bytes_deinit) struct bytes pem = {0};
-    int r = config_read_file(config, config->issuers, &pem, report);
-    if (r < 0)
-        return r;
-    r = issuers_parse(pem.data, pem.len, out);
-    if (r < 0)
-        config_say(report, "%s: cannot be used", config->issuers);
-    return r;
-}
-
 static void on_stop(void *context)
 {
     loop_stop(context);
@@ -148,22 +140,52 @@ static int native_path(const struct arguments *arguments, char *path, size_t siz
     return len < (int)size ? 0 : log_fault(ENAMETOOLONG, "socket");
 }
 
-static int serve(const struct arguments *arguments, const struct config *config,
-                 struct issuers *issuers)
+/* ---- its configuration, again ---- */
+
+/* sd_notify(3): RELOADING=1 is to come with the time, and READY=1 behind it in any case. */
+static void on_hangup(void *context)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+               (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+    reload_start(*(struct reload **)context);
+}
+
+static void on_reloaded(void *context, struct settings *fresh)
+{
+    struct agent *agent = *(struct agent **)context;
+    bool taken = fresh && agent_reconfigure(agent, &fresh->config, fresh->issuers,
+                                            (struct config_reporter){.fn = warn}) == 0;
+    if (taken)
+        log_info("the configuration has been read again");
+    else
+        log_error("the configuration is refused; the one before it stays in force");
+    sd_notify(0, taken ? "READY=1\nSTATUS=" : "READY=1\nSTATUS=The last configuration is refused.");
+}
+
+/* ---- its life ---- */
+
+static int serve(const struct arguments *arguments, struct settings *settings)
 {
     char path[PATH_MAX];
     if (native_path(arguments, path, sizeof path) < 0)
         return EXIT_FAILURE;
     CLEANUP(loop_free) struct loop *loop = loop_new();
-    if (!loop || !loop_signal_new(loop, SIGTERM, on_stop, loop) ||
-        !loop_signal_new(loop, SIGINT, on_stop, loop))
+    CLEANUP(agent_free) struct agent *agent = NULL;
+    CLEANUP(reload_free)
+    struct reload *reload =
+        loop ? reload_new(loop, &arguments->settings, on_reloaded, &agent) : NULL;
+    if (!reload || !loop_signal_new(loop, SIGTERM, on_stop, loop) ||
+        !loop_signal_new(loop, SIGINT, on_stop, loop) ||
+        !loop_signal_new(loop, SIGHUP, on_hangup, &reload))
         return EXIT_FAILURE;
-    struct agent_setup setup = {.config = config,
-                                .issuers = issuers,
+    struct agent_setup setup = {.config = &settings->config,
+                                .issuers = settings->issuers,
                                 .helper_folder = arguments->helpers,
                                 .native_path = path,
                                 .native_fd = passed_native()};
-    CLEANUP(agent_free) struct agent *agent = agent_new(loop, &setup);
+    agent = agent_new(loop, &setup);
     if (!agent)
         return EXIT_FAILURE;
     log_info("ready, version " LANYARD_VERSION);
@@ -182,15 +204,10 @@ int main(int argc, char **argv)
     if (harden_process() < 0)
         return EXIT_FAILURE;
 
-    CLEANUP(config_deinit) struct config config;
-    config_init(&config);
-    if (config_load(arguments.config_dir, &config, (struct config_reporter){.fn = say}) < 0)
+    CLEANUP(settings_deinit) struct settings settings = {0};
+    if (settings_load(&arguments.settings, &settings, (struct config_reporter){.fn = say},
+                      (struct config_reporter){.fn = warn}) < 0)
         return EXIT_CONFIG;
-    log_init("lanyardd", config.log_level);
-    config_check_pinentry(&config, (struct config_reporter){.fn = warn});
-    config_check_lock_command(&config, (struct config_reporter){.fn = warn});
-    CLEANUP(issuers_free) struct issuers *issuers = NULL;
-    if (load_issuers(&config, &issuers) < 0)
-        return EXIT_CONFIG;
-    return serve(&arguments, &config, issuers);
+    log_set_level(settings.config.log_level);
+    return serve(&arguments, &settings);
 }

@@ -147,6 +147,17 @@ bool sign_ins_cancel(struct sign_ins *sign_ins, struct request *request)
     return s != NULL;
 }
 
+void sign_ins_config_changed(struct sign_ins *sign_ins)
+{
+    struct sign_in *s = sign_ins->first;
+    while (s) {
+        bool listed = config_provider_of(sign_ins->config, s->params.origin);
+        if (!listed)
+            ceremony_cancel(s->ceremony);
+        s = listed ? s->next : sign_ins->first; /* another may have ended with it */
+    }
+}
+
 size_t sign_ins_count(const struct sign_ins *sign_ins)
 {
     size_t count = 0;

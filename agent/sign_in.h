@@ -27,6 +27,8 @@ void sign_ins_free(struct sign_ins **sign_ins);
 /* Takes the request; params are copied. */
 void sign_ins_add(struct sign_ins *sign_ins, struct request *request,
                   const struct sign_in_params *params);
+/* The list of origins is another one: what was asked for one that is not in it is cancelled. */
+void sign_ins_config_changed(struct sign_ins *sign_ins);
 /* If it is one of these: answers it with OUTCOME_CANCELLED, and is true. */
 bool sign_ins_cancel(struct sign_ins *sign_ins, struct request *request);
 

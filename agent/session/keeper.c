@@ -450,6 +450,29 @@ static void tell_of_service(struct keeper *k)
     keeper_put_type(k, down ? SESSION_SERVICE_DOWN : SESSION_SERVICE_UP);
 }
 
+static struct session_policy policy_of(const struct config *config, const struct seal *seal)
+{
+    return (struct session_policy){
+        .mode = session_mode_first(config->session_modes),
+        .grace = (uint64_t)config->session_grace * 1000,
+        .absolute = (uint64_t)config->session_limit * 1000,
+        .idle = (uint64_t)config->session_idle * 1000,
+        .reauthenticate = (uint64_t)config->session_reauthenticate * 1000,
+        .lock_desktop = config->desktop_lock,
+        .sealing = seal_available(seal),
+    };
+}
+
+/* A session keeps the policy under which it began. */
+static void take_policy(struct keeper *k)
+{
+    if (!k->policy_changed || k->machine.state != SESSION_NONE)
+        return;
+    k->policy_changed = false;
+    struct session_policy policy = policy_of(k->setup.config, k->setup.seal);
+    session_set_policy(&k->machine, &policy);
+}
+
 /* What follows from the state that has been reached, whichever way led there. */
 static void settle(struct keeper *k, const struct session_step *step)
 {
@@ -462,6 +485,7 @@ static void settle(struct keeper *k, const struct session_step *step)
     }
     if (k->machine.state == SESSION_NONE)
         forget_session(k);
+    take_policy(k);
     tell_of_service(k);
 }
 
@@ -644,6 +668,48 @@ void keeper_ends_changed(struct keeper *k)
     notify(k);
 }
 
+static struct rate *new_rate(const struct config *config)
+{
+    static const char *const nobody[] = {NULL};
+    return rate_new(config->origins.at ? config->origins.at : nobody);
+}
+
+static bool may_ask(const struct keeper *k, const struct ask *ask)
+{
+    return ask->kind == ASK_INSERTION
+               ? config_provider_listed(k->setup.config, ask->provider)
+               : config_provider_of(k->setup.config, ask_origin(ask)) == ask->provider;
+}
+
+/* Those who wait for what they may not ask for any more learn it now; the rest wait on. */
+static void turn_away(struct keeper *k)
+{
+    struct asks waiting = k->held;
+    k->held = (struct asks){0};
+    struct ask *ask;
+    while ((ask = asks_take_first(&waiting)))
+        if (may_ask(k, ask))
+            asks_add(&k->held, ask);
+        else
+            ask_fail(&ask, OUTCOME_NOT_ALLOWED);
+}
+
+void keeper_config_changed(struct keeper *k)
+{
+    rate_free(&k->rate);
+    k->rate = new_rate(k->setup.config); /* without memory nobody gets a proof */
+    if (!k->rate)
+        log_fault(ENOMEM, "proofs");
+    k->policy_changed = true;
+    if (k->provider && !config_provider_listed(k->setup.config, k->provider)) {
+        log_warning("provider %s is no longer in the configuration: its session ends",
+                    k->provider->name);
+        keeper_put_type(k, SESSION_SIGN_OUT);
+    }
+    turn_away(k);
+    take_policy(k);
+}
+
 void keeper_card_token(struct keeper *k, const char *origin, struct ceremony_result *result)
 {
     seats_set_invited(k->seats, seats_of_card(k->seats, result->card));
@@ -690,19 +756,6 @@ static void restore(struct keeper *k)
     upkeep_soon(k, 0);
 }
 
-static struct session_policy policy_of(const struct config *config, const struct seal *seal)
-{
-    return (struct session_policy){
-        .mode = session_mode_first(config->session_modes),
-        .grace = (uint64_t)config->session_grace * 1000,
-        .absolute = (uint64_t)config->session_limit * 1000,
-        .idle = (uint64_t)config->session_idle * 1000,
-        .reauthenticate = (uint64_t)config->session_reauthenticate * 1000,
-        .lock_desktop = config->desktop_lock,
-        .sealing = seal_available(seal),
-    };
-}
-
 struct keeper *keeper_new(const struct keeper_setup *setup)
 {
     struct keeper *k = calloc(1, sizeof *k);
@@ -714,8 +767,7 @@ struct keeper *keeper_new(const struct keeper_setup *setup)
     struct session_policy policy = policy_of(setup->config, setup->seal);
     session_init(&k->machine, &policy);
     k->cause = k->machine.cause;
-    static const char *const nobody[] = {NULL};
-    k->rate = rate_new(setup->config->origins.at ? setup->config->origins.at : nobody);
+    k->rate = new_rate(setup->config);
     k->timer = loop_timer_new(setup->loop, on_timer, k);
     k->handovers = handovers_new(setup->loop);
     k->seats = seats_new(setup->cards, setup->issuers, on_seat, k);

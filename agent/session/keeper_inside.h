@@ -55,6 +55,7 @@ struct keeper {
     size_t fact_first, fact_count;
     bool driving;
     bool stopping;
+    bool policy_changed; /* for the next session */
     struct loop_timer *timer;
 
     /* the session, or what is to become one */

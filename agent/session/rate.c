@@ -31,7 +31,7 @@ void rate_free(struct rate **rate)
 
 bool rate_take(struct rate *rate, const char *origin, uint64_t now)
 {
-    for (size_t i = 0; rate->origins[i]; i++) {
+    for (size_t i = 0; rate && rate->origins[i]; i++) {
         if (strcmp(rate->origins[i], origin) != 0)
             continue;
         uint64_t from = rate->full_at[i] > now ? rate->full_at[i] : now;

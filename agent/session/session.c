@@ -524,12 +524,18 @@ void session_step(struct session *session, const struct session_event *event, ui
     step->deadline = next_deadline(s);
 }
 
-void session_init(struct session *session, const struct session_policy *policy)
+void session_set_policy(struct session *session, const struct session_policy *policy)
 {
-    *session = (struct session){.policy = *policy, .cause = SESSION_INPUTS};
+    session->policy = *policy;
     uint64_t *absolute = &session->policy.absolute;
     if (*absolute == 0 || *absolute > SESSION_ABSOLUTE_MAX_MS)
         *absolute = SESSION_ABSOLUTE_MAX_MS;
+}
+
+void session_init(struct session *session, const struct session_policy *policy)
+{
+    *session = (struct session){.cause = SESSION_INPUTS};
+    session_set_policy(session, policy);
     clear_deadlines(session);
 }
 

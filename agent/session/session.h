@@ -353,6 +353,8 @@ struct session {
 };
 
 void session_init(struct session *session, const struct session_policy *policy);
+/* Another policy, while there is no session (SESSION_NONE): one that is under way keeps its own. */
+void session_set_policy(struct session *session, const struct session_policy *policy);
 
 /* One event. *step is overwritten. A time earlier than the last counts as the last. */
 void session_step(struct session *session, const struct session_event *event, uint64_t now,

@@ -222,6 +222,17 @@ bool webauthns_cancel(struct webauthns *webauthns, struct request *request)
     return w != NULL;
 }
 
+void webauthns_config_changed(struct webauthns *webauthns)
+{
+    struct webauthn *w = webauthns->first;
+    while (w) {
+        bool listed = config_provider_of(webauthns->config, w->attempt.params.origin);
+        if (!listed)
+            give_up(w);
+        w = listed ? w->next : webauthns->first; /* another may have ended with it */
+    }
+}
+
 size_t webauthns_count(const struct webauthns *webauthns)
 {
     size_t count = 0;

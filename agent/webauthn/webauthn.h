@@ -39,4 +39,6 @@ void webauthns_add(struct webauthns *webauthns, struct request *request,
 /* If it is one of these: answers it with OUTCOME_CANCELLED, and is true. */
 bool webauthns_cancel(struct webauthns *webauthns, struct request *request);
 
+/* The list of origins is another one: what was asked for one that is not in it is cancelled. */
+void webauthns_config_changed(struct webauthns *webauthns);
 size_t webauthns_count(const struct webauthns *webauthns);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 enum { LINE_MAX_BYTES = 1024 };
 
 static const char *program_name = "";
-static enum log_level most_talkative = LOG_LEVEL_INFO;
+static atomic_uint most_talkative = LOG_LEVEL_INFO;
 static bool for_a_person;
 
 void log_init(const char *program, enum log_level most)
@@ -25,9 +26,14 @@ void log_init(const char *program, enum log_level most)
     for_a_person = isatty(STDERR_FILENO);
 }
 
+void log_set_level(enum log_level most)
+{
+    most_talkative = most;
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
-    if (level > most_talkative)
+    if ((unsigned)level > most_talkative)
         return;
     int saved = errno;
     char line[LINE_MAX_BYTES];

@@ -21,6 +21,9 @@ enum log_level {
  * written. Once, before the first thread. Without it: no name, LOG_LEVEL_INFO. */
 void log_init(const char *program, enum log_level most);
 
+/* Another most talkative level. Any thread. */
+void log_set_level(enum log_level most);
+
 __attribute__((format(printf, 2, 3))) void log_write(enum log_level level, const char *format, ...);
 
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

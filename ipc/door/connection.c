@@ -136,6 +136,19 @@ void connections_refused(struct connections *set, const struct caller *caller, c
         set->service->refused(set->service->context, caller, origin, result);
 }
 
+void connections_set_origins(struct connections *set, const char *const *origins)
+{
+    set->origins = origins;
+    struct connection *each;
+    TAILQ_FOREACH(each, &set->all, link)
+    {
+        const struct caller *caller = &each->caller;
+        if (caller->door == DOOR_WEB &&
+            !connections_origin_listed(set, caller->origin, strlen(caller->origin)))
+            connection_close(each, CLOSE_POLICY);
+    }
+}
+
 /* ---- one connection ---- */
 
 void connection_open(struct connection *connection, struct connections *set,

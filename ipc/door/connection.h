@@ -89,6 +89,8 @@ void connections_deinit(struct connections *set);
 /* Makes room for one more at that door by closing the one that has been quiet longest and has no
  * request under way. False: every one has. */
 bool connections_make_room(struct connections *set, enum door_kind door);
+/* Another list (borrowed): pages that are not in it are cut off. */
+void connections_set_origins(struct connections *set, const char *const *origins);
 /* True if the origin is in the administrator's list. */
 bool connections_origin_listed(const struct connections *set, const char *origin, size_t len);
 

@@ -260,6 +260,9 @@ struct doors *doors_open(struct loop *loop, const struct doors_config *config,
                          const struct service *service);
 /* Closes every connection; requests under way are cancelled first. */
 void doors_close(struct doors **doors);
+/* Another list of origins, borrowed from now on. Pages that are not in it are cut off, what they
+ * have asked for is cancelled. */
+void doors_set_origins(struct doors *doors, const char *const *origins);
 /* Waits and serves until loop_stop: libwebsockets does the waiting. 0 or -errno. */
 int doors_run(struct doors *doors);
 

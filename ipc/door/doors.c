@@ -110,6 +110,13 @@ int doors_run(struct doors *doors)
     return doors->web ? web_door_run(doors->web) : loop_run(doors->connections.loop);
 }
 
+void doors_set_origins(struct doors *doors, const char *const *origins)
+{
+    if (doors->gate)
+        web_gate_set_origins(doors->gate, origins);
+    connections_set_origins(&doors->connections, origins);
+}
+
 void doors_card_changed(struct doors *doors, const struct card_list *list)
 {
     connections_card_changed(&doors->connections, list);

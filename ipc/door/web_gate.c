@@ -155,6 +155,11 @@ void web_gate_free(struct web_gate **gate)
     free(g);
 }
 
+void web_gate_set_origins(struct web_gate *gate, const char *const *origins)
+{
+    gate->origins = origins;
+}
+
 void web_gate_admit(struct web_gate *gate, int fd, uint16_t port)
 {
     if (gate->count >= GATE_VISITORS_MAX)

@@ -27,6 +27,8 @@ struct web_gate;
 /* Returns owned; NULL on fault (logged). origins is borrowed for the gate's life. */
 struct web_gate *web_gate_new(struct loop *loop, const char *const *origins, gate_fn *fn,
                               gate_refused_fn *refused, void *context);
+/* Another list: whoever has not finished his handshake is held against it. */
+void web_gate_set_origins(struct web_gate *gate, const char *const *origins);
 void web_gate_free(struct web_gate **gate);
 
 /* Takes fd, a connected TCP socket. port: the one it was accepted on. */

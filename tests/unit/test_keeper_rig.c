@@ -255,6 +255,12 @@ const struct config_provider *config_provider_named(const struct config *config,
     return NULL;
 }
 
+bool config_provider_listed(const struct config *config, const struct config_provider *provider)
+{
+    (void)config;
+    return provider == &providers[0] || provider == &providers[1];
+}
+
 const struct config_provider *config_provider_default(const struct config *config)
 {
     (void)config;

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/settings.h"
+
+#include "ipc/base/cleanup.h"
+
+#include <errno.h>
+
+struct issuers_report {
+    struct config_reporter report;
+    const struct config *config;
+};
+
+static void say_of_issuers(void *context, const char *problem)
+{
+    const struct issuers_report *of = context;
+    config_say(of->report, "%s: issuers: %s", config_place(of->config, "issuers"), problem);
+}
+
+static int load_issuers(struct settings *settings, struct config_reporter faults)
+{
+    const struct config *config = &settings->config;
+    struct issuers_report of = {.report = faults, .config = config};
+    struct config_reporter report = {.fn = say_of_issuers, .context = &of};
+    if (config->issuers[0] == '\0') {
+        settings->issuers = issuers_any();
+        return settings->issuers ? 0 : -ENOMEM;
+    }
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    int r = config_read_file(config, config->issuers, &pem, report);
+    if (r < 0)
+        return r;
+    r = issuers_parse(pem.data, pem.len, &settings->issuers);
+    if (r < 0)
+        config_say(report, "%s: cannot be used", config->issuers);
+    return r;
+}
+
+int settings_load(const struct settings_source *source, struct settings *settings,
+                  struct config_reporter faults, struct config_reporter remarks)
+{
+    bool users = !source->user_file || source->user_file[0] != '\0';
+    settings->issuers = NULL;
+    int r = config_load(source->dir, &settings->config, faults);
+    if (r == 0 && users)
+        r = config_load_user(&settings->config, source->user_file, remarks);
+    if (r == 0)
+        r = load_issuers(settings, faults);
+    if (r < 0) {
+        settings_deinit(settings);
+        return r;
+    }
+    config_check_pinentry(&settings->config, remarks);
+    config_check_lock_command(&settings->config, remarks);
+    return 0;
+}
+
+void settings_deinit(struct settings *settings)
+{
+    issuers_free(&settings->issuers);
+    config_deinit(&settings->config);
+}

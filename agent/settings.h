@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an agent is told by files: the configuration, the user's own over it, and the authorities
+ * that it names. For the agent's start, for its reload, and for whoever asks what an agent would
+ * make of them. Any thread, one at a time; blocks on the disk.
+ */
+#pragma once
+
+#include "agent/certificate.h"
+#include "agent/config.h"
+
+/* Where from; NULL: where they belong. Borrowed. */
+struct settings_source {
+    const char *dir;       /* as config_load has it */
+    const char *user_file; /* as config_load_user has it; "": none is read */
+};
+
+/* Owned. */
+struct settings {
+    struct config config;
+    struct issuers *issuers;
+};
+
+/* Loads into *settings (initialised by this call). faults: what keeps an agent from starting;
+ * remarks: lines of the user's file that were left out, programs that are not there. 0, or a fault
+ * as config_load has them, or -EBADMSG (issuers): *settings is empty then. */
+int settings_load(const struct settings_source *source, struct settings *settings,
+                  struct config_reporter faults, struct config_reporter remarks);
+void settings_deinit(struct settings *settings);
