@@ -137,6 +137,9 @@ int config_load(const char *dir, struct config *config, struct config_reporter r
  * one. Lines that cannot be taken are reported and change nothing. 0 or -ENOMEM. */
 int config_load_user(struct config *config, const char *path, struct config_reporter report);
 
+/* Where that file is, if there is one; false where the environment does not say. */
+bool config_user_path(char *path, size_t size);
+
 /* Reads a file that the configuration names (issuers) under the same rules of ownership, at most
  * CONFIG_FILE_BYTES_MAX, into *out (initialised, replaced). */
 int config_read_file(const struct config *config, const char *path, struct bytes *out,

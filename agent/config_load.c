@@ -185,7 +185,7 @@ int config_load(const char *dir, struct config *config, struct config_reporter r
 }
 
 /* $XDG_CONFIG_HOME, or $HOME/.config; false where neither says. */
-static bool users_own_path(char *path, size_t size)
+bool config_user_path(char *path, size_t size)
 {
     const char *folder = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int len = -1;
@@ -219,7 +219,7 @@ static int open_users(const char *path, struct config_reporter report)
 int config_load_user(struct config *config, const char *path, struct config_reporter report)
 {
     char own[PATH_MAX];
-    if (!path && !users_own_path(own, sizeof own))
+    if (!path && !config_user_path(own, sizeof own))
         return 0;
     if (!path)
         path = own;

@@ -38,6 +38,7 @@ struct options {
     unsigned word_count;
     const char *key;                    /* NULL: not given */
     const char *since, *event, *folder; /* of audit; NULL: not given */
+    const char *config_dir, *user_file; /* of config; NULL: not given */
     size_t entries;                     /* 0: not given */
 };
 
@@ -56,8 +57,12 @@ int command_events(struct lanyard *agent, const struct options *options);
 /* Without an agent: agent is NULL. */
 int command_audit(struct lanyard *agent, const struct options *options);
 
+/* The same; what is configured. */
+int command_config(struct lanyard *agent, const struct options *options);
+
 /* Whether the words behind the command are such as it takes: STATUS_DONE, or STATUS_USAGE (said).
  */
+int check_config(const struct options *options);
 int check_key(const struct options *options);
 
 /* Says what is wrong with the command line; STATUS_USAGE. */

@@ -29,6 +29,10 @@ static const char help[] =
     "  role      work in another role, that of the ID behind it or one that is asked for\n"
     "  events    print what happens until interrupted\n"
     "  audit     list what was signed in, refused, locked and ended\n"
+    "  config show\n"
+    "            show every value that is configured, and where it is from\n"
+    "  config check [PATH]\n"
+    "            name the mistakes in a file or folder, or in what the agent reads\n"
     "  key info  show what a security key is and can\n"
     "  key pin set\n"
     "            give a security key its first PIN\n"
@@ -60,6 +64,8 @@ static const char help[] =
     "  --event NAME         list only these events\n"
     "  --entries NUMBER     list only so many, the newest\n"
     "  --journal DIR        read the journal in this folder\n"
+    "  --config DIR         show what is configured in this folder\n"
+    "  --user-config FILE   show it with this file of the user's\n"
     "  --help               show this text\n"
     "  --version            show the version\n";
 
@@ -83,6 +89,12 @@ static const struct command {
     {.name = "role", .run = command_role, .options = "jst", .words = 1},
     {.name = "events", .run = command_events, .options = "js"},
     {.name = "audit", .run = command_audit, .options = "jSenJ", .alone = true},
+    {.name = "config",
+     .run = command_config,
+     .options = "jCU",
+     .words = 2,
+     .check = check_config,
+     .alone = true},
 };
 
 /* ---- the command line ---- */
@@ -150,6 +162,7 @@ static const struct option long_options[] = {
     {"key", required_argument, NULL, 'k'},     {"since", required_argument, NULL, 'S'},
     {"event", required_argument, NULL, 'e'},   {"entries", required_argument, NULL, 'n'},
     {"journal", required_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
+    {"config", required_argument, NULL, 'C'},  {"user-config", required_argument, NULL, 'U'},
     {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0},
 };
 
@@ -193,6 +206,12 @@ static int take_option(int letter, struct line *line)
         return take_entries(optarg, options);
     case 'J':
         options->folder = optarg;
+        return STATUS_DONE;
+    case 'C':
+        options->config_dir = optarg;
+        return STATUS_DONE;
+    case 'U':
+        options->user_file = optarg;
         return STATUS_DONE;
     case 'h':
         line->command = "help";

@@ -106,6 +106,7 @@ async function makeDirectory(sandbox, { directory, environment }, undo) {
     LANYARD_SANDBOX: sandbox.directory,
     XDG_RUNTIME_DIR: sandbox.runtime,
     XDG_STATE_HOME: join(sandbox.directory, 'state'),
+    XDG_CONFIG_HOME: join(sandbox.directory, 'config-home'),
     DBUS_SYSTEM_BUS_ADDRESS: noBus('system'),
     DBUS_SESSION_BUS_ADDRESS: noBus('session'),
     NOTIFY_SOCKET: '',
@@ -205,6 +206,7 @@ issuers = ${issuers}
 program = ${sandbox.promptProgram}
 
 [provider sandbox]
+environment = sandbox
 ${origins.map((origin) => `origin = ${origin}`).join('\n')}
 ${sandbox.op.sessionEndpoint ? `session-endpoint = ${sandbox.op.sessionEndpoint}\n` : ''}
 ${more}
