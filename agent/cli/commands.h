@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The program's exit statuses; lanyard(1) documents them. */
 enum status {
@@ -40,6 +41,8 @@ struct options {
     const char *since, *event, *folder; /* of audit; NULL: not given */
     const char *config_dir, *user_file; /* of config; NULL: not given */
     size_t entries;                     /* 0: not given */
+    const char *bundle, *root, *helpers; /* of doctor; NULL: not given */
+    uint16_t port;                       /* 0: not given */
 };
 
 int command_status(struct lanyard *agent, const struct options *options);
@@ -59,6 +62,9 @@ int command_audit(struct lanyard *agent, const struct options *options);
 
 /* The same; what is configured. */
 int command_config(struct lanyard *agent, const struct options *options);
+
+/* Without an agent; STATUS_REFUSED: something keeps people from signing in. */
+int command_doctor(struct lanyard *agent, const struct options *options);
 
 /* Whether the words behind the command are such as it takes: STATUS_DONE, or STATUS_USAGE (said).
  */

@@ -29,6 +29,7 @@ static const char help[] =
     "  role      work in another role, that of the ID behind it or one that is asked for\n"
     "  events    print what happens until interrupted\n"
     "  audit     list what was signed in, refused, locked and ended\n"
+    "  doctor    find what keeps people from signing in here, and what to do\n"
     "  config show\n"
     "            show every value that is configured, and where it is from\n"
     "  config check [PATH]\n"
@@ -66,6 +67,7 @@ static const char help[] =
     "  --journal DIR        read the journal in this folder\n"
     "  --config DIR         show what is configured in this folder\n"
     "  --user-config FILE   show it with this file of the user's\n"
+    "  --bundle FILE        write an archive for the service desk, without anything secret\n"
     "  --help               show this text\n"
     "  --version            show the version\n";
 
@@ -89,6 +91,7 @@ static const struct command {
     {.name = "role", .run = command_role, .options = "jst", .words = 1},
     {.name = "events", .run = command_events, .options = "js"},
     {.name = "audit", .run = command_audit, .options = "jSenJ", .alone = true},
+    {.name = "doctor", .run = command_doctor, .options = "jsCUBJRHP", .alone = true},
     {.name = "config",
      .run = command_config,
      .options = "jCU",
@@ -130,6 +133,16 @@ static int take_entries(const char *text, struct options *options)
     return STATUS_DONE;
 }
 
+static int take_port(const char *text, struct options *options)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port = digits > 0 && digits <= 5 && !text[digits] ? strtol(text, NULL, 10) : 0;
+    if (port < 1 || port > UINT16_MAX)
+        return usage_error("--port is 1 to %d", UINT16_MAX);
+    options->port = (uint16_t)port;
+    return STATUS_DONE;
+}
+
 static int take_algorithm(const char *name, struct options *options)
 {
     if (options->algorithm_count == ALGORITHMS_MAX)
@@ -163,7 +176,10 @@ static const struct option long_options[] = {
     {"event", required_argument, NULL, 'e'},   {"entries", required_argument, NULL, 'n'},
     {"journal", required_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
     {"config", required_argument, NULL, 'C'},  {"user-config", required_argument, NULL, 'U'},
-    {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0},
+    {"bundle", required_argument, NULL, 'B'},  {"version", no_argument, NULL, 'v'},
+    /* for tests, and for nobody else: doctor looks there instead */
+    {"root", required_argument, NULL, 'R'},    {"helpers", required_argument, NULL, 'H'},
+    {"port", required_argument, NULL, 'P'},    {NULL, 0, NULL, 0},
 };
 
 static int take_option(int letter, struct line *line)
@@ -213,6 +229,17 @@ static int take_option(int letter, struct line *line)
     case 'U':
         options->user_file = optarg;
         return STATUS_DONE;
+    case 'B':
+        options->bundle = optarg;
+        return STATUS_DONE;
+    case 'R':
+        options->root = optarg;
+        return STATUS_DONE;
+    case 'H':
+        options->helpers = optarg;
+        return STATUS_DONE;
+    case 'P':
+        return take_port(optarg, options);
     case 'h':
         line->command = "help";
         return STATUS_DONE;

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The administrator's files as the agent would read them. Where they cannot be read, the other
+ * checks go on with the defaults: a missing reader is worth knowing all the same.
+ */
+#include "agent/certificate.h"
+#include "agent/doctor/probe.h"
+
+#include "ipc/base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PROBLEMS_MAX = 50 };
+
+struct problems {
+    size_t count;
+    char *at[PROBLEMS_MAX];
+};
+
+static void problems_release(struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        free(problems->at[i]);
+}
+
+static void keep(void *context, const char *problem)
+{
+    struct problems *problems = context;
+    char *copy = problems->count < PROBLEMS_MAX ? strdup(problem) : NULL;
+    if (copy)
+        problems->at[problems->count++] = copy;
+}
+
+static void tell(struct probe *probe, enum doctor_code code, const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        report_find(probe->report, code, "", "%s", problems->at[i]);
+}
+
+/* The whole as it is in force, or the defaults. */
+static void load(struct probe *probe)
+{
+    CLEANUP(problems_release) struct problems problems = {0};
+    struct config_reporter report = {keep, &problems};
+    int r = config_load(probe->setup->config, &probe->config, report);
+    if (r == 0) {
+        probe->configured = true;
+        return;
+    }
+    enum doctor_code code =
+        r == -EPERM || r == -ELOOP || r == -EACCES ? DOCTOR_CONFIG_UNSAFE : DOCTOR_CONFIG_INVALID;
+    if (problems.count == 0)
+        report_find(probe->report, code, "", "it cannot be read: %s", strerror(-r));
+    tell(probe, code, &problems);
+    config_init(&probe->config);
+    config_complete(&probe->config, (struct config_reporter){keep, &problems});
+}
+
+/* What cards may sign in must be readable, too: without it the agent does not start. */
+static void check_issuers(struct probe *probe)
+{
+    if (probe->config.issuers[0] == '\0')
+        return;
+    CLEANUP(problems_release) struct problems problems = {0};
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    CLEANUP(issuers_free) struct issuers *issuers = NULL;
+    int r = config_read_file(&probe->config, probe->config.issuers, &pem,
+                             (struct config_reporter){keep, &problems});
+    if (r == 0 && issuers_parse(pem.data, pem.len, &issuers) < 0)
+        report_find(probe->report, DOCTOR_CONFIG_ISSUERS, probe->config.issuers,
+                    "it holds no certificate that can be read; issuers is set at %s",
+                    config_place(&probe->config, "issuers"));
+    tell(probe, DOCTOR_CONFIG_ISSUERS, &problems);
+}
+
+static void check_user_file(struct probe *probe)
+{
+    CLEANUP(problems_release) struct problems problems = {0};
+    config_load_user(&probe->config, probe->setup->user_config,
+                     (struct config_reporter){keep, &problems});
+    tell(probe, DOCTOR_CONFIG_USER, &problems);
+}
+
+/* What is in force, for an archive: it has no secrets. */
+static void attach(struct probe *probe)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return;
+    config_print(&probe->config, out);
+    fclose(out);
+    report_attach(probe->report, "config.txt", text);
+}
+
+void check_configuration(struct probe *probe)
+{
+    load(probe);
+    if (!probe->configured)
+        return;
+    check_issuers(probe);
+    check_user_file(probe);
+    attach(probe);
+    size_t count = probe->config.origins.count;
+    if (count == 0) {
+        report_find(probe->report, DOCTOR_CONFIG_NO_PROVIDER, "", NULL);
+        return;
+    }
+    report_saw(probe->report, "%zu origins may ask", count);
+    for (size_t i = 0; i < count; i++) {
+        const char *origin = probe->config.origins.at[i];
+        const struct config_provider *provider = config_provider_of(&probe->config, origin);
+        if (provider && config_provider_is_development(provider))
+            report_find(probe->report, DOCTOR_DEVELOPMENT, provider->name,
+                        "%s may ask for a sign-in", origin);
+    }
+}
+
+/* ---- programs ---- */
+
+static void check_program(struct probe *probe, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat is;
+    snprintf(path, sizeof path, "%s/%s", probe->setup->helpers, name);
+    if (stat(path, &is) < 0)
+        report_find(probe->report, DOCTOR_PROGRAM_MISSING, path, "%s", strerror(errno));
+    else if (!S_ISREG(is.st_mode) || !(is.st_mode & S_IXUSR))
+        report_find(probe->report, DOCTOR_PROGRAM_MISSING, path, "it is no program that can run");
+    else if ((is.st_uid != 0 && is.st_uid != geteuid()) || (is.st_mode & (S_IWGRP | S_IWOTH)))
+        report_find(probe->report, DOCTOR_PROGRAM_UNSAFE, path,
+                    "it belongs to user %u and has the mode %04o", (unsigned)is.st_uid,
+                    (unsigned)is.st_mode & 07777);
+}
+
+void check_programs(struct probe *probe)
+{
+    static const char *const names[] = {"lanyard-card", "lanyard-fido", "lanyard-prompt",
+                                        "lanyard-chooser"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check_program(probe, names[i]);
+}

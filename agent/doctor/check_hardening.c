@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is what runs confined, by the kernel's word: of the agent and its helpers. A helper that ends
+ * meanwhile is no finding, and one that has just begun is given a moment.
+ */
+#include "agent/doctor/probe.h"
+#include "agent/doctor/proc.h"
+#include "agent/doctor/provider_ask.h"
+
+#include "ipc/base/cleanup.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+enum { STATUS_MAX = 8192, LOOKS_MAX = 20, LOOK_MS = 100, SECCOMP_FILTER = 2, HELPERS_MAX = 32 };
+
+static void text_free(char **text)
+{
+    free(*text);
+}
+
+static void close_folder(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+}
+
+struct process {
+    char name[32];
+    long privileges, seccomp;
+};
+
+/* False: it is no more. */
+static bool look(const struct probe *probe, long pid, struct process *out)
+{
+    CLEANUP(text_free) char *status = probe_read(probe, STATUS_MAX, "/proc/%ld/status", pid);
+    if (!status)
+        return false;
+    proc_status_name(status, out->name, sizeof out->name);
+    out->privileges = proc_status_number(status, "NoNewPrivs");
+    out->seccomp = proc_status_number(status, "Seccomp");
+    return out->name[0] != '\0' && out->privileges >= 0;
+}
+
+static bool is_filtered(const struct process *process)
+{
+    return LANYARD_INSTRUMENTED || process->seccomp == SECCOMP_FILTER;
+}
+
+static void check_process(struct probe *probe, long pid)
+{
+    struct process process;
+    char subject[64];
+    for (int i = 0; i < LOOKS_MAX; i++) {
+        if (i > 0)
+            poll(NULL, 0, LOOK_MS);
+        if (!look(probe, pid, &process) || (process.privileges == 1 && is_filtered(&process)))
+            return;
+    }
+    snprintf(subject, sizeof subject, "%s (process %ld)", process.name, pid);
+    if (process.privileges != 1)
+        report_find(probe->report, DOCTOR_HARDENING_PRIVILEGES, subject, NULL);
+    if (!is_filtered(&process))
+        report_find(probe->report, DOCTOR_HARDENING_SECCOMP, subject, NULL);
+}
+
+static size_t find_helpers(const struct probe *probe, long helpers[HELPERS_MAX])
+{
+    char path[PATH_MAX], name[32];
+    size_t count = 0;
+    CLEANUP(close_folder) DIR *folder = opendir(probe_path(probe, path, "/proc"));
+    const struct dirent *entry;
+    while (folder && count < HELPERS_MAX && (entry = readdir(folder))) {
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        CLEANUP(text_free)
+        char *status = probe_read(probe, STATUS_MAX, "/proc/%.16s/status", entry->d_name);
+        if (!status || proc_status_number(status, "PPid") != probe->agent_pid)
+            continue;
+        proc_status_name(status, name, sizeof name);
+        if (strncmp(name, "lanyard-", 8) == 0)
+            helpers[count++] = strtol(entry->d_name, NULL, 10);
+    }
+    return count;
+}
+
+/* ---- AppArmor ---- */
+
+static bool has_profile(const struct probe *probe)
+{
+    char path[PATH_MAX];
+    CLEANUP(close_folder) DIR *folder = opendir(probe_path(probe, path, "/etc/apparmor.d"));
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder)))
+        if (strstr(entry->d_name, "lanyard"))
+            return true;
+    return false;
+}
+
+static void check_apparmor(struct probe *probe)
+{
+    CLEANUP(text_free)
+    char *enabled = probe_read(probe, 8, "/sys/module/apparmor/parameters/enabled");
+    if (!enabled || enabled[0] != 'Y' || !has_profile(probe))
+        return;
+    CLEANUP(text_free)
+    char *label = probe_read(probe, 256, "/proc/%d/attr/current", (int)probe->agent_pid);
+    if (!label || strstr(label, "(enforce)"))
+        return;
+    report_find(probe->report, DOCTOR_HARDENING_APPARMOR, "lanyardd", "its label is %.200s", label);
+}
+
+void check_hardening(struct probe *probe)
+{
+    long helpers[HELPERS_MAX];
+    if (probe->agent_pid <= 0) {
+        const struct finding *first = report_first(probe->report);
+        report_skip(probe->report, first ? first->code : DOCTOR_AGENT_NOT_RUNNING);
+        return;
+    }
+    check_process(probe, probe->agent_pid);
+    size_t count = find_helpers(probe, helpers);
+    for (size_t i = 0; i < count; i++)
+        check_process(probe, helpers[i]);
+    check_apparmor(probe);
+    report_saw(probe->report, "the agent and %zu helpers", count);
+}
+
+/* ---- versions ---- */
+
+static void check_system(struct probe *probe)
+{
+    struct utsname system;
+    if (uname(&system) == 0)
+        report_fact(probe->report, "kernel", "%s %s", system.release, system.machine);
+    CLEANUP(text_free) char *release = probe_read(probe, STATUS_MAX, "/etc/os-release");
+    const char *name = release ? strstr(release, "PRETTY_NAME=\"") : NULL;
+    if (name)
+        report_fact(probe->report, "system", "%.*s", (int)strcspn(name + 13, "\"\n"), name + 13);
+}
+
+void check_versions(struct probe *probe)
+{
+    report_fact(probe->report, "lanyard", "%s", LANYARD_VERSION);
+    check_system(probe);
+    report_fact(probe->report, "libcurl", "%s", provider_library());
+    report_fact(probe->report, "openssl", "%s", OpenSSL_version(OPENSSL_VERSION));
+    report_fact(probe->report, "jansson", "%s", jansson_version_str());
+    report_saw(probe->report, "lanyard %s", LANYARD_VERSION);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes out of a text what may not leave this computer: certificates' and tokens' bodies, keys,
+ * passwords, people's names, and every number long enough to be a PIN or a person's. Sans-I/O. Any
+ * thread; nothing blocks.
+ */
+#pragma once
+
+#include "ipc/base/bytes.h"
+
+#include <stddef.h>
+
+enum {
+    REDACT_BODY_MIN = 32,  /* so many characters of base64 or hexadecimal are a body */
+    REDACT_DIGITS_MIN = 6, /* PINs have six to eight digits, NHS numbers ten, UIDs twelve */
+    REDACT_NAME_MIN = 3,   /* shorter ones stand in other words everywhere */
+};
+
+/* Appends the text to out without: PEM blocks; words of base64, base64url or hexadecimal of at
+ * least REDACT_BODY_MIN characters, also in pieces with points between them; the value behind a
+ * name that ends in pin, puk, password, secret, token, cookie, and behind CN= and the like; runs of
+ * digits of at least REDACT_DIGITS_MIN; and the names, in any case, whole words. */
+void redact(const char *text, char *const *names, size_t name_count, struct bytes *out);
