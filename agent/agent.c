@@ -10,6 +10,7 @@
 
 #include "agent/audit.h"
 #include "agent/audit_file.h"
+#include "agent/card_upkeep.h"
 #include "agent/card_views.h"
 #include "agent/cards.h"
 #include "agent/ceremony.h"
@@ -40,6 +41,7 @@ struct agent {
     struct cards *cards;
     struct ceremonies *ceremonies;
     struct sign_ins *sign_ins;
+    struct card_upkeep *card_upkeep;
     struct key_watch *key_watch; /* NULL: security keys are not used here */
     struct key_works *key_works;
     struct key_upkeep *key_upkeep;
@@ -107,6 +109,13 @@ static void serve_card_list(void *context, struct request *request)
         answer_error(&request, -ENOMEM);
 }
 
+static void serve_card_pin(void *context, struct request *request,
+                           const struct card_pin_params *params)
+{
+    struct agent *agent = context;
+    card_upkeep_add(agent->card_upkeep, request, params);
+}
+
 static void serve_webauthn(void *context, struct request *request, struct webauthn_params *params)
 {
     struct agent *agent = context;
@@ -164,8 +173,8 @@ static void serve_status(void *context, struct request *request)
         .reader_count = cards_reader_count(agent->cards),
         .card_count = cards_count(agent->cards),
         .key_count = key_watch_count(agent->key_watch),
-        .operation_count = sign_ins_count(agent->sign_ins) + webauthns_count(agent->webauthns) +
-                           key_upkeep_count(agent->key_upkeep) +
+        .operation_count = sign_ins_count(agent->sign_ins) + card_upkeep_count(agent->card_upkeep) +
+                           webauthns_count(agent->webauthns) + key_upkeep_count(agent->key_upkeep) +
                            keeper_waiting_count(agent->keeper),
     };
     answer_status(&request, &status);
@@ -177,7 +186,8 @@ static void serve_cancel(void *context, struct request *request)
     struct agent *agent = context;
     if (!sign_ins_cancel(agent->sign_ins, request) &&
         !webauthns_cancel(agent->webauthns, request) &&
-        !key_upkeep_cancel(agent->key_upkeep, request))
+        !key_upkeep_cancel(agent->key_upkeep, request) &&
+        !card_upkeep_cancel(agent->card_upkeep, request))
         keeper_cancel(agent->keeper, request);
 }
 
@@ -206,6 +216,7 @@ static void on_cards_changed(void *context)
     if (views)
         doors_card_changed(agent->doors, card_views_list(views));
     ceremonies_cards_changed(agent->ceremonies);
+    card_upkeep_cards_changed(agent->card_upkeep);
 }
 
 static void tell_of_keys(struct agent *agent)
@@ -346,7 +357,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     if (!agent->ceremonies)
         return NULL;
     agent->sign_ins = sign_ins_new(agent->ceremonies, agent->config, on_card_token, agent);
-    if (!agent->sign_ins || !open_keys(agent) || !open_surroundings(agent))
+    agent->card_upkeep =
+        card_upkeep_new(loop, agent->helpers, agent->cards, agent->ceremonies, agent->config);
+    if (!agent->sign_ins || !agent->card_upkeep || !open_keys(agent) || !open_surroundings(agent))
         return NULL;
 
     struct doors_config doors = {
@@ -364,6 +377,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .session_role = serve_role,
         .session_end = serve_end,
         .card_list = serve_card_list,
+        .card_pin = serve_card_pin,
         .webauthn = serve_webauthn,
         .key_list = serve_key_list,
         .key_upkeep = serve_key_upkeep,
@@ -384,6 +398,7 @@ void agent_free(struct agent **agent)
         return;
     /* Callers are answered while their connections still stand, then the doors close. */
     sign_ins_free(&a->sign_ins);
+    card_upkeep_free(&a->card_upkeep);
     webauthns_free(&a->webauthns);
     key_upkeep_free(&a->key_upkeep);
     keeper_free(&a->keeper);

@@ -76,6 +76,8 @@ static int priority_of(enum audit_event event, int outcome)
         return LOG_WARNING;
     case AUDIT_KEY_SIGN_IN:
     case AUDIT_KEY_REGISTRATION:
+    case AUDIT_PIN_CHANGE:
+    case AUDIT_PIN_UNBLOCK:
         if (outcome == OUTCOME_OK)
             return LOG_INFO;
         return by_person ? LOG_NOTICE : LOG_WARNING;

@@ -22,6 +22,9 @@
     ROW(KEY_REGISTRATION, "key-registration", "b8a1e64c27d94d3d8c5f90e2417bfa63")                  \
     /* a request was turned away: an origin that is not listed, and the like */                    \
     ROW(REFUSED, "refused", "5765db1d73d0414690b4d361521e1fe0")                                    \
+    /* a card was given another PIN, by the one it had, or by its PUK; or was not */               \
+    ROW(PIN_CHANGE, "pin-change", "3c1d7a0f5e924c06b1f8a27d64e90b53")                              \
+    ROW(PIN_UNBLOCK, "pin-unblock", "8e47b2c9d13f4a5fa60c5b91e7d2384c")                            \
     /* the session: opened, a proof made, the PIN given again inside it, another role, locked,     \
      * resumed, ended (cause says why) */                                                          \
     ROW(SESSION_OPENED, "session-opened", "961ee165e9b34018997070b6ec8c100d")                      \

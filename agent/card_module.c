@@ -37,7 +37,7 @@ struct question {
     bool sent;
     bool pin_pad;
     bool card_left; /* what it was about is gone */
-    uint64_t slot;  /* of a signature */
+    uint64_t slot;  /* of any but a list */
     uint32_t deadline_ms;
     struct secret *encoded; /* until sent */
     card_module_fn *fn;
@@ -171,7 +171,7 @@ void card_module_card_left(struct card_module *m, const uint64_t *slot)
     struct question *q = m->first;
     if (!q || !q->sent || q->card_left || !m->process)
         return;
-    if (q->type == CARD_REQUEST_SIGN && (!slot || q->slot != *slot))
+    if (q->type != CARD_REQUEST_LIST && (!slot || q->slot != *slot))
         return;
     q->card_left = true;
     loop_timer_set(m->deadline, CARD_LEFT_MS);
@@ -352,8 +352,9 @@ static int ask(struct card_module *m, struct card_request *request, uint32_t dea
     request->number = q->number = ++m->last_number;
     q->type = request->type;
     q->deadline_ms = deadline_ms;
-    q->slot = request->sign.slot;
-    q->pin_pad = request->type == CARD_REQUEST_SIGN && request->sign.pin_len == 0;
+    bool sign = request->type == CARD_REQUEST_SIGN, list = request->type == CARD_REQUEST_LIST;
+    q->slot = sign ? request->sign.slot : request->pin.slot;
+    q->pin_pad = !list && (sign ? request->sign.pin_len : request->pin.secret_len) == 0;
     q->fn = fn;
     q->context = context;
     int r = card_request_encode(request, q->encoded);
@@ -377,6 +378,16 @@ int card_module_sign(struct card_module *module, const struct card_sign_request 
     int r = ask(module, &request, sign->pin_len > 0 ? SIGN_DEADLINE_MS : PIN_PAD_DEADLINE_MS, fn,
                 context);
     explicit_bzero(&request, sizeof request); /* the id's bytes are still the caller's */
+    return r;
+}
+
+int card_module_pin(struct card_module *module, enum card_request_type type,
+                    const struct card_pin_request *pin, card_module_fn *fn, void *context)
+{
+    struct card_request request = {.type = (uint8_t)type, .pin = *pin};
+    int r = ask(module, &request, pin->secret_len > 0 ? SIGN_DEADLINE_MS : PIN_PAD_DEADLINE_MS, fn,
+                context);
+    explicit_bzero(&request, sizeof request);
     return r;
 }
 

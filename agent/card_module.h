@@ -43,13 +43,17 @@ int card_module_list(struct card_module *module, card_module_fn *fn, void *conte
 /* Asks for a signature. The request (its PIN included) is encoded at once and wiped when sent. */
 int card_module_sign(struct card_module *module, const struct card_sign_request *sign,
                      card_module_fn *fn, void *context);
+/* Asks for another PIN: type is CARD_REQUEST_PIN_CHANGE or CARD_REQUEST_PIN_UNBLOCK; as
+ * card_module_sign. */
+int card_module_pin(struct card_module *module, enum card_request_type type,
+                    const struct card_pin_request *pin, card_module_fn *fn, void *context);
 /* A new process takes over, as soon as this one has answered what it works on: the module has
  * missed that a card was exchanged (OpenSC does, when nothing was seen between the two), and its
  * own picture cannot be trusted. `restarted` is not called. */
 void card_module_renew(struct card_module *module);
 /* PC/SC says that a card has left, that in this slot (NULL: one that the module has not told of). A
- * list that the process works on, or a signature with that card, is not waited for much longer: the
- * process is ended, the list is answered with CARD_CHANGED and the signature with CARD_REMOVED,
+ * list that the process works on, or what it does with that card, is not waited for much longer:
+ * the process is ended, the list is answered with CARD_CHANGED and the other with CARD_REMOVED,
  * without a reply, and what else was asked goes to a new process. (A reader that is unplugged in
  * mid-command has OpenSC 0.23 call itself until its stack is used up.) */
 void card_module_card_left(struct card_module *module, const uint64_t *slot);

@@ -23,7 +23,8 @@ struct card {
     struct card_module *module;
     struct card_token token; /* its certificates are in the set */
     struct certificate_set certificates;
-    bool in_reader;   /* a PC/SC reader; a software token has none */
+    uint8_t puk_tries_left; /* as it has said once; CARD_TRIES_UNKNOWN */
+    bool in_reader;         /* a PC/SC reader; a software token has none */
     uint64_t changes; /* in_reader: so much had happened in the reader when the card was read */
 };
 
@@ -55,6 +56,9 @@ bool cards_fresh(struct cards *cards, const struct card *card);
 
 /* What the card said about its PIN after a login: enum card_token_flag, tries left. */
 void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tries_left);
+
+/* What it said of its PUK. */
+void cards_note_puk(struct cards *cards, uint64_t id, uint8_t tries_left);
 
 /* Why there is no card to sign in with, once cards_count is 0 and cards_reading false:
  * READER_SERVICE_DOWN, CARD_MODULE_FAILED or CARD_MODULE_MISSING (of every module), CARD_UNREADABLE

@@ -231,10 +231,23 @@ static void begin_turn(struct ceremony *c, struct candidate *found, size_t count
 
 /* ---- whose turn ---- */
 
+static bool decide_guest(struct ceremony *c)
+{
+    if (c->home->turn) {
+        wait_for(c, WAITING_TURN);
+        return false;
+    }
+    c->home->turn = c;
+    c->guest(c->events.context);
+    return true;
+}
+
 /* Decides about one that waits. True if the list has changed. */
 static bool decide(struct ceremony *c)
 {
     struct ceremonies *home = c->home;
+    if (c->guest)
+        return decide_guest(c);
     if (c->request.card != 0 && !cards_find(home->cards, c->request.card)) {
         ceremony_finish(c, OUTCOME_CARD_REMOVED);
         return true;
@@ -286,7 +299,7 @@ static void look_again(void *context)
 static void check_turn(struct ceremonies *home)
 {
     struct ceremony *c = home->turn;
-    if (!c)
+    if (!c || c->guest)
         return;
     if (c->stage == CHOOSING) {
         for (size_t i = 0; i < c->choice_count; i++)
@@ -356,9 +369,9 @@ size_t ceremonies_count(const struct ceremonies *ceremonies)
     return count;
 }
 
-struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
-                                const struct ceremony_request *request,
-                                const struct ceremony_events *events, int *refusal)
+/* At the end of the line. */
+static struct ceremony *line_up(struct ceremonies *ceremonies, const struct ceremony_events *events,
+                                int *refusal)
 {
     *refusal = ceremonies->closing                              ? OUTCOME_CANCELLED
                : ceremonies_count(ceremonies) >= CEREMONIES_MAX ? OUTCOME_BUSY
@@ -374,11 +387,6 @@ struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
         return NULL;
     }
     c->home = ceremonies;
-    c->request = *request;
-    if (request->identity) {
-        memcpy(c->identity, request->identity, sizeof c->identity);
-        c->request.identity = c->identity;
-    }
     c->events = *events;
     c->told = -1;
     struct ceremony **last = &ceremonies->first;
@@ -386,6 +394,30 @@ struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
         last = &(*last)->next;
     *last = c;
     loop_timer_set(ceremonies->look_again, 0);
+    return c;
+}
+
+struct ceremony *ceremony_begin(struct ceremonies *ceremonies,
+                                const struct ceremony_request *request,
+                                const struct ceremony_events *events, int *refusal)
+{
+    struct ceremony *c = line_up(ceremonies, events, refusal);
+    if (!c)
+        return NULL;
+    c->request = *request;
+    if (request->identity) {
+        memcpy(c->identity, request->identity, sizeof c->identity);
+        c->request.identity = c->identity;
+    }
+    return c;
+}
+
+struct ceremony *ceremony_begin_guest(struct ceremonies *ceremonies, loop_fn *turn,
+                                      const struct ceremony_events *events, int *refusal)
+{
+    struct ceremony *c = line_up(ceremonies, events, refusal);
+    if (c)
+        c->guest = turn;
     return c;
 }
 

@@ -102,6 +102,12 @@ void ceremony_algorithms(struct ceremony *ceremony, const uint8_t *algorithms, u
  * fault; the ceremony ends with it). Either takes effect from the loop. Without a fetch that is
  * unanswered it does nothing. */
 void ceremony_challenge(struct ceremony *ceremony, int result, const char *challenge);
+/* Somebody else who has a question about a card, in the same line: turn is called from the loop,
+ * with the events' context, when it is this one's turn, and nobody else has it until ceremony_free.
+ * Of the events waiting says WAITING_TURN, and done comes only with a cancellation or the line's
+ * end. NULL and *refusal as ceremony_begin. */
+struct ceremony *ceremony_begin_guest(struct ceremonies *ceremonies, loop_fn *turn,
+                                      const struct ceremony_events *events, int *refusal);
 /* Ends it with OUTCOME_CANCELLED: done is called before this returns, and says whose card it was.
  */
 void ceremony_cancel(struct ceremony *ceremony);

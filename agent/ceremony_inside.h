@@ -19,7 +19,8 @@ struct ceremony {
     struct ceremony_request request; /* the challenge in it is the one in use */
     uint8_t identity[CERTIFICATE_HASH_BYTES];
     struct ceremony_events events;
-    bool ended; /* done is being called */
+    bool ended;     /* done is being called */
+    loop_fn *guest; /* it has but a place in the line: called when it has its turn */
     enum stage stage;
     int told; /* enum waiting_for; -1: nothing yet */
     /* WAITING: how long for a card to come. FETCHING: for the challenge, then at once. SIGNING: for

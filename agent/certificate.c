@@ -236,7 +236,21 @@ static void read_key(struct certificate *c, const EVP_PKEY *key)
     }
 }
 
+enum { SECONDS_A_DAY = 86400 };
+
 /* ---- one certificate ---- */
+
+/* As tools show it: hexadecimal, whole bytes. */
+static void read_serial(struct certificate *c, const X509 *x509)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
+    const uint8_t *bytes = ASN1_STRING_get0_data(serial);
+    int len = ASN1_STRING_length(serial);
+    if (len > CERTIFICATE_SERIAL_MAX / 2 || ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER)
+        return;
+    for (int i = 0; i < len; i++)
+        snprintf(c->serial + 2 * i, 3, "%02x", bytes[i]);
+}
 
 /* 0, -EBADMSG, -ENOMEM. */
 static int read_certificate(struct certificate *c, X509 *x509)
@@ -252,6 +266,7 @@ static int read_certificate(struct certificate *c, X509 *x509)
     c->issuer = name_text(X509_get_issuer_name(x509));
     if (!c->subject || !c->issuer)
         return -EBADMSG;
+    read_serial(c, x509);
     c->use = use_of(x509);
     read_key(c, X509_get0_pubkey(x509));
     return read_holder(c, X509_get_subject_name(x509));
@@ -275,6 +290,12 @@ int certificate_parse(const uint8_t *der, size_t len, struct certificate **out)
     SHA256(der, len, c->hash);
     *out = STEAL(c);
     return 0;
+}
+
+long certificate_days_left(const struct certificate *certificate, time_t now)
+{
+    long long left = (long long)certificate->not_after - now;
+    return (long)(left >= 0 ? left / SECONDS_A_DAY : -1 - (-left - 1) / SECONDS_A_DAY);
 }
 
 void certificate_free(struct certificate **certificate)
@@ -379,6 +400,20 @@ static bool issued(const struct certificate *authority, const struct certificate
     return authority->use == CERTIFICATE_AUTHORITY && key &&
            X509_check_issued(authority->x509, subject->x509) == X509_V_OK &&
            X509_verify(subject->x509, key) == 1;
+}
+
+const struct certificate *certificate_set_holder(const struct certificate_set *set)
+{
+    const struct certificate *holder = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct certificate *c = set->at[i];
+        bool signs_in = c && c->use == CERTIFICATE_AUTHENTICATION;
+        bool better = !holder || (signs_in && (holder->use != CERTIFICATE_AUTHENTICATION ||
+                                               c->not_after > holder->not_after));
+        if (c && better)
+            holder = c;
+    }
+    return holder;
 }
 
 size_t certificate_set_chain(const struct certificate_set *set, size_t index,

@@ -21,6 +21,7 @@ enum {
     CERTIFICATE_HASH_BYTES = 32,
     CERTIFICATE_TIME_MAX = 20,       /* "2026-11-22T15:14:37Z" */
     CERTIFICATE_KEY_MAX = 15,        /* "RSA-2048" */
+    CERTIFICATE_SERIAL_MAX = 40,     /* twenty octets in hexadecimal (RFC 5280 §4.1.2.2) */
     CERTIFICATE_UID_MAX = 12,        /* an NHS user's identifier: twelve digits */
     CERTIFICATE_RSA_BITS_MIN = 2048, /* NIST SP 800-131A: less is not acceptable */
 };
@@ -45,6 +46,7 @@ struct certificate {
                                subject */
     char
         uid[CERTIFICATE_UID_MAX + 1]; /* the CN of an NHS subject (O=nhs, twelve digits); else "" */
+    char serial[CERTIFICATE_SERIAL_MAX + 1]; /* hexadecimal; "" where it is longer */
     time_t not_before, not_after;
     char not_before_text[CERTIFICATE_TIME_MAX + 1]; /* RFC 3339, UTC */
     char not_after_text[CERTIFICATE_TIME_MAX + 1];
@@ -59,6 +61,8 @@ struct certificate {
 /* Parses into *out, owned. 0; -EBADMSG: not a certificate, or with bytes behind it (not logged: a
  * card may hold anything); -ENOMEM. */
 int certificate_parse(const uint8_t *der, size_t len, struct certificate **out);
+/* Whole days from now until it expires; negative once it has. */
+long certificate_days_left(const struct certificate *certificate, time_t now);
 /* Takes NULL. */
 void certificate_free(struct certificate **certificate);
 
@@ -110,9 +114,9 @@ struct certificate_choice {
     int problems[CARD_CERTIFICATES_MAX];
 };
 
-/* Chooses the certificate that signs in. issuers NULL, or issuers_any: any. accepted: the provider's algorithms
- * (enum card_algorithm), best first. now: seconds since the epoch; not_before <= now <= not_after
- * (RFC 5280 §4.1.2.5).
+/* Chooses the certificate that signs in. issuers NULL, or issuers_any: any. accepted: the
+ * provider's algorithms (enum card_algorithm), best first. now: seconds since the epoch; not_before
+ * <= now <= not_after (RFC 5280 §4.1.2.5).
  *
  * A chain to the issuers is built from the card's own authorities; their signatures and validity
  * count, at OpenSSL's security level 2: no SHA-1, no RSA under 2,048 bits.
@@ -122,6 +126,10 @@ struct certificate_choice {
 void certificate_choose(const struct certificate_set *set, const struct issuers *issuers,
                         time_t now, const uint8_t *accepted, size_t accepted_count,
                         struct certificate_choice *choice);
+
+/* Whose the card is, by the certificate for signing in that lasts longest; without one by the first
+ * that there is. NULL: none can be parsed. */
+const struct certificate *certificate_set_holder(const struct certificate_set *set);
 
 /* The chain of one certificate, as far as the card holds it: order[0] is index, then its issuer's
  * and so on. Returns how many. */

@@ -91,11 +91,18 @@ static void add_holder(const struct certificate *holder, char *text, size_t size
         snprintf(text + used, size - used, "%.*s (%s)", shown, holder->name, holder->uid);
 }
 
+void wording_add_holder(const struct certificate *holder, struct prompt_question *question)
+{
+    if (!holder)
+        return;
+    wording_add(question, "Card holder: ");
+    add_holder(holder, question->text, sizeof question->text);
+    wording_add(question, "\n");
+}
+
 static void add_card(const struct wording *w, struct prompt_question *question)
 {
-    wording_add(question, "Card holder: ");
-    add_holder(w->holder, question->text, sizeof question->text);
-    wording_add(question, "\n");
+    wording_add_holder(w->holder, question);
     wording_add(question, "Reader: %s\n", w->card->token.reader);
     int tries = wording_tries(&w->card->token);
     if (tries >= 0)

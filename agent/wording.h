@@ -38,5 +38,8 @@ __attribute__((format(printf, 2, 3))) void wording_add(struct prompt_question *q
 /* Appends a line that names the program, where it is one that asks. caller may be NULL. */
 void wording_add_program(const struct caller *caller, struct prompt_question *question);
 
+/* Appends "Card holder: Dr Alice Adams (555000000101)"; holder may be NULL: nothing. */
+void wording_add_holder(const struct certificate *holder, struct prompt_question *question);
+
 /* What is left of the card's tries: -1 when it does not say, 0 when blocked. */
 int wording_tries(const struct card_token *token);

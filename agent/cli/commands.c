@@ -85,6 +85,10 @@ static const char *command_for(const char *reason)
     case OUTCOME_NO_CARD:
     case OUTCOME_NO_CERTIFICATE:
         return "lanyard readers and lanyard cards show what there is.";
+    case OUTCOME_PIN_BLOCKED:
+        return "lanyard pin unblock does it, for who has the card's PUK.";
+    case OUTCOME_CARD_AMBIGUOUS:
+        return "lanyard cards shows them, and their readers.";
     case OUTCOME_NO_KEY:
     case OUTCOME_KEY_AMBIGUOUS:
         return "lanyard keys shows what there is.";
@@ -178,9 +182,9 @@ static enum lanyard_result ask_reader_service(struct lanyard *agent, struct lany
     return error->result;
 }
 
-/* One member of card.list. */
+/* One member of card.list; for people without these of its inner members. */
 static int show_list(struct lanyard *agent, const char *name, const char *none,
-                     const struct options *options)
+                     const char *const *hidden, const struct options *options)
 {
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
@@ -196,18 +200,52 @@ static int show_list(struct lanyard *agent, const char *name, const char *none,
     else if (empty)
         fprintf(stderr, "%s\n", none);
     else
-        outline_print(value, stdout);
+        outline_print_without(value, hidden, stdout);
     return STATUS_DONE;
 }
 
 int command_readers(struct lanyard *agent, const struct options *options)
 {
-    return show_list(agent, "readers", "No smartcard reader is connected.", options);
+    return show_list(agent, "readers", "No smartcard reader is connected.", NULL, options);
 }
 
 int command_cards(struct lanyard *agent, const struct options *options)
 {
-    return show_list(agent, "cards", "There is no smartcard in a reader.", options);
+    static const char *const details[] = {"subject",   "issuer", "serialNumber",
+                                          "notBefore", "key",    NULL};
+    return show_list(agent, "cards", "There is no smartcard in a reader.",
+                     options->verbose ? NULL : details, options);
+}
+
+/* ---- a card's PIN ---- */
+
+int check_pin(const struct options *options)
+{
+    const char *word = options->word_count > 0 ? options->words[0] : "";
+    if (strcmp(word, "change") != 0 && strcmp(word, "unblock") != 0)
+        return usage_error("pin wants change or unblock behind it");
+    return STATUS_DONE;
+}
+
+int command_pin(struct lanyard *agent, const struct options *options)
+{
+    bool unblock = strcmp(options->words[0], "unblock") == 0;
+    struct lanyard_card_pin request = {
+        .what = unblock ? "unblockPin" : "changePin",
+        .reader = options->reader,
+        .timeout_ms = options->timeout_seconds * 1000,
+        .waiting = say_waiting,
+    };
+    struct lanyard_error error;
+    if (lanyard_card_pin(agent, &request, &error) != LANYARD_OK)
+        return report_error(&error, options);
+    if (options->json)
+        puts("{}");
+    else
+        fprintf(stderr, "%s\n",
+                unblock ? "The card is unblocked, and has its new PIN now."
+                        : "The card has its new PIN now.");
+    return STATUS_DONE;
 }
 
 /* ---- what happens ---- */
@@ -254,6 +292,8 @@ void say_waiting(void *context, const char *what, const char *reader, int tries_
         {"touch", "Touch your security key."},
         {"verification", "Show your security key that it is you: by a finger, or on its keys."},
         {"key-pin", "Type the PIN of your security key into Lanyard's window."},
+        {"puk", "Type the PUK of your smartcard into Lanyard's window."},
+        {"new-pin", "Choose a new PIN in Lanyard's window, and type it twice."},
         {"account", "Say in Lanyard's window which account is yours."},
     };
     (void)context;

@@ -37,10 +37,11 @@ struct options {
     int timeout_seconds;          /* 0: not given */
     const char *words[WORDS_MAX]; /* behind the command */
     unsigned word_count;
-    const char *key;                    /* NULL: not given */
-    const char *since, *event, *folder; /* of audit; NULL: not given */
-    const char *config_dir, *user_file; /* of config; NULL: not given */
-    size_t entries;                     /* 0: not given */
+    const char *key, *reader; /* NULL: not given */
+    bool verbose;
+    const char *since, *event, *folder;  /* of audit; NULL: not given */
+    const char *config_dir, *user_file;  /* of config; NULL: not given */
+    size_t entries;                      /* 0: not given */
     const char *bundle, *root, *helpers; /* of doctor; NULL: not given */
     uint16_t port;                       /* 0: not given */
 };
@@ -52,6 +53,7 @@ int command_cards(struct lanyard *agent, const struct options *options);
 int command_sign_in(struct lanyard *agent, const struct options *options);
 int command_sign_out(struct lanyard *agent, const struct options *options);
 int command_keys(struct lanyard *agent, const struct options *options);
+int command_pin(struct lanyard *agent, const struct options *options);
 int command_key(struct lanyard *agent, const struct options *options);
 int command_role(struct lanyard *agent, const struct options *options);
 int command_session(struct lanyard *agent, const struct options *options);
@@ -70,6 +72,7 @@ int command_doctor(struct lanyard *agent, const struct options *options);
  */
 int check_config(const struct options *options);
 int check_key(const struct options *options);
+int check_pin(const struct options *options);
 
 /* Says what is wrong with the command line; STATUS_USAGE. */
 __attribute__((format(printf, 1, 2))) int usage_error(const char *format, ...);

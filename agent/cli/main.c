@@ -34,6 +34,10 @@ static const char help[] =
     "            show every value that is configured, and where it is from\n"
     "  config check [PATH]\n"
     "            name the mistakes in a file or folder, or in what the agent reads\n"
+    "  pin change\n"
+    "            give your smartcard another PIN\n"
+    "  pin unblock\n"
+    "            give a smartcard whose PIN is blocked a new one, by its PUK\n"
     "  key info  show what a security key is and can\n"
     "  key pin set\n"
     "            give a security key its first PIN\n"
@@ -61,6 +65,8 @@ static const char help[] =
     "  --silent             never disturb the person\n"
     "  --timeout SECONDS    give up after so many seconds\n"
     "  --key KEY            do it with this security key, by its ID or its name\n"
+    "  --reader NAME        do it with the smartcard in this reader\n"
+    "  --verbose            show all that the certificates say\n"
     "  --since TIME         list what happened since then, as 2h, today or 2026-11-22 18:00\n"
     "  --event NAME         list only these events\n"
     "  --entries NUMBER     list only so many, the newest\n"
@@ -82,9 +88,10 @@ static const struct command {
 } commands[] = {
     {.name = "status", .run = command_status, .options = "js"},
     {.name = "readers", .run = command_readers, .options = "js"},
-    {.name = "cards", .run = command_cards, .options = "js"},
+    {.name = "cards", .run = command_cards, .options = "jsV"},
     {.name = "keys", .run = command_keys, .options = "js"},
     {.name = "key", .run = command_key, .options = "jstk", .words = WORDS_MAX, .check = check_key},
+    {.name = "pin", .run = command_pin, .options = "jstr", .words = 1, .check = check_pin},
     {.name = "sign-in", .run = command_sign_in, .options = "jsocfaqt"},
     {.name = "sign-out", .run = command_sign_out, .options = "js"},
     {.name = "session", .run = command_session, .options = "js"},
@@ -168,18 +175,31 @@ static bool is_whole(const char *word, const char *name)
 }
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},          {"socket", required_argument, NULL, 's'},
-    {"origin", required_argument, NULL, 'o'},  {"challenge", required_argument, NULL, 'c'},
-    {"format", required_argument, NULL, 'f'},  {"algorithm", required_argument, NULL, 'a'},
-    {"silent", no_argument, NULL, 'q'},        {"timeout", required_argument, NULL, 't'},
-    {"key", required_argument, NULL, 'k'},     {"since", required_argument, NULL, 'S'},
-    {"event", required_argument, NULL, 'e'},   {"entries", required_argument, NULL, 'n'},
-    {"journal", required_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'},
-    {"config", required_argument, NULL, 'C'},  {"user-config", required_argument, NULL, 'U'},
-    {"bundle", required_argument, NULL, 'B'},  {"version", no_argument, NULL, 'v'},
+    {"json", no_argument, NULL, 'j'},
+    {"socket", required_argument, NULL, 's'},
+    {"origin", required_argument, NULL, 'o'},
+    {"challenge", required_argument, NULL, 'c'},
+    {"format", required_argument, NULL, 'f'},
+    {"algorithm", required_argument, NULL, 'a'},
+    {"silent", no_argument, NULL, 'q'},
+    {"timeout", required_argument, NULL, 't'},
+    {"key", required_argument, NULL, 'k'},
+    {"since", required_argument, NULL, 'S'},
+    {"event", required_argument, NULL, 'e'},
+    {"entries", required_argument, NULL, 'n'},
+    {"reader", required_argument, NULL, 'r'},
+    {"verbose", no_argument, NULL, 'V'},
+    {"journal", required_argument, NULL, 'J'},
+    {"help", no_argument, NULL, 'h'},
+    {"config", required_argument, NULL, 'C'},
+    {"user-config", required_argument, NULL, 'U'},
+    {"bundle", required_argument, NULL, 'B'},
+    {"version", no_argument, NULL, 'v'},
     /* for tests, and for nobody else: doctor looks there instead */
-    {"root", required_argument, NULL, 'R'},    {"helpers", required_argument, NULL, 'H'},
-    {"port", required_argument, NULL, 'P'},    {NULL, 0, NULL, 0},
+    {"root", required_argument, NULL, 'R'},
+    {"helpers", required_argument, NULL, 'H'},
+    {"port", required_argument, NULL, 'P'},
+    {NULL, 0, NULL, 0},
 };
 
 static int take_option(int letter, struct line *line)
@@ -211,6 +231,12 @@ static int take_option(int letter, struct line *line)
         return take_timeout(optarg, options);
     case 'k':
         options->key = optarg;
+        return STATUS_DONE;
+    case 'r':
+        options->reader = optarg;
+        return STATUS_DONE;
+    case 'V':
+        options->verbose = true;
         return STATUS_DONE;
     case 'S':
         options->since = optarg;

@@ -156,7 +156,13 @@ void outline_quote(const char *text, FILE *out)
 
 /* ---- values ---- */
 
-static const char *put_value(const char *at, int depth, bool in_list, FILE *out);
+/* Where it goes, and what is left out. */
+struct sheet {
+    FILE *out;
+    const char *const *hidden; /* names of members; NULL: none */
+};
+
+static const char *put_value(const char *at, int depth, bool in_list, const struct sheet *sheet);
 
 static const char *put_scalar(const char *at, FILE *out)
 {
@@ -181,41 +187,56 @@ static void indent(int depth, FILE *out)
 }
 
 /* One member or element, whose name, if any, has been written. */
-static const char *put_inner(const char *at, int depth, FILE *out)
+static const char *put_inner(const char *at, int depth, const struct sheet *sheet)
 {
     bool nested = *at == '{' || *at == '[';
     const char *inside = skip_blank(nested ? at + 1 : at);
     if (nested && (*inside == '}' || *inside == ']')) {
-        fputs(" none\n", out);
+        fputs(" none\n", sheet->out);
         return inside + 1;
     }
-    fputs(nested ? "\n" : " ", out);
-    return put_value(at, depth, false, out);
+    fputs(nested ? "\n" : " ", sheet->out);
+    return put_value(at, depth, false, sheet);
+}
+
+/* Whether the member whose name begins at its quote is left out. */
+static bool hidden(const struct sheet *sheet, const char *at)
+{
+    size_t len = (size_t)(skip_string(at) - at);
+    for (const char *const *name = sheet->hidden; name && *name; name++)
+        if (len == strlen(*name) + 2 && strncmp(at + 1, *name, len - 2) == 0)
+            return true;
+    return false;
 }
 
 /* in_list: the first line goes on behind a dash. */
-static const char *put_value(const char *at, int depth, bool in_list, FILE *out)
+static const char *put_value(const char *at, int depth, bool in_list, const struct sheet *sheet)
 {
     bool object = *at == '{';
     if (!object && *at != '[') {
-        at = put_scalar(at, out);
-        fputc('\n', out);
+        at = put_scalar(at, sheet->out);
+        fputc('\n', sheet->out);
         return at;
     }
     if (depth > DEPTH_MAX)
         return skip_value(at);
     at = skip_blank(at + 1);
     while (*at && *at != '}' && *at != ']') {
+        if (object && hidden(sheet, at)) {
+            at = skip_blank(skip_value(skip_blank(skip_string(at)) + 1));
+            at = skip_blank(at + (*at == ','));
+            continue;
+        }
         if (!in_list)
-            indent(depth, out);
+            indent(depth, sheet->out);
         in_list = false;
         if (object) {
-            at = skip_blank(put_string(at, out));
-            fputc(':', out);
-            at = put_inner(skip_blank(at + (*at == ':')), depth + 1, out);
+            at = skip_blank(put_string(at, sheet->out));
+            fputc(':', sheet->out);
+            at = put_inner(skip_blank(at + (*at == ':')), depth + 1, sheet);
         } else {
-            fputs("- ", out);
-            at = put_value(at, depth + 1, true, out);
+            fputs("- ", sheet->out);
+            at = put_value(at, depth + 1, true, sheet);
         }
         at = skip_blank(at);
         at = skip_blank(at + (*at == ','));
@@ -225,7 +246,13 @@ static const char *put_value(const char *at, int depth, bool in_list, FILE *out)
 
 void outline_print(const char *text, FILE *out)
 {
-    put_value(skip_blank(text), 0, false, out);
+    outline_print_without(text, NULL, out);
+}
+
+void outline_print_without(const char *text, const char *const *names, FILE *out)
+{
+    struct sheet sheet = {out, names};
+    put_value(skip_blank(text), 0, false, &sheet);
 }
 
 bool outline_each(const char **at, struct outline_part *part)

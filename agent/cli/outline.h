@@ -17,6 +17,8 @@
 
 /* Writes the value that text begins with. */
 void outline_print(const char *text, FILE *out);
+/* The same without the members of these names (NULL-terminated; NULL: none), at any depth. */
+void outline_print_without(const char *text, const char *const *names, FILE *out);
 /* The value of a member of the object that text is: its place within text, and its length; NULL
  * when it has none such. */
 const char *outline_member(const char *text, const char *name, size_t *len);

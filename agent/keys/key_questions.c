@@ -9,11 +9,11 @@
 #include "agent/keys/key_work_inside.h"
 
 #include "agent/keys/key_wording.h"
+#include "agent/new_pin.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <string.h>
 
 enum { PIN_CHARACTERS_MIN = 4 }; /* CTAP 2.1 §6.5.1 */
@@ -128,9 +128,7 @@ static void ask_for_new_pin(struct key_work *w, int wrong);
 static void on_new_pin_again(void *context, const struct prompt_answer *answer)
 {
     struct key_work *w = context;
-    bool same = answer->result == OUTCOME_OK && answer->pin_len == secret_len(w->typed) &&
-                CRYPTO_memcmp(answer->pin, secret_peek(w->typed), answer->pin_len) == 0;
-    if (same)
+    if (new_pin_same(answer, w->typed))
         send_pin(w, answer->pin, answer->pin_len);
     else if (answer->result == OUTCOME_OK || answer->result == OUTCOME_PIN_FORMAT)
         ask_for_new_pin(w, WRONG_PIN_DIFFERENT);
@@ -149,22 +147,17 @@ static void ask_again(struct key_work *w)
 static void on_new_pin(void *context, const struct prompt_answer *answer)
 {
     struct key_work *w = context;
-    int result = (int)answer->result;
-    if (result == OUTCOME_OK && answer->pin_len > FIDO_PIN_BYTES_MAX)
-        result = OUTCOME_PIN_FORMAT;
-    if (result == OUTCOME_PIN_FORMAT) {
-        ask_for_new_pin(w, WRONG_PIN_LONG);
-    } else if (result != OUTCOME_OK) {
-        key_work_finish(w, result);
-    } else if (answer->pin_len < w->min_length) {
-        ask_for_new_pin(w, WRONG_PIN_SHORT);
-    } else {
-        w->typed = secret_new(FIDO_PIN_BYTES_MAX);
-        if (w->typed && secret_append(w->typed, answer->pin, answer->pin_len) == 0)
-            ask_again(w);
-        else
-            key_work_finish(w, -ENOMEM);
+    if (answer->result != OUTCOME_OK && answer->result != OUTCOME_PIN_FORMAT) {
+        key_work_finish(w, (int)answer->result);
+        return;
     }
+    int wrong = new_pin_take(answer, w->min_length, FIDO_PIN_BYTES_MAX, &w->typed);
+    if (wrong == 0)
+        ask_again(w);
+    else if (wrong == WRONG_PIN_FAULT)
+        key_work_finish(w, -ENOMEM);
+    else
+        ask_for_new_pin(w, wrong);
 }
 
 static void ask_for_new_pin(struct key_work *w, int wrong)

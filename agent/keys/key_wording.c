@@ -6,6 +6,7 @@
  */
 #include "agent/keys/key_wording.h"
 
+#include "agent/new_pin.h"
 #include "agent/wording.h"
 #include "ipc/base/outcome.h"
 
@@ -105,16 +106,8 @@ void key_wording_last_try(const struct key_wording *w, int wrong, struct prompt_
 static void put_new_pin_error(const struct key_wording *w, int wrong,
                               struct prompt_question *question)
 {
-    if (wrong == WRONG_PIN_SHORT)
-        snprintf(question->error, sizeof question->error,
-                 "That PIN is too short. It has at least %u characters.", w->min_length);
-    else if (wrong == WRONG_PIN_DIFFERENT)
-        put(question->error, sizeof question->error,
-            "The two PINs were not the same. Choose one again.");
-    else if (wrong == WRONG_PIN_LONG)
-        put(question->error, sizeof question->error,
-            "That cannot be a PIN: it has at most 63 letters, digits and signs.");
-    else if (wrong != OUTCOME_OK)
+    bool said = new_pin_put_error(wrong, w->min_length, FIDO_PIN_BYTES_MAX, question);
+    if (!said && wrong != OUTCOME_OK)
         snprintf(question->error, sizeof question->error, "%s %s",
                  outcome_sentence(OUTCOME_KEY_PIN_REFUSED),
                  outcome_advice(OUTCOME_KEY_PIN_REFUSED));

@@ -21,15 +21,8 @@ struct key_wording {
     unsigned timeout;            /* seconds */
 };
 
-/* Why a new PIN is asked for again, beside outcomes. */
-enum wrong_pin {
-    WRONG_PIN_SHORT = -1,
-    WRONG_PIN_DIFFERENT = -2, /* the second time it was typed */
-    WRONG_PIN_LONG = -3,      /* or of characters that no keyboard has everywhere */
-};
-
-/* Each fills in the whole question. wrong: an outcome of the try before or one of enum wrong_pin;
- * OUTCOME_OK at first. */
+/* Each fills in the whole question. wrong: an outcome of the try before or one of enum wrong_pin
+ * (agent/new_pin.h); OUTCOME_OK at first. */
 void key_wording_pin(const struct key_wording *w, int wrong, struct prompt_question *question);
 void key_wording_last_try(const struct key_wording *w, int wrong, struct prompt_question *question);
 void key_wording_new_pin(const struct key_wording *w, int wrong, struct prompt_question *question);

@@ -28,6 +28,7 @@ enum {
     PROTOCOL = 1,
     ANSWER_WITHIN_MS = 5000,   /* an agent on this computer answers in milliseconds */
     PERSON_WITHIN_MS = 120000, /* as long as a provider's challenge lives */
+    PINS_WITHIN_MS = 300000,   /* one that there is, and a new one, twice */
     EVENTS_KEPT = 64,          /* beyond, the oldest goes: the newest says how things stand */
     VERSION_BYTES = 32,
     READ_PIECE = 4096,
@@ -345,6 +346,28 @@ EXPORT enum lanyard_result lanyard_session_role(struct lanyard *agent,
                         .waiting = request->waiting,
                         .context = request->context};
     return ask_for_text(agent, &call, role_params(request), NULL, json, error);
+}
+
+EXPORT enum lanyard_result lanyard_card_pin(struct lanyard *agent,
+                                            const struct lanyard_card_pin *request,
+                                            struct lanyard_error *error)
+{
+    bool change = request->what && strcmp(request->what, "changePin") == 0;
+    bool unblock = request->what && strcmp(request->what, "unblockPin") == 0;
+    const char *wrong =
+        change || unblock ? wrong_timeout(request->timeout_ms) : "what: changePin or unblockPin";
+    if (wrong)
+        return error_invalid(error, wrong);
+    struct call call = {.method = unblock ? "card.unblockPin" : "card.changePin",
+                        .timeout_ms = request->timeout_ms ? request->timeout_ms : PINS_WITHIN_MS,
+                        .waiting = request->waiting,
+                        .context = request->context};
+    json_t *params = json_pack("{s:s*}", "reader", request->reader);
+    if (!params)
+        return error_invalid(error, "reader: text that is not UTF-8");
+    enum lanyard_result result = ask(agent, &call, params, error);
+    message_deinit(&call.answer);
+    return result;
 }
 
 /* The method key.WHAT; NULL: there is none such. */

@@ -63,9 +63,10 @@ const char *lanyard_version(const struct lanyard *agent);
 
 /* What a request waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad",
  * "signature", "provider", "role", and of security keys "key", "other-key", "key-choice", "touch",
- * "verification", "key-pin" or "account" (or a later agent's word; ipc/PROTOCOL.md 2.3, 2.15).
- * reader, or the security key's name, may be NULL; tries_left is -1 when not known. Borrowed for
- * the call, during which the connection must not be used. */
+ * "verification", "key-pin" or "account", and while a card's PIN is set "puk" and "new-pin" (or a
+ * later agent's word; ipc/PROTOCOL.md 2.3, 2.15). reader, or the security key's name, may be NULL;
+ * tries_left is -1 when not known. Borrowed for the call, during which the connection must not be
+ * used. */
 typedef void lanyard_waiting_fn(void *context, const char *what, const char *reader,
                                 int tries_left);
 
@@ -147,6 +148,21 @@ enum lanyard_result lanyard_session_role(struct lanyard *agent,
 
 /* Signs out. LANYARD_OK also when nobody was signed in. At most five seconds. */
 enum lanyard_result lanyard_session_end(struct lanyard *agent, struct lanyard_error *error);
+
+/* ---- the card's PIN ---- */
+
+struct lanyard_card_pin {
+    const char *what;            /* required: "changePin", or by the PUK "unblockPin" */
+    const char *reader;          /* the card in this one; the only card that is in */
+    int timeout_ms;              /* 300,000 */
+    lanyard_waiting_fn *waiting; /* none */
+    void *context;               /* of waiting */
+};
+
+/* Gives a card another PIN (ipc/PROTOCOL.md 2.17); PIN and PUK are typed into the agent's window,
+ * or on the reader's keys. Any of the results. */
+enum lanyard_result lanyard_card_pin(struct lanyard *agent, const struct lanyard_card_pin *request,
+                                     struct lanyard_error *error);
 
 /* ---- security keys ---- */
 

@@ -188,11 +188,13 @@ int answer_encode_sign_in(struct bytes *out, const struct rpc_id *id,
 
 static json_t *certificate_value(const struct certificate_view *view)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "use", text_value(view->use),
-                     "subject", text_value(view->subject), "uid", text_value(view->uid), "issuer",
-                     text_value(view->issuer), "notBefore", text_value(view->not_before),
-                     "notAfter", text_value(view->not_after), "key", text_value(view->key),
-                     "chosen", (int)view->chosen, "problem", text_value(view->problem));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}", "use",
+                     text_value(view->use), "subject", text_value(view->subject), "uid",
+                     text_value(view->uid), "issuer", text_value(view->issuer), "serialNumber",
+                     text_value(view->serial), "notBefore", text_value(view->not_before),
+                     "notAfter", text_value(view->not_after), "daysLeft",
+                     (json_int_t)view->days_left, "key", text_value(view->key), "chosen",
+                     (int)view->chosen, "problem", text_value(view->problem));
 }
 
 static json_t *card_value(const struct card_view *view)
@@ -436,7 +438,9 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_TOUCH] = "touch",
                                         [WAITING_VERIFICATION] = "verification",
                                         [WAITING_KEY_PIN] = "key-pin",
-                                        [WAITING_ACCOUNT] = "account"};
+                                        [WAITING_ACCOUNT] = "account",
+                                        [WAITING_PUK] = "puk",
+                                        [WAITING_NEW_PIN] = "new-pin"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));

@@ -129,6 +129,14 @@ void dispatch_card_list(struct connection *connection, const struct rpc_request 
         service->card_list(service->context, opened);
 }
 
+void dispatch_card_pin(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->card_pin(service->context, opened, &request->card_pin);
+}
+
 /* The service may take what the parameters own; what it leaves goes with the request. */
 void dispatch_webauthn(struct connection *connection, const struct rpc_request *request)
 {

@@ -118,6 +118,8 @@ enum waiting_for {
     WAITING_VERIFICATION, /* a finger on the key, or its own PIN pad */
     WAITING_KEY_PIN,      /* type the key's PIN */
     WAITING_ACCOUNT,      /* say which account */
+    WAITING_PUK,          /* type the card's PUK */
+    WAITING_NEW_PIN,      /* choose a new PIN for the card, and type it twice */
 };
 
 struct reader_view {
@@ -131,7 +133,9 @@ struct certificate_view {
     const char *subject; /* RFC 4514 */
     const char *uid;     /* NULL: none */
     const char *issuer;
+    const char *serial;                 /* hexadecimal */
     const char *not_before, *not_after; /* RFC 3339, UTC */
+    long days_left;                     /* whole ones until it expires; negative: it has */
     const char *key;                    /* "RSA-2048", "P-256" */
     bool chosen;
     const char *problem; /* an outcome's reason; NULL: none */
@@ -210,6 +214,7 @@ void request_waiting(struct request *request, enum waiting_for what, const char 
 
 /* ---- the service ---- */
 
+struct card_pin_params; /* ipc/door/card_pin.h */
 struct key_params;      /* ipc/door/keys.h */
 struct webauthn_params; /* ipc/door/webauthn.h */
 
@@ -226,6 +231,7 @@ struct service {
                          const struct session_role_params *params);
     void (*session_end)(void *context, struct request *request);
     void (*card_list)(void *context, struct request *request);
+    void (*card_pin)(void *context, struct request *request, const struct card_pin_params *params);
     /* Both methods. The service may take what params owns and leave it empty. */
     void (*webauthn)(void *context, struct request *request, struct webauthn_params *params);
     void (*key_list)(void *context, struct request *request);

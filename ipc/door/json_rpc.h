@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ipc/base/bytes.h"
+#include "ipc/door/card_pin.h"
 #include "ipc/door/door.h"
 #include "ipc/door/keys.h"
 
@@ -46,6 +47,7 @@ struct rpc_request {
         struct session_prove_params session_prove;
         struct session_begin_params session_begin;
         struct session_role_params session_role;
+        struct card_pin_params card_pin;
         struct key_params key;
         struct {
             struct rpc_id request;

@@ -23,6 +23,7 @@ static const char *const role_native[] = {"role", NULL};
 static const char *const get_members[] = {"publicKey", "session", NULL};
 static const char *const create_members[] = {"publicKey", NULL};
 static const char *const webauthn_native[] = {"origin", NULL};
+static const char *const card_pin_native[] = {"reader", NULL};
 static const char *const key_native[] = {"key", NULL};
 static const char *const delete_native[] = {"key", "id", NULL};
 static const char *const rename_native[] = {"key", "id", "userName", "displayName", NULL};
@@ -40,6 +41,8 @@ static const struct rpc_method methods[] = {
     {"session.role", true, false, none, role_native, params_session_role, dispatch_session_role},
     {"session.end", false, false, none, none, NULL, dispatch_session_end},
     {"card.list", true, false, none, none, NULL, dispatch_card_list},
+    {"card.changePin", true, false, none, card_pin_native, params_card_pin, dispatch_card_pin},
+    {"card.unblockPin", true, false, none, card_pin_native, params_card_pin, dispatch_card_pin},
     {"webauthn.get", false, true, get_members, webauthn_native, params_webauthn_get,
      dispatch_webauthn},
     {"webauthn.create", false, true, create_members, webauthn_native, params_webauthn_create,

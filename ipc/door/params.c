@@ -292,6 +292,25 @@ int params_session_role(enum door_kind door, const json_t *params, struct rpc_re
     return 0;
 }
 
+/* ---- a card's PIN ---- */
+
+int params_card_pin(enum door_kind door, const json_t *params, struct rpc_request *request,
+                    const char **complaint)
+{
+    (void)door;
+    struct card_pin_params *out = &request->card_pin;
+    *out =
+        (struct card_pin_params){.unblock = strcmp(request->method->name, "card.unblockPin") == 0};
+    const json_t *reader = json_object_get(params, "reader");
+    if (!reader)
+        return 0;
+    size_t len = json_string_length(reader);
+    if (len < 1 || len > CARD_TEXT_MAX)
+        return complain(complaint, "reader: the name of a card's reader, as card.list says");
+    memcpy(out->reader, json_string_value(reader), len + 1);
+    return 0;
+}
+
 /* ---- security keys ---- */
 
 /* By the method's name; 0: none of these. */

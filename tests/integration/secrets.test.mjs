@@ -115,6 +115,32 @@ test('the PIN leaves no trace', async (t) => {
     });
 });
 
+test('the PIN there was, the new one and the PUK leave no trace', async () => {
+  const settings = '[agent]\nlog-level = debug\n';
+  await inSandbox({ card: 'alice', settings }, async ({ sandbox, agent, pinentry, ctl }) => {
+    const type = async (text) => (await pinentry.next()).answer(text);
+    await ctl('pin', 'alice', PIN);
+    let received = '';
+    agent.socket.on('data', (data) => { received += data; });
+    const changed = agent.request('card.changePin');
+    for (const typed of [PIN, WRONG]) await type(typed);
+    const again = await pinentry.next();
+    assertNoTrace(sandbox);
+    again.answer(WRONG);
+    await changed;
+    const unblocked = agent.request('card.unblockPin');
+    for (const typed of [WRONG, PIN, PIN]) await type(typed); // of which the first is no PUK
+    const asked = await pinentry.next();
+    assertNoTrace(sandbox);
+    asked.cancel();
+    await assert.rejects(unblocked, { reason: 'cancelled' });
+    await asked.gone;
+    assertNoTrace(sandbox);
+    for (const pid of family(sandbox.agent.pid)) assertForgotten(pid);
+    assert.ok(!found(Buffer.from(received)));
+  });
+});
+
 test('the PIN of a security key leaves no trace', async () => {
   const options = {
     card: null, keys: [{ name: 'key-0', pin: PIN, delay: 'command' }],
