@@ -12,7 +12,8 @@
  * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
  * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
  * process was reaped forgets the pid, so that a number which the kernel has given to somebody else
- * is never signalled.
+ * is never signalled. Which program a process runs is kept until then, since the helper itself is
+ * mostly freed before: the journal says which one died, and whether it had to (ipc/confine).
  */
 #include "agent/helper.h"
 
@@ -37,12 +38,25 @@ extern char **environ;
 
 enum { HELPER_SEND_BYTES = 208 * 1024 }; /* the kernel's own default, lest somebody lowered it */
 
+/* A process that is not reaped yet. */
+struct child {
+    struct child *next;
+    pid_t pid;
+    enum helper_program program;
+};
+
 struct helpers {
     struct loop *loop;
     const char *folder;
     struct loop_watch *child_ended;
     struct helper *first;
+    struct child *children;
 };
+
+static const char *const program_names[] = {[HELPER_CARD] = "lanyard-card",
+                                            [HELPER_FIDO] = "lanyard-fido",
+                                            [HELPER_PROMPT] = "lanyard-prompt",
+                                            [HELPER_CHOOSER] = "lanyard-chooser"};
 
 struct helper {
     struct helpers *home;
@@ -54,6 +68,37 @@ struct helper {
     void *context;
 };
 
+static void free_child(struct child **child)
+{
+    free(*child);
+    *child = NULL;
+}
+
+/* What ran as that process, which is gone. NULL: what locked the screen (agent/desktop/orphan.h).
+ */
+static const char *forget_child(struct helpers *helpers, pid_t pid)
+{
+    for (struct child **at = &helpers->children; *at; at = &(*at)->next) {
+        struct child *child = *at;
+        if (child->pid != pid)
+            continue;
+        const char *name = program_names[child->program];
+        *at = child->next;
+        free(child);
+        return name;
+    }
+    return NULL;
+}
+
+static void say_died(const char *name, pid_t pid, int signal)
+{
+    if (signal == SIGSYS)
+        log_error("%s (process %d) was ended: it made a system call that it must not make",
+                  name ? name : "a child", (int)pid);
+    else if (signal != SIGKILL)
+        log_warning("%s (process %d) died of signal %d", name ? name : "a child", (int)pid, signal);
+}
+
 static void reap(void *context)
 {
     struct helpers *helpers = context;
@@ -63,8 +108,9 @@ static void reap(void *context)
         for (struct helper *h = helpers->first; h; h = h->next)
             if (h->pid == pid)
                 h->pid = 0;
-        if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-            log_warning("helper %d died of signal %d", (int)pid, WTERMSIG(status));
+        const char *name = forget_child(helpers, pid);
+        if (WIFSIGNALED(status))
+            say_died(name, pid, WTERMSIG(status));
     }
 }
 
@@ -126,6 +172,8 @@ void helpers_free(struct helpers **helpers)
     /* What was killed ends soon, but not necessarily before now: wait for each. */
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         ;
+    while ((*helpers)->children)
+        forget_child(*helpers, (*helpers)->children->pid);
     free(*helpers);
     *helpers = NULL;
 }
@@ -173,15 +221,13 @@ static int spawn(char *const arguments[], char *const variables[], int socket, p
 struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context)
 {
-    static const char *const names[] = {[HELPER_CARD] = "lanyard-card",
-                                        [HELPER_FIDO] = "lanyard-fido",
-                                        [HELPER_PROMPT] = "lanyard-prompt",
-                                        [HELPER_CHOOSER] = "lanyard-chooser"};
+    CLEANUP(free_child) struct child *child = calloc(1, sizeof *child);
     CLEANUP(helper_free) struct helper *h = calloc(1, sizeof *h);
-    if (!h) {
-        log_fault(ENOMEM, names[program]);
+    if (!h || !child) {
+        log_fault(ENOMEM, program_names[program]);
         return NULL;
     }
+    child->program = program;
     h->home = helpers;
     h->fd = -1;
     h->readable = readable;
@@ -190,7 +236,8 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
     helpers->first = h;
 
     char path[PATH_MAX], parent[16];
-    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, names[program]) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, program_names[program]) >=
+        (int)sizeof path) {
         log_fault(ENAMETOOLONG, helpers->folder);
         return NULL;
     }
@@ -218,6 +265,9 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
         log_error("cannot start %s: %s", path, strerror(-r));
         return NULL;
     }
+    child->pid = h->pid;
+    child->next = helpers->children;
+    helpers->children = STEAL(child);
     h->watch = loop_watch_new(helpers->loop, h->fd, LOOP_READABLE, on_socket, h);
     return h->watch ? STEAL(h) : NULL;
 }

@@ -10,6 +10,7 @@
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/base/ready.h"
+#include "ipc/confine/confine.h"
 #include "ipc/door/door.h"
 
 #include <errno.h>
@@ -209,5 +210,7 @@ int main(int argc, char **argv)
                       (struct config_reporter){.fn = warn}) < 0)
         return EXIT_CONFIG;
     log_set_level(settings.config.log_level);
+    if (confine_calls(CONFINE_AGENT) < 0)
+        return EXIT_FAILURE;
     return serve(&arguments, &settings);
 }

@@ -10,11 +10,17 @@
  * from what the process has at its start (a sanitiser has reserved terabytes by then). And where
  * the library was built with PC/SC it would open every reader as it looks for keys, in the middle
  * of whatever a card does there: it is shown none.
+ *
+ * From then on it reads what udev knows of keys and the system's settings, and uses devices: a
+ * key's is not there yet when it is waited for. Nothing of the person's is in its reach
+ * (ipc/confine/confine.h).
  */
+#include "fido/key_places.h"
 #include "fido/serve.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
+#include "ipc/confine/confine.h"
 
 #include <errno.h>
 #include <fido.h>
@@ -47,6 +53,14 @@ static int limit_memory(void)
     return setrlimit(RLIMIT_AS, &limit) < 0 ? log_fault(errno, "RLIMIT_AS") : 0;
 }
 
+static int confine(void)
+{
+    size_t count;
+    const struct confine_place *places = key_places(&count);
+    int r = confine_reach(places, count, 0);
+    return r < 0 ? r : confine_calls(CONFINE_FIDO);
+}
+
 int main(int argc, char **argv)
 {
     log_init("lanyard-fido", LOG_LEVEL_INFO);
@@ -55,7 +69,8 @@ int main(int argc, char **argv)
         return usage();
     if (fd < 0 || limit_memory() < 0)
         return EXIT_FAILURE;
-    if (unsetenv("FIDO_DEBUG") < 0 || setenv("PCSCLITE_CSOCK_NAME", "/dev/null", 1) < 0)
+    if (unsetenv("FIDO_DEBUG") < 0 || setenv("PCSCLITE_CSOCK_NAME", "/dev/null", 1) < 0 ||
+        confine() < 0)
         return EXIT_FAILURE;
     fido_init(FIDO_DISABLE_U2F_FALLBACK);
     return serve(fd, argv[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

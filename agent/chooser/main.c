@@ -8,6 +8,7 @@
  * session is over), a second thread ends the process at once, even when the display stands still; a
  * window never outlives its question.
  */
+#include "agent/chooser/places.h"
 #include "agent/chooser/window.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
         log_error("usage: lanyard-chooser role|account PARENT (started by lanyardd)");
         return EXIT_FAILURE;
     }
-    if (agent < 0)
+    if (agent < 0 || places_confine() < 0)
         return EXIT_FAILURE;
     return serve(agent) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

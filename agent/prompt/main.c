@@ -6,12 +6,17 @@
  * agent. The agent's socket is descriptor 0; one question comes in, one answer goes out. When the
  * agent hangs up (the request was cancelled, the card is gone), a second thread ends the process at
  * once, and the kernel ends pinentry with it; a window never outlives its question.
+ *
+ * Pinentry is a program of the desktop's and inherits what this one has given up, so it is started
+ * first. What its answers then meet can do nothing but talk to it and to the agent
+ * (ipc/confine/confine.h).
  */
 #include "agent/prompt/ask.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
+#include "ipc/confine/confine.h"
 #include "ipc/frame.h"
 
 #include <errno.h>
@@ -67,7 +72,8 @@ static int serve(int agent, const char *program)
     CLEANUP(secret_free) struct secret *pin = secret_new(PROMPT_PIN_BYTES_MAX);
     CLEANUP(pinentry_stop) struct pinentry *pinentry = NULL;
     struct prompt_answer answer = {.result = OUTCOME_PROMPT_UNAVAILABLE};
-    if (pin && pinentry_start(program, &pinentry) == OUTCOME_OK)
+    if (pin && pinentry_start(program, &pinentry) == OUTCOME_OK &&
+        confine_calls(CONFINE_PROMPT) == 0)
         ask(pinentry, &question, pin, &answer);
     return send_answer(agent, &answer);
 }

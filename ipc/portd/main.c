@@ -7,10 +7,13 @@
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/base/ready.h"
+#include "ipc/confine/confine.h"
 #include "ipc/portd/listener.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +115,17 @@ static void tell_ready(int fd, uint16_t port)
     sd_notify(0, "READY=1");
 }
 
+/* What is open by now is enough; the socket's file alone is taken away in the end. */
+static int confine(const struct options *options)
+{
+    char folder[PATH_MAX] = "";
+    if (options->socket)
+        snprintf(folder, sizeof folder, "%s", options->socket);
+    const struct confine_place place = {.path = dirname(folder), .rights = CONFINE_REMOVE};
+    int r = confine_reach(&place, options->socket ? 1 : 0, CONFINE_ABSTRACT);
+    return r < 0 ? r : confine_calls(CONFINE_BROKER);
+}
+
 static void stop(void *context)
 {
     loop_stop(context);
@@ -135,7 +149,7 @@ int main(int argc, char **argv)
     CLEANUP(broker_free)
     struct broker *broker = broker_new(loop, listeners.web, listeners.web_count, listeners.port,
                                        listeners.agents, options.wake);
-    if (!broker)
+    if (!broker || confine(&options) < 0)
         return EXIT_FAILURE;
     tell_ready(options.ready_fd, listeners.port);
     return loop_run(loop) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

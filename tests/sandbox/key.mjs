@@ -13,7 +13,7 @@
 
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { built } from './build.mjs';
+import { build, built } from './build.mjs';
 import { start } from './processes.mjs';
 import { tell } from './tell.mjs';
 
@@ -89,12 +89,13 @@ function makeEnvironment(root) {
 // gets what it needs here, and the others lose it.
 async function makeHelpers(folder, environment) {
   const from = dirname(await built('lanyardd'));
-  const wrapper = async (name, words) => writeFile(join(folder, name),
-    `#!/bin/sh\nexec env ${words} '${join(from, name)}' "$@"\n`, { mode: 0o700 });
+  const wrapper = async (name, words, place = from) => writeFile(join(folder, name),
+    `#!/bin/sh\nexec env ${words} '${join(place, name)}' "$@"\n`, { mode: 0o700 });
   const sanitisers = Object.keys(process.env).filter((name) => /^(LSAN|UBSAN|TSAN)_OPTIONS$/.test(name));
   const all = { ...environment, ...Object.fromEntries(sanitisers.map((name) => [name, process.env[name]])) };
   await mkdir(folder, { mode: 0o700, recursive: true });
-  await wrapper('lanyard-fido', Object.entries(all).map(([name, value]) => `${name}='${value}'`).join(' '));
+  await wrapper('lanyard-fido', Object.entries(all).map(([name, value]) => `${name}='${value}'`).join(' '),
+    environment.UMOCKDEV_DIR ? join(build, 'tests', 'made-up') : from); // which may reach the made-up machine
   for (const name of ['lanyard-prompt', 'lanyard-chooser']) await wrapper(name, '-u LD_PRELOAD -u UMOCKDEV_DIR');
   await symlink(join(from, 'lanyard-card'), join(folder, 'lanyard-card'));
   return folder;

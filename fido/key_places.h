@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where this machine has its keys, and what libfido2 and udev's library read to find them. A
+ * function of its own, so that a test whose machine is made up links another.
+ */
+#pragma once
+
+#include "ipc/confine/confine.h"
+
+/* Static. */
+const struct confine_place *key_places(size_t *count);

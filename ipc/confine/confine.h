@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program of ours gives up for good, once it has what it needs: system calls (seccomp) and
+ * places (Landlock). Both hold for what it starts as well, and neither can be taken back; they need
+ * the no-new-privileges bit of harden_process. Another operating system replaces this folder.
+ *
+ * A call that a program has no business with ends it (SIGSYS, the whole process); the agent says
+ * which helper it was and goes on. One that libraries try and can do without is refused. One that
+ * was unknown when this was built is answered as by a kernel that does not know it, so that a newer
+ * C library goes on, too. Places are refused with EACCES, as by anybody's file rights.
+ *
+ *   lanyardd         calls what ordinary programs call: pinentry and what locks the screen may be
+ *                    started by it, inherit all this, and are not ours. Nothing ends it; mounts,
+ *                    namespaces, other processes' memory, io_uring and the like are refused. Places
+ *                    it keeps: Landlock would also keep it from asking which program a caller is
+ *                    (/proc/PID/exe), and what locks the screen writes where it wants. They are
+ * left to systemd's unit and AppArmor, which let go of what it starts. lanyard-card     the same,
+ * since a vendor's module may be any ordinary program: it forks, has threads, keeps locks and
+ * shared memory, and a list of the calls of the modules we know would break the next one. So it is
+ * told what is dangerous: it writes nowhere but where everybody may (/tmp, /var/tmp, /dev/shm) and
+ * to devices, has no sockets but Unix ones (and the kernel's own, for udev), starts no program,
+ *                    signals nobody outside, and is ended when it reaches for other processes, the
+ *                    kernel, or namespaces. It reads what the person may read.
+ *   lanyard-fido     reads what udev knows, opens devices, connects to a redirected key's socket
+ *   lanyard-prompt   once pinentry is there: talks to it and to the agent, opens nothing
+ *   lanyard-chooser  GTK: as lanyard-card, but it may reach X11's abstract socket, and TCP where
+ * the display is another machine's lanyard-portd    once it serves: takes connections and passes
+ * them on, opens nothing
+ *
+ * Built with sanitisers or for coverage (LANYARD_INSTRUMENTED) nothing is given up: their runtimes
+ * open, map, trace and write what no product does.
+ *
+ * Before other threads are started, unless said otherwise; nothing blocks.
+ */
+#pragma once
+
+#include <stddef.h>
+
+enum confine_calls {
+    CONFINE_AGENT,
+    CONFINE_CARD,
+    CONFINE_CHOOSER,
+    CONFINE_CHOOSER_AFAR, /* its display is on another machine */
+    CONFINE_FIDO,
+    CONFINE_PROMPT,
+    CONFINE_BROKER,
+    CONFINE_CALLS
+};
+
+/* All threads of the process are confined, also those that run already. 0 or -errno (logged): a
+ * kernel without seccomp's filters is one on which nothing of ours runs. */
+int confine_calls(enum confine_calls calls);
+
+enum confine_right {
+    CONFINE_READ = 1 << 0,    /* files and folders */
+    CONFINE_WRITE = 1 << 1,   /* make, change and remove them as well */
+    CONFINE_DEVICES = 1 << 2, /* read, write and control what is there, make nothing */
+    CONFINE_REMOVE = 1 << 3,  /* remove files, no more */
+};
+
+struct confine_place {
+    const char *path; /* with all that is below; one that does not exist is passed over */
+    unsigned rights;
+};
+
+/* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own.
+ */
+enum confine_reach {
+    CONFINE_TCP = 1 << 0,      /* connecting by TCP */
+    CONFINE_ABSTRACT = 1 << 1, /* Unix sockets without a path, of others */
+};
+
+/* Of the calling thread and those that it starts. Borrows the places. 0, also where the kernel has
+ * no Landlock, or an older one that can do part of it (said at debug level); else -errno (logged).
+ */
+int confine_reach(const struct confine_place *places, size_t count, unsigned reach);

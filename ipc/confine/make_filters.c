@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * make_filters FILE: writes the seccomp filters of all programs as C, for calls.c (filters.h). It
+ * runs while Lanyard is built, and libseccomp is linked to it alone.
+ *
+ * A filter is a list of calls that are allowed. Of the others libseccomp knows every name; these
+ * end the program, or, where it is to be tolerant, only the dangerous ones do. What has no name yet
+ * is answered with ENOSYS, as is a call whose arguments no rule mentions.
+ *
+ * Rules on arguments only ever allow: libseccomp compares 64 bits, of which the kernel may take 32,
+ * so that a rule which refuses a value could be walked around. (Those that refuse here say what a
+ * refusal looks like; without them it would be another refusal.)
+ *
+ * Names that other machines than this one have (the 64-bit times of 32-bit machines) are passed
+ * over where they do not exist. One that libseccomp has not heard of is a mistake in the list.
+ */
+#include "ipc/confine/confine.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { NUMBERS_MAX = 1024 }; /* above every machine's last call */
+
+/* ---- names ---- */
+
+/* What a program does that has all it needs: its own memory and time, its descriptors. */
+#define SETTLED                                                                                    \
+    "arch_prctl", "brk", "cacheflush", "clock_getres", "clock_getres_time64", "clock_gettime",     \
+        "clock_gettime64", "clock_nanosleep", "clock_nanosleep_time64", "close", "dup", "dup3",    \
+        "exit", "exit_group", "fcntl", "fcntl64", "fstat", "fstat64", "fstatat64", "futex",        \
+        "futex_time64", "getegid", "getegid32", "geteuid", "geteuid32", "getgid", "getgid32",      \
+        "getgroups", "getgroups32", "getpeername", "getpgid", "getpgrp", "getpid", "getppid",      \
+        "getrandom", "getrlimit", "get_robust_list", "getrusage", "getsockname", "getsockopt",     \
+        "gettid", "gettimeofday", "getuid", "getuid32", "_llseek", "lseek", "madvise",             \
+        "membarrier", "mlock", "mlock2", "mremap", "munlock", "munmap", "nanosleep", "newfstatat", \
+        "_newselect", "poll", "ppoll", "ppoll_time64", "prlimit64", "pselect6", "pselect6_time64", \
+        "read", "readv", "recv", "recvfrom", "recvmsg", "restart_syscall", "rseq", "rt_sigaction", \
+        "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "select", "send",    \
+        "sendmsg", "sendto", "set_robust_list", "set_tid_address", "shutdown", "sigaltstack",      \
+        "sigreturn", "statx", "sysinfo", "tgkill", "time", "ugetrlimit", "uname", "write",         \
+        "writev"
+
+/* What reads files needs besides; libraries are mapped, too (a provider of OpenSSL's). */
+#define READING                                                                                    \
+    "access", "faccessat", "faccessat2", "fstatfs", "fstatfs64", "getcwd", "getdents",             \
+        "getdents64", "lstat", "lstat64", "mmap", "mmap2", "mprotect", "open", "openat",           \
+        "pread64", "readlink", "readlinkat", "stat", "stat64", "statfs", "statfs64"
+
+/* What ordinary programs do, those of a desktop and modules for cards among them. */
+#define ORDINARY                                                                                   \
+    SETTLED, READING, "accept", "accept4", "alarm", "bind", "capget", "capset", "chdir", "chmod",  \
+        "chown", "chown32", "close_range", "connect", "copy_file_range", "creat", "dup2",          \
+        "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", \
+        "eventfd", "eventfd2", "fadvise64", "fadvise64_64", "fallocate", "fchdir", "fchmod",       \
+        "fchmodat", "fchown", "fchown32", "fchownat", "fdatasync", "fgetxattr", "flistxattr",      \
+        "flock", "fork", "fremovexattr", "fsetxattr", "fsync", "ftruncate", "ftruncate64",         \
+        "futex_waitv", "futimesat", "getcpu", "getitimer", "get_mempolicy", "getpriority",         \
+        "getresgid", "getresgid32", "getresuid", "getresuid32", "getsid", "get_thread_area",       \
+        "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",      \
+        "io_cancel", "ioctl", "io_destroy", "io_getevents", "io_pgetevents", "ioprio_get",         \
+        "ioprio_set", "io_setup", "io_submit", "ipc", "kill", "landlock_add_rule",                 \
+        "landlock_create_ruleset", "landlock_restrict_self", "lchown", "lchown32", "lgetxattr",    \
+        "link", "linkat", "listen", "listxattr", "llistxattr", "lremovexattr", "lsetxattr",        \
+        "memfd_create", "memfd_secret", "mincore", "mkdir", "mkdirat", "mknod", "mknodat",         \
+        "mlockall", "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive",                    \
+        "mq_timedreceive_time64", "mq_timedsend", "mq_timedsend_time64", "mq_unlink", "msgctl",    \
+        "msgget", "msgrcv", "msgsnd", "msync", "munlockall", "openat2", "pause", "pidfd_open",     \
+        "pidfd_send_signal", "pipe", "pipe2", "pkey_alloc", "pkey_free", "pkey_mprotect",          \
+        "preadv", "preadv2", "process_madvise", "process_mrelease", "pwrite64", "pwritev",         \
+        "pwritev2", "readahead", "recvmmsg", "recvmmsg_time64", "removexattr", "rename",           \
+        "renameat", "renameat2", "rmdir", "rt_sigpending", "rt_sigqueueinfo", "rt_sigsuspend",     \
+        "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo", "sched_getattr",         \
+        "sched_getparam", "sched_get_priority_max", "sched_get_priority_min",                      \
+        "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",       \
+        "sched_setparam", "sched_setscheduler", "seccomp", "semctl", "semget", "semop",            \
+        "semtimedop", "semtimedop_time64", "sendfile", "sendfile64", "sendmmsg", "setfsgid",       \
+        "setfsgid32", "setfsuid", "setfsuid32", "setgid", "setgid32", "setgroups", "setgroups32",  \
+        "setitimer", "setpgid", "setpriority", "setregid", "setregid32", "setresgid",              \
+        "setresgid32", "setresuid", "setresuid32", "setreuid", "setreuid32", "setrlimit",          \
+        "setsid", "setsockopt", "set_thread_area", "setuid", "setuid32", "setxattr", "shmat",      \
+        "shmctl", "shmdt", "shmget", "sigaction", "signal", "signalfd", "signalfd4", "sigpending", \
+        "sigprocmask", "sigsuspend", "socketpair", "splice", "symlink", "symlinkat", "sync",       \
+        "sync_file_range", "sync_file_range2", "syncfs", "tee", "timer_create", "timer_delete",    \
+        "timerfd_create", "timerfd_gettime", "timerfd_gettime64", "timerfd_settime",               \
+        "timerfd_settime64", "timer_getoverrun", "timer_gettime", "timer_gettime64",               \
+        "timer_settime", "timer_settime64", "times", "tkill", "truncate", "truncate64", "umask",   \
+        "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", "vfork",         \
+        "vmsplice", "wait4", "waitid", "waitpid"
+
+static const char *const agent_allowed[] = {ORDINARY, "execve", "execveat",
+                                            "prctl",  "socket", NULL};
+static const char *const guest_allowed[] = {ORDINARY, NULL}; /* lanyard-card and lanyard-chooser */
+static const char *const fido_allowed[] = {SETTLED, READING, "connect", NULL};
+static const char *const prompt_allowed[] = {SETTLED, "kill", "wait4", "waitid", "waitpid", NULL};
+static const char *const broker_allowed[] = {SETTLED,
+                                             "accept",
+                                             "accept4",
+                                             "connect",
+                                             "epoll_create1",
+                                             "epoll_ctl",
+                                             "epoll_pwait",
+                                             "epoll_pwait2",
+                                             "epoll_wait",
+                                             "eventfd2",
+                                             "setsockopt",
+                                             "signalfd4",
+                                             "timerfd_create",
+                                             "timerfd_gettime",
+                                             "timerfd_gettime64",
+                                             "timerfd_settime",
+                                             "timerfd_settime64",
+                                             "unlink",
+                                             "unlinkat",
+                                             NULL};
+
+/* Other processes, the kernel, what a sandbox is made of, and a second way to make calls. */
+static const char *const dangerous[] = {
+    "acct",
+    "add_key",
+    "adjtimex",
+    "bpf",
+    "chroot",
+    "clock_adjtime",
+    "clock_settime",
+    "delete_module",
+    "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "init_module",
+    "ioperm",
+    "iopl",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "kexec_file_load",
+    "kexec_load",
+    "keyctl",
+    "modify_ldt",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pivot_root",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "quotactl",
+    "quotactl_fd",
+    "reboot",
+    "request_key",
+    "setdomainname",
+    "sethostname",
+    "setns",
+    "settimeofday",
+    "stime",
+    "swapoff",
+    "swapon",
+    "syslog",
+    "umount",
+    "umount2",
+    "unshare",
+    "userfaultfd",
+    "vhangup",
+    NULL,
+};
+
+/* Tried by libraries that can do without. */
+static const char *const guest_refused[] = {"execve", "execveat", NULL};
+static const char *const fido_refused[] = {"prctl", NULL};
+/* A locale's messages, the time zone; whether something is a terminal. */
+#define SETTLED_REFUSED                                                                            \
+    "access", "faccessat", "faccessat2", "lstat", "open", "openat", "prctl", "readlink",           \
+        "readlinkat", "stat"
+static const char *const prompt_refused[] = {SETTLED_REFUSED, "ioctl", NULL};
+static const char *const broker_refused[] = {SETTLED_REFUSED, NULL};
+
+/* ---- rules ---- */
+
+static void stop(const char *what, const char *name, int error)
+{
+    fprintf(stderr, "make_filters: %s%s%s: %s\n", what, *name ? " " : "", name, strerror(error));
+    exit(EXIT_FAILURE);
+}
+
+/* A number that does not exist on this machine is negative, and passed over by libseccomp. */
+static int number_of(const char *name)
+{
+    int number = seccomp_syscall_resolve_name(name);
+    if (number == __NR_SCMP_ERROR)
+        stop("no such call:", name, ENOENT);
+    return number;
+}
+
+static void rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned count,
+                 struct scmp_arg_cmp argument)
+{
+    int number = number_of(name);
+    if (number < 0)
+        return;
+    int r = seccomp_rule_add(filter, action, number, count, argument);
+    if (r < 0)
+        stop("rule for", name, -r);
+}
+
+static void always(scmp_filter_ctx filter, uint32_t action, const char *name)
+{
+    rule(filter, action, name, 0, SCMP_CMP64(0, SCMP_CMP_EQ, 0));
+}
+
+static void each(scmp_filter_ctx filter, uint32_t action, const char *const *names)
+{
+    for (; *names; names++)
+        always(filter, action, *names);
+}
+
+static void where(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument,
+                  uint64_t value)
+{
+    rule(filter, action, name, 1, SCMP_CMP64(argument, SCMP_CMP_EQ, value));
+}
+
+/* A thread or a child, but no namespace for it. clone3 keeps its flags where no filter sees them,
+ * and who is told that there is none takes clone. */
+static void allow_clone(scmp_filter_ctx filter)
+{
+    const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    rule(filter, SCMP_ACT_ALLOW, "clone", 1, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, namespaces, 0));
+}
+
+static void allow_data_pages(scmp_filter_ctx filter)
+{
+    static const char *const calls[] = {"mmap", "mmap2", "mprotect"};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        rule(filter, SCMP_ACT_ALLOW, calls[i], 1, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static void allow_unix_sockets(scmp_filter_ctx filter, uint32_t internet)
+{
+    where(filter, SCMP_ACT_ALLOW, "socket", 0, AF_UNIX);
+    where(filter, internet, "socket", 0, AF_INET);
+    where(filter, internet, "socket", 0, AF_INET6);
+}
+
+/* Not: whether it is dumped and traced, and whether it ends with the agent. */
+static void allow_own_settings(scmp_filter_ctx filter)
+{
+    static const int settings[] = {
+        PR_SET_NAME,         PR_GET_NAME,         PR_GET_DUMPABLE,   PR_GET_PDEATHSIG,
+        PR_CAPBSET_READ,     PR_GET_KEEPCAPS,     PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
+        PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_SECCOMP,    PR_SET_SECCOMP,
+        PR_SET_THP_DISABLE,  PR_GET_THP_DISABLE,  0x53564d41 /* SET_VMA */};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        where(filter, SCMP_ACT_ALLOW, "prctl", 0, (uint64_t)settings[i]);
+}
+
+/* Which reports a hidraw device has, and whether a descriptor is a terminal. */
+static void allow_key_controls(scmp_filter_ctx filter)
+{
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOR('H', 1, int));
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOC(_IOC_READ, 'H', 2, 4 + 4096));
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOC(_IOC_READ, 'H', 3, 8));
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TCGETS);
+}
+
+/* ---- filters ---- */
+
+static const char *const fido_particular[] = {"ioctl", "socket", NULL};
+static const char *const prompt_particular[] = {"mmap", "mmap2", "mprotect", NULL};
+static const char *const broker_particular[] = {"ioctl",    "mmap",   "mmap2",
+                                                "mprotect", "socket", NULL};
+
+static const struct plan {
+    const char *name;
+    const char *const *allowed, *const *refused;
+    const char *const *particular; /* if strict: of which some arguments are allowed */
+    const char *const *dangerous;  /* these end it */
+    bool strict;                   /* whatever has a name and is in no list ends it */
+} plans[CONFINE_CALLS] = {
+    [CONFINE_AGENT] = {.name = "agent", .allowed = agent_allowed},
+    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous},
+    [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous},
+    [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous},
+    [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true},
+    [CONFINE_PROMPT] = {"prompt", prompt_allowed, prompt_refused, prompt_particular,
+                        .strict = true},
+    [CONFINE_BROKER] = {"broker", broker_allowed, broker_refused, broker_particular,
+                        .strict = true},
+};
+
+/* Calls of which some arguments are allowed; these names are in no list. */
+static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
+{
+    switch (calls) {
+    case CONFINE_AGENT:
+        allow_clone(filter);
+        break;
+    case CONFINE_CARD:
+    case CONFINE_CHOOSER:
+    case CONFINE_CHOOSER_AFAR:
+        allow_clone(filter);
+        allow_own_settings(filter);
+        where(filter, SCMP_ACT_ALLOW, "socket", 0, AF_NETLINK); /* the kernel's events, for udev */
+        allow_unix_sockets(filter, calls == CONFINE_CHOOSER_AFAR ? SCMP_ACT_ALLOW
+                                                                 : SCMP_ACT_ERRNO(EAFNOSUPPORT));
+        break;
+    case CONFINE_FIDO:
+        allow_key_controls(filter);
+        allow_unix_sockets(filter, SCMP_ACT_KILL_PROCESS);
+        break;
+    case CONFINE_PROMPT:
+        allow_data_pages(filter);
+        break;
+    case CONFINE_BROKER:
+        allow_data_pages(filter);
+        where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TIOCOUTQ); /* SIOCOUTQ */
+        allow_unix_sockets(filter, SCMP_ACT_KILL_PROCESS);
+        break;
+    case CONFINE_CALLS:
+        break;
+    }
+}
+
+static bool listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+static void end_with_all_others(scmp_filter_ctx filter, const struct plan *plan)
+{
+    for (int number = 0; number < NUMBERS_MAX; number++) {
+        char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+        if (name && !listed(plan->allowed, name) && !listed(plan->refused, name) &&
+            !listed(plan->particular, name))
+            always(filter, SCMP_ACT_KILL_PROCESS, name);
+        free(name);
+    }
+}
+
+static scmp_filter_ctx make(enum confine_calls calls)
+{
+    const struct plan *plan = &plans[calls];
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    if (!filter)
+        stop("seccomp_init", "", ENOMEM);
+    int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (r == 0)
+        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree */
+    if (r < 0)
+        stop("seccomp_attr_set", "", -r);
+    each(filter, SCMP_ACT_ALLOW, plan->allowed);
+    if (plan->refused)
+        each(filter, SCMP_ACT_ERRNO(EACCES), plan->refused);
+    add_particulars(filter, calls);
+    if (plan->strict)
+        end_with_all_others(filter, plan);
+    if (plan->dangerous)
+        each(filter, SCMP_ACT_KILL_PROCESS, plan->dangerous);
+    return filter;
+}
+
+/* ---- as C ---- */
+
+static size_t print_instructions(FILE *out, FILE *program)
+{
+    struct sock_filter at;
+    size_t count = 0;
+    while (fread(&at, sizeof at, 1, program) == 1) {
+        fprintf(out, "    {0x%x, %u, %u, 0x%xu},\n", at.code, at.jt, at.jf, at.k);
+        count++;
+    }
+    return count;
+}
+
+static size_t print(FILE *out, enum confine_calls calls)
+{
+    scmp_filter_ctx filter = make(calls);
+    FILE *program = tmpfile();
+    if (!program)
+        stop("tmpfile", "", errno);
+    int r = seccomp_export_bpf(filter, fileno(program));
+    if (r < 0)
+        stop("seccomp_export_bpf", "", -r);
+    seccomp_release(filter);
+    rewind(program);
+    fprintf(out, "static struct sock_filter %s_filter[] = {\n", plans[calls].name);
+    size_t count = print_instructions(out, program);
+    fprintf(out, "};\n\n");
+    fclose(program);
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    size_t counts[CONFINE_CALLS];
+    FILE *out = argc == 2 ? fopen(argv[1], "we") : NULL;
+    if (!out)
+        stop("usage: make_filters FILE", "", argc == 2 ? errno : EINVAL);
+    fprintf(out,
+            "/* made by ipc/confine/make_filters.c */\n#include \"ipc/confine/filters.h\"\n\n");
+    for (int i = 0; i < CONFINE_CALLS; i++)
+        counts[i] = print(out, (enum confine_calls)i);
+    fprintf(out, "const struct sock_fprog confine_filters[CONFINE_CALLS] = {\n");
+    for (int i = 0; i < CONFINE_CALLS; i++)
+        fprintf(out, "    {%zu, %s_filter},\n", counts[i], plans[i].name);
+    fprintf(out, "};\n");
+    return fclose(out) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
