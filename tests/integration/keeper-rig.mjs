@@ -262,6 +262,14 @@ export async function asService(desk, { store = 1, helpers } = {}) {
       await heard(/^ENDED signal 9$/m);
     },
     forget: () => say('forget'),
+    // Until the agent has read its files again; resolves with what is left to say of it: '' where it
+    // has taken them.
+    async reload() {
+      say('reload');
+      await heard(/^NOTIFIED RELOADING$/m);
+      await heard(/^NOTIFIED READY$/m);
+      return (await heard(/^STATUS (.*)$/m))[1];
+    },
   };
   sandbox.stopAgent = () => manager.stop(); // its end of input is the end of the agent, too
   await service.start();

@@ -11,6 +11,7 @@
  *     start    runs PROGRAM, which must not be running
  *     kill     SIGKILL to it
  *     stop     SIGTERM to it; the store stays, as when a service is restarted
+ *     reload   SIGHUP to it, as an ExecReload= would
  *     forget   closes what is in the store, as when a service is stopped for good
  *     quit     ends PROGRAM with SIGKILL and itself; so does the end of standard input
  *
@@ -20,6 +21,7 @@
  *     STARTED PID            PROGRAM runs
  *     OUT TEXT               a line that PROGRAM wrote to its standard output
  *     NOTIFIED READY         PROGRAM said READY=1
+ *     NOTIFIED RELOADING     PROGRAM said RELOADING=1 and, in MONOTONIC_USEC, a time that has been
  *     STATUS TEXT            PROGRAM said STATUS=TEXT
  *     STORED NAME            PROGRAM stored a descriptor; it is passed to the next PROGRAM
  *     REFUSED NAME           the store is full, or there is none
@@ -50,6 +52,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -185,7 +188,8 @@ static void store_add(int fd, const char *name)
 /* ---- notifications ---- */
 
 struct notification {
-    bool store, remove, ready;
+    bool store, remove, ready, reloading;
+    unsigned long long monotonic; /* microseconds; 0: not said */
     const char *name, *status;
 };
 
@@ -196,11 +200,23 @@ static void read_assignments(char *text, struct notification *out)
         out->store |= strcmp(line, "FDSTORE=1") == 0;
         out->remove |= strcmp(line, "FDSTOREREMOVE=1") == 0;
         out->ready |= strcmp(line, "READY=1") == 0;
+        out->reloading |= strcmp(line, "RELOADING=1") == 0;
+        if (strncmp(line, "MONOTONIC_USEC=", 15) == 0)
+            out->monotonic = strtoull(line + 15, NULL, 10);
         if (strncmp(line, "FDNAME=", 7) == 0 && strlen(line + 7) <= NAME_MAX_BYTES)
             out->name = line + 7;
         if (strncmp(line, "STATUS=", 7) == 0)
             out->status = line + 7;
     }
+}
+
+/* As systemd wants it: else it cannot tell this reload's READY=1 from one before. */
+static bool has_been(unsigned long long monotonic)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return monotonic > 0 && monotonic <= (unsigned long long)now.tv_sec * 1000000 +
+                                             (unsigned long long)now.tv_nsec / 1000;
 }
 
 static void obey(char *text, const int *fds, size_t count)
@@ -217,6 +233,8 @@ static void obey(char *text, const int *fds, size_t count)
         store_forget(said.name);
         say("REMOVED %s", said.name);
     }
+    if (said.reloading && has_been(said.monotonic))
+        say("NOTIFIED RELOADING");
     if (said.ready)
         say("NOTIFIED READY");
     if (said.status)
@@ -372,6 +390,8 @@ static void on_command(char *line)
         kill(manager.pid, SIGKILL);
     } else if (strcmp(line, "stop") == 0 && running) {
         kill(manager.pid, SIGTERM);
+    } else if (strcmp(line, "reload") == 0 && running) {
+        kill(manager.pid, SIGHUP);
     } else if (strcmp(line, "forget") == 0) {
         say("FORGOTTEN %zu", manager.stored_count);
         store_forget(NULL);
