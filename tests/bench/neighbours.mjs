@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { findProgram } from '../sandbox/browser.mjs';
+import { findProgram } from '../sandbox/programs.mjs';
 import { built } from '../sandbox/build.mjs';
 import { nativePath } from '../sandbox/native.mjs';
 import { inTime } from '../sandbox/patience.mjs';

@@ -8,28 +8,12 @@
 // internet, under a made-up name: only then does it guard the way to this computer (Local Network
 // Access).
 
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
+import { findProgram } from './programs.mjs';
 
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-// The program's path, or undefined where it is not installed.
-export function findProgram(...names) {
-  for (const directory of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of names) {
-      try {
-        accessSync(join(directory, name), constants.X_OK);
-        return join(directory, name);
-      } catch {
-        // not there
-      }
-    }
-  }
-  return undefined;
-}
 
 export const chromiumProgram = () => process.env.CHROMIUM ?? findProgram('chromium');
 export const firefoxProgram = () => process.env.FIREFOX ?? findProgram('firefox-esr', 'firefox');

@@ -14,7 +14,7 @@ let files = null; // name -> path; the tree does not change while a sandbox runs
 // The path of a program or driver that the build made.
 export async function built(name) {
   files ??= readdir(build, { recursive: true, withFileTypes: true }).then((entries) =>
-    new Map(entries.filter((entry) => entry.isFile()).map(({ path, name: file }) => [file, join(path, file)])));
+    new Map(entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ path, name: file }) => [file, join(path, file)])));
   const path = (await files.catch(() => new Map())).get(name);
   if (!path) throw new Error(`${name} is not built in ${build}: cmake --preset dev && cmake --build --preset dev`);
   return path;

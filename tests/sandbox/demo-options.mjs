@@ -10,6 +10,9 @@ import { X509Certificate } from 'node:crypto';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 
+// What the person has typed: tests/demo, or the package's command.
+export const command = process.env.LANYARD_SANDBOX_COMMAND ?? 'tests/demo';
+
 const mistake = (sentence) => Object.assign(new Error(sentence), { status: 2 });
 
 // Resolves with { card, script, trust }; trust only with a real card.
@@ -70,7 +73,7 @@ function anchorsIn(bundle, path) {
 
 // One sentence in place of a stack, and the exit status that goes with it.
 export function giveUp(error) {
-  process.stderr.write(`tests/demo: ${error.message}\n`);
+  process.stderr.write(`${command}: ${error.message}\n`);
   process.exit(error.status ?? 1);
 }
 

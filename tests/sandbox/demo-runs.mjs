@@ -5,12 +5,12 @@
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, launchChromium } from './browser.mjs';
 import { built } from './build.mjs';
-import { giveUp } from './demo-options.mjs';
+import { command, giveUp } from './demo-options.mjs';
 import { startNativeApp } from './native-app.mjs';
 import { NATIVE_APP } from './op/provider.mjs';
 import { inTime } from './patience.mjs';
+import { findProgram } from './programs.mjs';
 import { startSandbox } from './sandbox.mjs';
 import { attend, signedIn } from './says.mjs';
 
@@ -64,7 +64,8 @@ function cards(card, trust) {
 
 async function introduction({ url, app2, op, directory, runtime }, card) {
   const sudo = process.env.SUDO_USER ? 'sudo ' : '';
-  const ctl = `${sudo}LANYARD_SANDBOX=${directory} tests/sandbox/ctl`;
+  const tool = command === 'tests/demo' ? 'tests/sandbox/ctl' : `${command} ctl`;
+  const ctl = `${sudo}LANYARD_SANDBOX=${directory} ${tool}`;
   return `
 Open this:  ${url}
 And this:   ${app2.origin}, another application, in any browser
@@ -106,6 +107,7 @@ async function toggleAgent(sandbox) {
 
 // Each step with its time; the times are the sandbox's and nobody's promise.
 export async function journey() {
+  const { launchChromium } = await import('./browser.mjs'); // which the package goes without
   let last = performance.now();
   const step = (what) => {
     const now = performance.now();

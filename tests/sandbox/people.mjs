@@ -2,9 +2,10 @@
 //
 // The sandbox's people, their cards and the authority behind them (pki/make-pki). Keys take seconds
 // to make, so everything that runs from one build tree shares one set, made by whoever comes first.
+// LANYARD_SANDBOX_PEOPLE names another place for it.
 
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { makeTrust } from './op/card-token.mjs';
@@ -14,8 +15,8 @@ const MAKE = fileURLToPath(new URL('pki/make-pki', import.meta.url));
 
 // Resolves with paths: { directory, file, cards, keys, ca }.
 export async function makePeople() {
-  const directory = join(build, 'sandbox-people');
-  await mkdir(build, { recursive: true });
+  const directory = process.env.LANYARD_SANDBOX_PEOPLE ?? join(build, 'sandbox-people');
+  await mkdir(dirname(directory), { recursive: true });
   await run('flock', [`${directory}.lock`, MAKE, directory]);
   return {
     directory,
