@@ -201,6 +201,7 @@ static struct card *make_entry(struct module *m, struct card_token *token)
     e->in_reader = reader != NULL;
     e->changes = reader ? changes_when_read(reader, token) : 0;
     e->module = m->module;
+    e->puk_tries_left = CARD_TRIES_UNKNOWN;
     e->token = *token;
     *token = (struct card_token){0};
     if (certificate_set_parse(&e->token, &e->certificates) < 0) {
@@ -218,6 +219,8 @@ static struct card *make_entry(struct module *m, struct card_token *token)
         if (same && (!before) == (!now) &&
             (!now || memcmp(before->hash, now->hash, sizeof now->hash) == 0))
             e->id = old->id;
+        if (e->id != 0)
+            e->puk_tries_left = old->puk_tries_left;
     }
     if (e->id == 0)
         e->id = ++cards->last_id;
@@ -471,6 +474,13 @@ void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tri
             cards->entries[i]->token.flags = flags;
             cards->entries[i]->token.tries_left = tries_left;
         }
+}
+
+void cards_note_puk(struct cards *cards, uint64_t id, uint8_t tries_left)
+{
+    for (size_t i = 0; i < cards->entry_count; i++)
+        if (cards->entries[i]->id == id)
+            cards->entries[i]->puk_tries_left = tries_left;
 }
 
 int cards_absence(const struct cards *cards)
