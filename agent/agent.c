@@ -16,10 +16,12 @@
 #include "agent/ceremony.h"
 #include "agent/cis/cis.h"
 #include "agent/desktop/desktop.h"
+#include "agent/expiry.h"
 #include "agent/helper.h"
 #include "agent/keys/key_upkeep.h"
 #include "agent/keys/key_work.h"
 #include "agent/session/keeper.h"
+#include "agent/session_notices.h"
 #include "agent/sign_in.h"
 #include "agent/state_folder.h"
 #include "agent/webauthn/webauthn.h"
@@ -49,6 +51,8 @@ struct agent {
     struct http *http;
     struct cis *cis;
     struct desktop *desktop;
+    struct expiry *expiry;
+    struct session_notices notices;
     struct seal *seal;
     struct end_queue *ends;
     struct keeper *keeper;
@@ -151,6 +155,24 @@ static void serve_key_upkeep(void *context, struct request *request,
     key_upkeep_add(agent->key_upkeep, request, params);
 }
 
+/* Returns their number. */
+static size_t view_expiring(const struct agent *agent, struct expiry_view views[CARDS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cards_count(agent->cards) && count < CARDS_MAX; i++) {
+        const struct card *card = cards_at(agent->cards, i);
+        long days;
+        const struct certificate *certificate = expiry_of(card, time(NULL), &days);
+        if (certificate)
+            views[count++] =
+                (struct expiry_view){.reader = card->token.reader,
+                                     .uid = certificate->uid[0] ? certificate->uid : NULL,
+                                     .not_after = certificate->not_after_text,
+                                     .days_left = days};
+    }
+    return count;
+}
+
 static void serve_status(void *context, struct request *request)
 {
     struct agent *agent = context;
@@ -166,7 +188,10 @@ static void serve_status(void *context, struct request *request)
         modules[i].state = card_module_state(module);
         modules[i].detail = card_module_detail(module);
     }
+    struct expiry_view expiring[CARDS_MAX];
     struct agent_status status = {
+        .expiring_count = view_expiring(agent, expiring),
+        .expiring = expiring,
         .reader_service = cards_service_up(agent->cards) ? "up" : "down",
         .module_count = count,
         .modules = modules,
@@ -217,6 +242,7 @@ static void on_cards_changed(void *context)
         doors_card_changed(agent->doors, card_views_list(views));
     ceremonies_cards_changed(agent->ceremonies);
     card_upkeep_cards_changed(agent->card_upkeep);
+    expiry_cards_changed(agent->expiry);
 }
 
 static void tell_of_keys(struct agent *agent)
@@ -241,6 +267,7 @@ static void on_session_changed(void *context, const struct session_view *view,
 {
     struct agent *agent = context;
     doors_session_changed(agent->doors, view, origins);
+    session_notices_tell(&agent->notices, agent->desktop, view);
     tell_of_keys(agent); /* whose key is the session's may be another matter now */
 }
 
@@ -289,7 +316,9 @@ static bool open_surroundings(struct agent *agent)
         agent->ends = end_queue_new(agent->loop, agent->cis, agent->config, home ? ends : NULL,
                                     on_ends_changed, agent);
     agent->desktop = desktop_new(agent->loop, agent->config, on_desktop, agent);
-    return agent->ends && agent->desktop;
+    if (agent->desktop)
+        agent->expiry = expiry_new(agent->cards, agent->desktop, home ? state : NULL);
+    return agent->ends && agent->expiry;
 }
 
 static bool open_keys(struct agent *agent)
@@ -406,6 +435,7 @@ void agent_free(struct agent **agent)
     key_works_free(&a->key_works);
     doors_close(&a->doors);
     key_watch_free(&a->key_watch);
+    expiry_free(&a->expiry);
     desktop_free(&a->desktop);
     seal_free(&a->seal);
     end_queue_free(&a->ends);

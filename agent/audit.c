@@ -71,6 +71,8 @@ static int priority_of(enum audit_event event, int outcome)
     switch (event) {
     case AUDIT_LOCK_FAILED:
         return LOG_CRIT;
+    case AUDIT_CARD_EXPIRY:
+        return outcome == OUTCOME_OK ? LOG_NOTICE : LOG_WARNING;
     case AUDIT_SESSION_END_DELAYED:
     case AUDIT_REFUSED:
         return LOG_WARNING;
@@ -123,6 +125,7 @@ void audit_fields_make(const struct audit_entry *entry, struct audit_fields *fie
     add_text(fields, "LANYARD_CAUSE", entry->cause);
     add_text(fields, "LANYARD_LOCKER", entry->locker);
     add_text(fields, "LANYARD_KEY", entry->key);
+    add_text(fields, "LANYARD_EXPIRES", entry->expires);
     add_text(fields, "LANYARD_CREDENTIAL", entry->credential);
 }
 

@@ -25,6 +25,8 @@
     /* a card was given another PIN, by the one it had, or by its PUK; or was not */               \
     ROW(PIN_CHANGE, "pin-change", "3c1d7a0f5e924c06b1f8a27d64e90b53")                              \
     ROW(PIN_UNBLOCK, "pin-unblock", "8e47b2c9d13f4a5fa60c5b91e7d2384c")                            \
+    /* a card's certificate expires within 90 days, or has expired */                              \
+    ROW(CARD_EXPIRY, "card-expiry", "b2d0f6a84c7e4916a3e5d81f09c6724b")                            \
     /* the session: opened, a proof made, the PIN given again inside it, another role, locked,     \
      * resumed, ended (cause says why) */                                                          \
     ROW(SESSION_OPENED, "session-opened", "961ee165e9b34018997070b6ec8c100d")                      \
@@ -59,6 +61,7 @@ struct audit_entry {
     const char *cause;      /* why the session's state changed: session_cause_name */
     const char *locker;     /* of LOCK_FAILED: which one */
     const char *key;        /* the security key's name for people */
+    const char *expires;    /* of CARD_EXPIRY: until when (RFC 3339) */
     const char *credential; /* a piece of the SHA-256 of its id, in hexadecimal */
 };
 
@@ -67,7 +70,7 @@ void audit_write(const struct audit_entry *entry);
 /* ---- what audit_write sends, for tests ---- */
 
 enum {
-    AUDIT_FIELDS_MAX = 18,       /* every one that there is */
+    AUDIT_FIELDS_MAX = 19,       /* every one that there is */
     AUDIT_FIELD_BYTES_MAX = 512, /* the longest is an origin or a reader's name */
 };
 

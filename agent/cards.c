@@ -25,8 +25,8 @@
 #include <string.h>
 
 enum {
-    MODULES_MAX = 8,
-    ENTRIES_MAX = MODULES_MAX * CARD_TOKENS_MAX,
+    ENTRIES_MAX = CARDS_MAX,
+    MODULES_MAX = ENTRIES_MAX / CARD_TOKENS_MAX,
     DESCRIPTION_BYTES = 64,
     FRESH_MS = 2000, /* longer than from an insertion to its prompt, shorter than typing a PIN */
 };

@@ -17,6 +17,8 @@
 
 struct cards;
 
+enum { CARDS_MAX = 8 * CARD_TOKENS_MAX }; /* of eight modules */
+
 /* One card, from its insertion to its removal. Borrowed from cards until the next change. */
 struct card {
     uint64_t id; /* never used again, not even for the same card inserted again */

@@ -99,10 +99,12 @@ struct config {
     bool session_at_insertion;          /* a card that is inserted starts a sign-in by itself */
     bool desktop_lock;                  /* when the card leaves */
     char *desktop_lock_command;         /* program and arguments, split at spaces; "": none */
-    struct config_list locks;           /* "all" or section.key: what no user may set */
-    char *user_file;                    /* whose lines were taken; NULL: none was read */
-    char *places[CONFIG_KEYS_MAX];      /* private: see config_place, config_each */
-    uid_t owner;                        /* private: who besides root may own the files */
+    /* which kinds of notices a person gets (agent/desktop/notice_kind.h) */
+    bool notices_sign_in, notices_lock, notices_expiry, notices_server;
+    struct config_list locks;      /* "all" or section.key: what no user may set */
+    char *user_file;               /* whose lines were taken; NULL: none was read */
+    char *places[CONFIG_KEYS_MAX]; /* private: see config_place, config_each */
+    uid_t owner;                   /* private: who besides root may own the files */
     size_t retired_count;
     struct config_provider **retired; /* private: listed once; kept for whoever points at them */
 };

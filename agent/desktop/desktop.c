@@ -27,7 +27,8 @@ struct desktop {
     struct saver *saver;
     struct command *command;
     struct locker *locker;
-    struct notice *notice;
+    struct notice *notices[NOTICE_KINDS];
+    const struct config *config;
     desktop_fn *fn;
     void *context;
     bool locked, away, sleeping; /* as told */
@@ -90,6 +91,7 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
     }
     d->fn = fn;
     d->context = context;
+    d->config = config;
     d->system = bus_new(loop, BUS_SYSTEM);
     d->session = bus_new(loop, BUS_SESSION);
     if (!d->system || !d->session)
@@ -107,8 +109,10 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
                                                      .context = d});
     d->saver = saver_new(&(struct saver_setup){
         .bus = d->session, .changed = on_changed, .cannot_lock = on_saver_refused, .context = d});
-    d->notice = notice_new(d->session);
-    if (!d->logind || !d->saver || !d->notice || !d->command)
+    for (size_t i = 0; i < NOTICE_KINDS; i++)
+        if (!(d->notices[i] = notice_new(d->session)))
+            return NULL;
+    if (!d->logind || !d->saver || !d->command)
         return NULL;
     d->locker = locker_new(&(struct locker_setup){
         .loop = loop, .logind = d->logind, .saver = d->saver, .command = d->command});
@@ -122,7 +126,8 @@ void desktop_free(struct desktop **desktop)
         return;
     locker_free(&d->locker);
     command_free(&d->command);
-    notice_free(&d->notice);
+    for (size_t i = 0; i < NOTICE_KINDS; i++)
+        notice_free(&d->notices[i]);
     saver_free(&d->saver);
     logind_free(&d->logind);
     bus_free(&d->session);
@@ -135,7 +140,25 @@ void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context)
     locker_lock(desktop->locker, done, context);
 }
 
-void desktop_tell(struct desktop *desktop, const char *summary, const char *body)
+static bool wanted(const struct config *config, enum notice_kind kind)
 {
-    notice_tell(desktop->notice, summary, body);
+    switch (kind) {
+    case NOTICE_SIGN_IN:
+        return config->notices_sign_in;
+    case NOTICE_LOCK:
+        return config->notices_lock;
+    case NOTICE_EXPIRY:
+        return config->notices_expiry;
+    case NOTICE_SERVER:
+        return config->notices_server;
+    default:
+        return true;
+    }
+}
+
+void desktop_tell(struct desktop *desktop, enum notice_kind kind, const char *summary,
+                  const char *body)
+{
+    if (wanted(desktop->config, kind))
+        notice_tell(desktop->notices[kind], summary, body);
 }

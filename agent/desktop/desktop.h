@@ -10,6 +10,7 @@
 #pragma once
 
 #include "agent/config.h"
+#include "agent/desktop/notice_kind.h"
 #include "ipc/loop.h"
 
 #include <stdbool.h>
@@ -38,8 +39,8 @@ struct desktop_lock_result {
 };
 typedef void desktop_lock_fn(void *context, const struct desktop_lock_result *result);
 
-/* config: desktop_lock_command; borrowed for its life. fn comes from the loop, never from within
- * desktop_new. NULL on fault (logged); no bus is no fault. */
+/* config: desktop_lock_command, notices; borrowed for its life. fn comes from the loop, never from
+ * within desktop_new. NULL on fault (logged); no bus is no fault. */
 struct desktop *desktop_new(struct loop *loop, const struct config *config, desktop_fn *fn,
                             void *context);
 /* Not from within a callback; before helpers_free, which reaps what a lock command leaves. Whoever
@@ -54,6 +55,8 @@ void desktop_free(struct desktop **desktop);
  * one is under way joins it, and its done is called as well. */
 void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context);
 
-/* A notice to the person (org.freedesktop.Notifications), forgotten when nothing shows notices.
- * Texts are plain; a later notice takes an earlier one's place. */
-void desktop_tell(struct desktop *desktop, const char *summary, const char *body);
+/* A notice to the person (org.freedesktop.Notifications), unless the configuration silences its
+ * kind; forgotten when nothing shows notices. Texts are plain; a later notice takes the place of an
+ * earlier one of its kind. */
+void desktop_tell(struct desktop *desktop, enum notice_kind kind, const char *summary,
+                  const char *body);

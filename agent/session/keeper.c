@@ -185,7 +185,8 @@ void keeper_tell_person(struct keeper *k, int result)
     if (outcome != OUTCOME_CANCELLED && outcome != OUTCOME_TIMED_OUT &&
         outcome != OUTCOME_CARD_REMOVED && outcome != OUTCOME_NO_CARD &&
         outcome != OUTCOME_KEY_REMOVED && outcome != OUTCOME_NO_KEY)
-        desktop_tell(k->setup.desktop, outcome_sentence(outcome), outcome_advice(outcome));
+        desktop_tell(k->setup.desktop, outcome / 100 == 16 ? NOTICE_SERVER : NOTICE_SIGN_IN,
+                     outcome_sentence(outcome), outcome_advice(outcome));
 }
 
 static void give_up(struct keeper *k, int result)
@@ -234,7 +235,7 @@ static void on_desktop_locked(void *context, const struct desktop_lock_result *r
                                           .result = result->locked ? OUTCOME_OK : OUTCOME_INTERNAL,
                                           .locker = result->failed});
     if (!result->locked)
-        desktop_tell(k->setup.desktop, "The screen could not be locked.",
+        desktop_tell(k->setup.desktop, NOTICE_ALARM, "The screen could not be locked.",
                      "Lock it yourself before you leave, and tell your IT service desk.");
 }
 

@@ -239,6 +239,13 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                                                  text_value(status->modules[i].path), "state",
                                                  text_value(status->modules[i].state), "detail",
                                                  text_value(status->modules[i].detail)));
+    json_t *expiring = json_array();
+    for (size_t i = 0; i < status->expiring_count; i++)
+        append_or_drop(&expiring, json_pack("{s:o, s:o, s:o, s:I}", "reader",
+                                            text_value(status->expiring[i].reader), "uid",
+                                            text_value(status->expiring[i].uid), "notAfter",
+                                            text_value(status->expiring[i].not_after), "daysLeft",
+                                            (json_int_t)status->expiring[i].days_left));
     json_t *listed = json_array();
     for (; origins && *origins; origins++)
         json_array_append_new(listed, text_value(*origins));
@@ -246,12 +253,13 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                              web->state);
     return answer_write_result(
         out, id,
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I}", "version",
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "version",
                   LANYARD_VERSION, "pid", (int)getpid(), "door", door, "readerService",
                   text_value(status->reader_service), "modules", modules, "readers",
                   (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count, "keys",
-                  (json_int_t)status->key_count, "origins", listed, "connections",
-                  (json_int_t)connections, "operations", (json_int_t)status->operation_count));
+                  (json_int_t)status->key_count, "expiring", expiring, "origins", listed,
+                  "connections", (json_int_t)connections, "operations",
+                  (json_int_t)status->operation_count));
 }
 
 /* ---- security keys ---- */

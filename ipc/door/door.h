@@ -163,11 +163,21 @@ struct module_view {
     const char *detail; /* NULL: none */
 };
 
+/* A card that expires within 90 days, or has. */
+struct expiry_view {
+    const char *reader;
+    const char *uid;       /* NULL: none */
+    const char *not_after; /* RFC 3339, UTC */
+    long days_left;        /* whole ones; negative: it has expired */
+};
+
 struct agent_status {
     const char *reader_service; /* "up", "down" */
     size_t module_count;
     const struct module_view *modules;
     size_t reader_count, card_count, key_count, operation_count;
+    size_t expiring_count;
+    const struct expiry_view *expiring;
 };
 
 struct role_view {

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { connectNative } from '../sandbox/native.mjs';
 import { inSandbox, newChallenge, PIN } from './card-rig.mjs';
 import { ends, lanyard, types } from './cli-rig.mjs';
 import { atDesk } from './keeper-rig.mjs';
@@ -158,16 +157,14 @@ test('one at a time, and which card', async (t) => {
 });
 
 test('a session that hangs on the card goes on', async () => {
-  await atDesk({ web: false }, async ({ sandbox }) => {
-    const agent = await connectNative(sandbox);
-    const begun = agent.request('session.begin');
-    await types(sandbox.pinentry, PIN);
-    const { sid, state } = await begun;
+  await atDesk({}, async (desk) => {
+    const agent = await desk.connect();
+    const { sid, state } = await desk.signIn(agent);
     assert.equal(state, 'active');
-    const run = pin({ sandbox }, 'change');
-    for (const typed of [PIN, NEW, NEW]) await types(sandbox.pinentry, typed);
+    const run = pin(desk, 'change');
+    for (const typed of [PIN, NEW, NEW]) await types(desk.pinentry, typed);
     await ends(run, 0);
-    const after = await agent.request('session.status');
+    const after = await desk.status(agent);
     assert.deepEqual([after.state, after.sid, after.card], ['active', sid, true]);
     await agent.request('session.end');
     await agent.close();

@@ -538,6 +538,16 @@ desktop('a notice takes the place of the one before, and is never markup', async
   assert.deepEqual((await notified(session)).slice(1, 5), [0, '', '<i>', '1 < 2']);
 });
 
+desktop('a kind of notice can be silenced, and each has a place of its own', async ({ session, client }) => {
+  await session.do('notifications = Notifications()');
+  const agent = await client();
+  agent.say('tell Lock it yourself|');
+  assert.deepEqual((await notified(session)).slice(1, 4), [0, '', 'Lock it yourself']);
+  agent.say('tell-expiry Nobody|is told of this');
+  agent.say('tell-lock Locked|');
+  assert.deepEqual((await notified(session)).slice(1, 4), [0, '', 'Locked']);
+});
+
 desktop('a notice that is no text is not shown', async ({ session, client }) => {
   await session.do('notifications = Notifications()');
   const agent = await client();

@@ -65,6 +65,24 @@ static void on_lock(void *context, const struct desktop_lock_result *result)
            result->failed ? result->failed : "-");
 }
 
+/* "tell SUMMARY|BODY", "tell-lock ...", "tell-expiry ..." */
+static void tell(struct client *client)
+{
+    static const struct {
+        const char *word;
+        enum notice_kind kind;
+    } kinds[] = {
+        {"tell ", NOTICE_ALARM}, {"tell-lock ", NOTICE_LOCK}, {"tell-expiry ", NOTICE_EXPIRY}};
+    char *body = strchr(client->line, '|');
+    if (body)
+        *body++ = '\0';
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t len = strlen(kinds[i].word);
+        if (strncmp(client->line, kinds[i].word, len) == 0)
+            desktop_tell(client->desktop, kinds[i].kind, client->line + len, body ? body : "");
+    }
+}
+
 static void on_input(void *context, uint32_t events)
 {
     struct client *client = context;
@@ -74,18 +92,16 @@ static void on_input(void *context, uint32_t events)
     } else if (strcmp(client->line, "lock") == 0) {
         desktop_lock(client->desktop, on_lock, client);
         puts("locking");
-    } else if (strncmp(client->line, "tell ", 5) == 0) {
-        char *body = strchr(client->line, '|');
-        if (body)
-            *body++ = '\0';
-        desktop_tell(client->desktop, client->line + 5, body ? body : "");
+    } else {
+        tell(client);
     }
 }
 
 int main(int argc, char **argv)
 {
     char none[] = "";
-    struct config config = {.desktop_lock_command = argc > 1 ? argv[1] : none};
+    struct config config = {.desktop_lock_command = argc > 1 ? argv[1] : none,
+                            .notices_lock = true}; /* and none of the others */
     setvbuf(stdout, NULL, _IOLBF, 0);
     log_init("desktop_client", LOG_LEVEL_DEBUG);
     if (harden_process() < 0)

@@ -213,8 +213,8 @@ static void the_manual_page_has_every_event_and_field_and_no_other(void **state)
     page[fread(page, 1, sizeof page - 1, file)] = '\0';
     fclose(file);
     struct audit_fields fields;
-    struct audit_entry whole = {AUDIT_SIGN_IN, OUTCOME_BUSY, "1", "2", "3",  "4",  "5",
-                                "6",           "7",          "8", "9", "10", "11", "12"};
+    struct audit_entry whole = {AUDIT_SIGN_IN, OUTCOME_BUSY, "1", "2",  "3",  "4",  "5", "6",
+                                "7",           "8",          "9", "10", "11", "12", "13"};
     for (; whole.event < AUDIT_EVENTS; whole.event++) {
         char item[128];
         audit_fields_make(&whole, &fields);

@@ -830,9 +830,11 @@ void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context)
     note("lock");
 }
 
-void desktop_tell(struct desktop *desktop, const char *summary, const char *body)
+void desktop_tell(struct desktop *desktop, enum notice_kind kind, const char *summary,
+                  const char *body)
 {
     (void)desktop;
+    (void)kind;
     (void)body;
     rig.notices++;
     snprintf(rig.notice, sizeof rig.notice, "%s", summary);
