@@ -48,6 +48,7 @@ enum {
         *p = NULL;                                                                                 \
     }
 RELEASE(bio_release, BIO, BIO_free_all)
+RELEASE(crl_release, X509_CRL, X509_CRL_free)
 RELEASE(pkey_context_release, EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 RELEASE(signature_release, ECDSA_SIG, ECDSA_SIG_free)
 RELEASE(store_context_release, X509_STORE_CTX, X509_STORE_CTX_free)
@@ -470,6 +471,7 @@ size_t certificate_set_signatures(const struct certificate_set *set, size_t inde
 
 struct issuers {
     X509_STORE *store; /* NULL: any authority will do */
+    bool has_lists;    /* of revocation */
 };
 
 struct issuers *issuers_any(void)
@@ -516,36 +518,79 @@ int issuers_parse(const void *pem, size_t len, struct issuers **out)
     return 0;
 }
 
-/* The certificate's own dates have outcomes of their own; those of its authorities count here. */
-static int ignore_own_dates(int ok, X509_STORE_CTX *context)
+int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now, size_t *old)
 {
-    int error = X509_STORE_CTX_get_error(context);
-    bool date = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
-    return ok || (date && X509_STORE_CTX_get_error_depth(context) == 0);
+    CLEANUP(bio_release) BIO *bio = BIO_new_mem_buf(pem, len <= INT_MAX ? (int)len : 0);
+    if (!bio || !issuers->store)
+        return log_fault(bio ? EINVAL : ENOMEM, "revocation lists");
+    size_t count = 0, outdated = 0;
+    for (;;) {
+        CLEANUP(crl_release) X509_CRL *list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+        if (!list)
+            break;
+        const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
+        outdated += next && X509_cmp_time(next, &now) < 0;
+        if (X509_STORE_add_crl(issuers->store, list) != 1)
+            return log_fault(ENOMEM, "revocation lists");
+        count++;
+    }
+    bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    if (count == 0 || !at_end)
+        return log_fault(EBADMSG, count ? "revocation lists: one cannot be parsed"
+                                        : "revocation lists: none in the file");
+    issuers->has_lists = true;
+    if (old)
+        *old = outdated;
+    return 0;
 }
 
-static bool issuer_known(const struct certificate_set *set, const struct certificate *certificate,
-                         const struct issuers *issuers, time_t now)
+/* What is no reason to say no here: the certificate's own dates, which have outcomes of their own
+ * (those of its authorities count), and a list that is missing or old, since the provider looks,
+ * too. */
+static int ignore_what_others_say(int ok, X509_STORE_CTX *context)
+{
+    if (ok || X509_STORE_CTX_get_error_depth(context) != 0)
+        return ok;
+    switch (X509_STORE_CTX_get_error(context)) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* OUTCOME_OK, ISSUER_UNKNOWN or CERTIFICATE_REVOKED. */
+static int judge_chain(const struct certificate_set *set, const struct certificate *certificate,
+                       const struct issuers *issuers, time_t now)
 {
     CLEANUP(stack_release) STACK_OF(X509) *authorities = sk_X509_new_null();
     CLEANUP(store_context_release) X509_STORE_CTX *context = X509_STORE_CTX_new();
     if (!authorities || !context)
-        return false;
+        return OUTCOME_ISSUER_UNKNOWN;
     for (size_t i = 0; i < set->count; i++)
         if (set->at[i] && set->at[i]->use == CERTIFICATE_AUTHORITY &&
             sk_X509_push(authorities, set->at[i]->x509) <= 0)
-            return false;
+            return OUTCOME_ISSUER_UNKNOWN;
     if (X509_STORE_CTX_init(context, issuers->store, certificate->x509, authorities) != 1)
-        return false;
+        return OUTCOME_ISSUER_UNKNOWN;
     X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(context);
-    X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN |
+                                           (issuers->has_lists ? X509_V_FLAG_CRL_CHECK : 0));
     X509_VERIFY_PARAM_set_depth(rules, CHAIN_DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(rules, SECURITY_LEVEL);
     X509_VERIFY_PARAM_set_time(rules, now);
-    X509_STORE_CTX_set_verify_cb(context, ignore_own_dates);
-    bool known = X509_verify_cert(context) == 1;
+    X509_STORE_CTX_set_verify_cb(context, ignore_what_others_say);
+    bool good = X509_verify_cert(context) == 1;
+    int error = X509_STORE_CTX_get_error(context);
     ERR_clear_error();
-    return known;
+    return good                               ? OUTCOME_OK
+           : error == X509_V_ERR_CERT_REVOKED ? OUTCOME_CERTIFICATE_REVOKED
+                                              : OUTCOME_ISSUER_UNKNOWN;
 }
 
 /* ---- the choice ---- */
@@ -565,8 +610,11 @@ static size_t preference(const struct certificate_set *set, size_t i, const uint
 /* The order in which problem_of looks; a later one came nearer to signing in. */
 static int nearness(int problem)
 {
-    static const int order[] = {OUTCOME_NO_CERTIFICATE, OUTCOME_KEY_UNSUITABLE,
-                                OUTCOME_ISSUER_UNKNOWN, OUTCOME_CERTIFICATE_NOT_YET_VALID,
+    static const int order[] = {OUTCOME_NO_CERTIFICATE,
+                                OUTCOME_KEY_UNSUITABLE,
+                                OUTCOME_ISSUER_UNKNOWN,
+                                OUTCOME_CERTIFICATE_REVOKED,
+                                OUTCOME_CERTIFICATE_NOT_YET_VALID,
                                 OUTCOME_CERTIFICATE_EXPIRED};
     int place = 0;
     while (place < (int)(sizeof order / sizeof *order) && order[place] != problem)
@@ -582,8 +630,9 @@ static int problem_of(const struct certificate_set *set, size_t i, const struct 
         return OUTCOME_NO_CERTIFICATE;
     if (place == accepted_count)
         return OUTCOME_KEY_UNSUITABLE;
-    if (issuers && issuers->store && !issuer_known(set, c, issuers, now))
-        return OUTCOME_ISSUER_UNKNOWN;
+    int chain = issuers && issuers->store ? judge_chain(set, c, issuers, now) : OUTCOME_OK;
+    if (chain != OUTCOME_OK)
+        return chain;
     if (now < c->not_before)
         return OUTCOME_CERTIFICATE_NOT_YET_VALID;
     if (now > c->not_after)

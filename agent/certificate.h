@@ -5,7 +5,7 @@
  *
  * DER from a card is hostile: what cannot be parsed strictly, to its last byte, is no certificate.
  * The choice made here spares people a useless PIN prompt; it admits nobody. The provider verifies
- * the chain, revocation included. Any thread, one at a time; nothing blocks.
+ * the chain, and revocation above all. Any thread, one at a time; nothing blocks.
  */
 #pragma once
 
@@ -94,6 +94,12 @@ struct issuers;
  * here is a trust anchor, self-signed or not. 0; -EBADMSG: none, or one that cannot be parsed
  * (logged); -ENOMEM. */
 int issuers_parse(const void *pem, size_t len, struct issuers **out);
+/* Adds a PEM file's revocation lists (RFC 5280 §5): whose certificate an issuer's own list names
+ * does not sign in. A list that has grown old still counts for whom it names; *old (may be NULL) is
+ * how many have, at that time. 0; -EBADMSG: none, or one that cannot be parsed (logged); -ENOMEM.
+ */
+int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now,
+                      size_t *old);
 /* One that lists nobody yet: any authority will do. NULL on no memory. */
 struct issuers *issuers_any(void);
 /* Exchanges what two of them list, for whoever holds on to one. */
@@ -110,7 +116,7 @@ struct certificate_choice {
     /* For every certificate what keeps it from signing in: 0, or, first that applies,
      * NO_CERTIFICATE (not for authentication, or cannot be parsed), KEY_UNSUITABLE (no private key
      * on the card, RSA under 2,048 bits, no accepted algorithm), ISSUER_UNKNOWN,
-     * CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED. */
+     * CERTIFICATE_REVOKED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED. */
     int problems[CARD_CERTIFICATES_MAX];
 };
 
@@ -119,7 +125,9 @@ struct certificate_choice {
  * <= now <= not_after (RFC 5280 §4.1.2.5).
  *
  * A chain to the issuers is built from the card's own authorities; their signatures and validity
- * count, at OpenSSL's security level 2: no SHA-1, no RSA under 2,048 bits.
+ * count, at OpenSSL's security level 2: no SHA-1, no RSA under 2,048 bits. With revocation lists
+ * the certificate itself is looked for in its issuer's; where its issuer has none, that is no
+ * obstacle.
  *
  * Of several that qualify: the latest not_before, then the latest not_after, then the one whose
  * algorithm the provider prefers, then the first on the card. */

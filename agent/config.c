@@ -92,6 +92,7 @@ void config_deinit(struct config *config)
         free(config->places[i]);
     free(config->broker_socket);
     free(config->issuers);
+    free(config->revocation_lists);
     free(config->keys_redirect);
     free(config->pinentry);
     free(config->desktop_lock_command);
@@ -149,6 +150,16 @@ static int set_default(struct config_source *defaults, const struct config_row *
     return r;
 }
 
+/* Whose word a list is can be told by its issuer alone. */
+static int check_lists(const struct config *config, struct config_reporter report)
+{
+    if (config->revocation_lists[0] == '\0' || config->issuers[0] != '\0')
+        return 0;
+    config_say(report, "%s: revocation-lists needs issuers, who sign them",
+               config_place(config, "revocation-lists"));
+    return -EINVAL;
+}
+
 int config_complete(struct config *config, struct config_reporter report)
 {
     struct config_source defaults = {.config = config, .report = report, .name = "defaults"};
@@ -169,5 +180,7 @@ int config_complete(struct config *config, struct config_reporter report)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (config_list_complete(lists[i]) < 0)
             return -ENOMEM;
+    if (r == 0)
+        r = check_lists(config, report);
     return r < 0 ? r : defaults.result;
 }

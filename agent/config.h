@@ -30,6 +30,7 @@
 enum {
     CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
     CONFIG_FILES_MAX = 64,              /* in conf.d */
+    CONFIG_LISTS_BYTES_MAX = 32 * 1024 * 1024, /* a million withdrawn cards at 30 bytes each */
     CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
     CONFIG_KEYS_MAX = 64,               /* rows of the table */
     CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
@@ -83,6 +84,7 @@ struct config {
     struct config_list modules;         /* absolute paths; at least one */
     struct config_list ignored_readers; /* exact PC/SC names */
     char *issuers;                      /* absolute path of a PEM file; "": any issuer */
+    char *revocation_lists;             /* absolute path of a PEM file; "": none */
     unsigned pin_timeout;               /* seconds */
     bool keys_enabled;                  /* security keys are used at all */
     char *keys_redirect;                /* absolute path of a redirected key's socket; "": none */
@@ -146,6 +148,8 @@ bool config_user_path(char *path, size_t size);
  * CONFIG_FILE_BYTES_MAX, into *out (initialised, replaced). */
 int config_read_file(const struct config *config, const char *path, struct bytes *out,
                      struct config_reporter report);
+/* The same of its revocation lists: at most CONFIG_LISTS_BYTES_MAX. */
+int config_read_lists(const struct config *config, struct bytes *out, struct config_reporter report);
 
 /* Puts fresh (complete) in force in place of running, as far as that can change while an agent
  * runs: what the table says is read at the start stays as it was, and is reported where it differs.

@@ -48,7 +48,8 @@ static int open_trusted(const struct config *config, int at, const char *name, c
     return steal_fd(&fd);
 }
 
-static int read_whole(int fd, const char *shown, struct bytes *out, struct config_reporter report)
+static int read_whole(int fd, const char *shown, size_t most, struct bytes *out,
+                      struct config_reporter report)
 {
     bytes_reset(out);
     char piece[4096];
@@ -64,8 +65,8 @@ static int read_whole(int fd, const char *shown, struct bytes *out, struct confi
         bytes_append(out, piece, (size_t)n);
         if (out->failed)
             return -ENOMEM;
-        if (out->len > CONFIG_FILE_BYTES_MAX) {
-            config_say(report, "%s: longer than %d bytes", shown, CONFIG_FILE_BYTES_MAX);
+        if (out->len > most) {
+            config_say(report, "%s: longer than %zu bytes", shown, most);
             return -EINVAL;
         }
     }
@@ -81,7 +82,7 @@ static int load_file(struct config *config, int folder, const char *folder_name,
     if (fd < 0)
         return fd;
     CLEANUP(bytes_deinit) struct bytes text = {0};
-    int r = read_whole(fd, shown, &text, report);
+    int r = read_whole(fd, shown, CONFIG_FILE_BYTES_MAX, &text, report);
     return r < 0 ? r : config_read(config, shown, (const char *)text.data, text.len, report);
 }
 
@@ -227,7 +228,7 @@ int config_load_user(struct config *config, const char *path, struct config_repo
     if (fd < 0)
         return 0;
     CLEANUP(bytes_deinit) struct bytes text = {0};
-    int r = read_whole(fd, path, &text, report);
+    int r = read_whole(fd, path, CONFIG_FILE_BYTES_MAX, &text, report);
     if (r == 0 && config_text_set(&config->user_file, path) < 0)
         r = -ENOMEM;
     if (r == 0)
@@ -235,13 +236,24 @@ int config_load_user(struct config *config, const char *path, struct config_repo
     return r == -ENOMEM ? r : 0;
 }
 
-int config_read_file(const struct config *config, const char *path, struct bytes *out,
-                     struct config_reporter report)
+static int read_named(const struct config *config, const char *path, size_t most,
+                      struct bytes *out, struct config_reporter report)
 {
     CLEANUP(close_fd) int fd = open_trusted(config, AT_FDCWD, path, path, S_IFREG, report);
     if (fd == -ENOENT)
         config_say(report, "%s: there is no such file", path);
-    return fd < 0 ? fd : read_whole(fd, path, out, report);
+    return fd < 0 ? fd : read_whole(fd, path, most, out, report);
+}
+
+int config_read_file(const struct config *config, const char *path, struct bytes *out,
+                     struct config_reporter report)
+{
+    return read_named(config, path, CONFIG_FILE_BYTES_MAX, out, report);
+}
+
+int config_read_lists(const struct config *config, struct bytes *out, struct config_reporter report)
+{
+    return read_named(config, config->revocation_lists, CONFIG_LISTS_BYTES_MAX, out, report);
 }
 
 /* NULL: it can be run. */

@@ -70,6 +70,12 @@ const struct config_row config_rows[] = {
       .example = "/etc/lanyard/issuers.pem"},
      CONFIG_PATH,
      IN_CONFIG(issuers)},
+    {{"cards", "revocation-lists", "",
+      "A PEM file of the issuers' revocation lists, whose cards may not sign in; empty: none, the "
+      "provider decides.",
+      .example = "/etc/lanyard/revoked.pem"},
+     CONFIG_PATH,
+     IN_CONFIG(revocation_lists)},
     {{"cards", "pin-timeout", "120",
       "After how many seconds (10 to 600) without a PIN a sign-in is given up.", .user = true},
      CONFIG_SECONDS,

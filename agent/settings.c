@@ -4,23 +4,49 @@
 #include "ipc/base/cleanup.h"
 
 #include <errno.h>
+#include <time.h>
 
-struct issuers_report {
+/* Of the file that a key names. */
+struct key_report {
     struct config_reporter report;
     const struct config *config;
+    const char *key;
 };
 
-static void say_of_issuers(void *context, const char *problem)
+static void say_of_key(void *context, const char *problem)
 {
-    const struct issuers_report *of = context;
-    config_say(of->report, "%s: issuers: %s", config_place(of->config, "issuers"), problem);
+    const struct key_report *of = context;
+    config_say(of->report, "%s: %s: %s", config_place(of->config, of->key), of->key, problem);
+}
+
+static int load_lists(struct settings *settings, struct config_reporter faults,
+                      struct config_reporter remarks)
+{
+    const struct config *config = &settings->config;
+    struct key_report of = {faults, config, "revocation-lists"};
+    struct config_reporter report = {.fn = say_of_key, .context = &of};
+    if (config->revocation_lists[0] == '\0')
+        return 0;
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    size_t old = 0;
+    int r = config_read_lists(config, &pem, report);
+    if (r < 0)
+        return r;
+    r = issuers_add_lists(settings->issuers, pem.data, pem.len, time(NULL), &old);
+    if (r < 0)
+        config_say(report, "%s: cannot be used", config->revocation_lists);
+    of.report = remarks;
+    if (r == 0 && old > 0)
+        config_say(report, "%s: %zu of the lists should have been replaced by now",
+                   config->revocation_lists, old);
+    return r;
 }
 
 static int load_issuers(struct settings *settings, struct config_reporter faults)
 {
     const struct config *config = &settings->config;
-    struct issuers_report of = {.report = faults, .config = config};
-    struct config_reporter report = {.fn = say_of_issuers, .context = &of};
+    struct key_report of = {faults, config, "issuers"};
+    struct config_reporter report = {.fn = say_of_key, .context = &of};
     if (config->issuers[0] == '\0') {
         settings->issuers = issuers_any();
         return settings->issuers ? 0 : -ENOMEM;
@@ -45,6 +71,8 @@ int settings_load(const struct settings_source *source, struct settings *setting
         r = config_load_user(&settings->config, source->user_file, remarks);
     if (r == 0)
         r = load_issuers(settings, faults);
+    if (r == 0)
+        r = load_lists(settings, faults, remarks);
     if (r < 0) {
         settings_deinit(settings);
         return r;

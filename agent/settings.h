@@ -22,8 +22,9 @@ struct settings {
 };
 
 /* Loads into *settings (initialised by this call). faults: what keeps an agent from starting;
- * remarks: lines of the user's file that were left out, programs that are not there. 0, or a fault
- * as config_load has them, or -EBADMSG (issuers): *settings is empty then. */
+ * remarks: lines of the user's file that were left out, programs that are not there, revocation
+ * lists that are old. 0, or a fault as config_load has them, or -EBADMSG (issuers): *settings is
+ * empty then. */
 int settings_load(const struct settings_source *source, struct settings *settings,
                   struct config_reporter faults, struct config_reporter remarks);
 void settings_deinit(struct settings *settings);
