@@ -9,23 +9,30 @@
  * was unknown when this was built is answered as by a kernel that does not know it, so that a newer
  * C library goes on, too. Places are refused with EACCES, as by anybody's file rights.
  *
- *   lanyardd         calls what ordinary programs call: pinentry and what locks the screen may be
- *                    started by it, inherit all this, and are not ours. Nothing ends it; mounts,
- *                    namespaces, other processes' memory, io_uring and the like are refused. Places
- *                    it keeps: Landlock would also keep it from asking which program a caller is
- *                    (/proc/PID/exe), and what locks the screen writes where it wants. They are
- * left to systemd's unit and AppArmor, which let go of what it starts. lanyard-card     the same,
- * since a vendor's module may be any ordinary program: it forks, has threads, keeps locks and
- * shared memory, and a list of the calls of the modules we know would break the next one. So it is
- * told what is dangerous: it writes nowhere but where everybody may (/tmp, /var/tmp, /dev/shm) and
- * to devices, has no sockets but Unix ones (and the kernel's own, for udev), starts no program,
- *                    signals nobody outside, and is ended when it reaches for other processes, the
- *                    kernel, or namespaces. It reads what the person may read.
- *   lanyard-fido     reads what udev knows, opens devices, connects to a redirected key's socket
- *   lanyard-prompt   once pinentry is there: talks to it and to the agent, opens nothing
- *   lanyard-chooser  GTK: as lanyard-card, but it may reach X11's abstract socket, and TCP where
- * the display is another machine's lanyard-portd    once it serves: takes connections and passes
- * them on, opens nothing
+ * lanyardd calls what ordinary programs call: pinentry and what locks the screen may be started by
+ * it, inherit all this, and are not ours. Nothing ends it; mounts, namespaces, other processes'
+ * memory, io_uring and the like are refused. Places it keeps: Landlock would also keep it from
+ * asking which program a caller is (/proc/PID/exe), and what locks the screen writes where it
+ * wants. They are left to AppArmor, which lets go of what it starts.
+ *
+ * lanyard-card calls the same, since a vendor's module may be any ordinary program: it forks, has
+ * threads, keeps locks and shared memory, and a list of the calls of the modules we know would
+ * break the next one. So it is told what is dangerous. It is ended when it reaches for other
+ * processes' memory, the kernel, or namespaces. Refused are programs, sockets that are neither Unix
+ * nor the kernel's own (udev), signals to others, and writing anywhere but to devices and where
+ * everybody may (/tmp, /var/tmp, /dev/shm, /run/lock). It reads what the person may read, and
+ * reaches any Unix socket that has a path, pcscd's among them: those only AppArmor can tell apart.
+ *
+ * lanyard-fido reads what udev and the system's settings say, uses devices, connects to a
+ * redirected key's socket, and is ended by all else.
+ *
+ * lanyard-prompt, once pinentry is there, talks to it and to the agent, and is ended by all else.
+ *
+ * lanyard-chooser is treated as lanyard-card for GTK's sake, but it may reach X11's abstract
+ * socket, the caches of fonts and of graphics, and TCP where the display is another machine's.
+ *
+ * lanyard-portd, once it serves, takes connections and passes them on, reads no file, writes those
+ * that wake agents, and is ended by all else.
  *
  * Built with sanitisers or for coverage (LANYARD_INSTRUMENTED) nothing is given up: their runtimes
  * open, map, trace and write what no product does.

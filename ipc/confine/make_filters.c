@@ -17,6 +17,7 @@
 #include "ipc/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -115,6 +116,7 @@ static const char *const broker_allowed[] = {SETTLED,
                                              "epoll_pwait2",
                                              "epoll_wait",
                                              "eventfd2",
+                                             "fchmod",
                                              "setsockopt",
                                              "signalfd4",
                                              "timerfd_create",
@@ -188,9 +190,8 @@ static const char *const guest_refused[] = {"execve", "execveat", NULL};
 static const char *const fido_refused[] = {"prctl", NULL};
 /* A locale's messages, the time zone; whether something is a terminal. */
 #define SETTLED_REFUSED                                                                            \
-    "access", "faccessat", "faccessat2", "lstat", "open", "openat", "prctl", "readlink",           \
-        "readlinkat", "stat"
-static const char *const prompt_refused[] = {SETTLED_REFUSED, "ioctl", NULL};
+    "access", "faccessat", "faccessat2", "lstat", "open", "prctl", "readlink", "readlinkat", "stat"
+static const char *const prompt_refused[] = {SETTLED_REFUSED, "ioctl", "openat", NULL};
 static const char *const broker_refused[] = {SETTLED_REFUSED, NULL};
 
 /* ---- rules ---- */
@@ -286,8 +287,8 @@ static void allow_key_controls(scmp_filter_ctx filter)
 
 static const char *const fido_particular[] = {"ioctl", "socket", NULL};
 static const char *const prompt_particular[] = {"mmap", "mmap2", "mprotect", NULL};
-static const char *const broker_particular[] = {"ioctl",    "mmap",   "mmap2",
-                                                "mprotect", "socket", NULL};
+static const char *const broker_particular[] = {"ioctl",  "mmap",   "mmap2", "mprotect",
+                                                "openat", "socket", NULL};
 
 static const struct plan {
     const char *name;
@@ -333,6 +334,8 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
     case CONFINE_BROKER:
         allow_data_pages(filter);
         where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TIOCOUTQ); /* SIOCOUTQ */
+        rule(filter, SCMP_ACT_ALLOW, "openat", 1,
+             SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY)); /* ipc/portd/waking.c */
         allow_unix_sockets(filter, SCMP_ACT_KILL_PROCESS);
         break;
     case CONFINE_CALLS:

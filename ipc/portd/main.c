@@ -115,14 +115,20 @@ static void tell_ready(int fd, uint16_t port)
     sd_notify(0, "READY=1");
 }
 
-/* What is open by now is enough; the socket's file alone is taken away in the end. */
+/* What is open by now is enough; there are only the files that wake agents, and the socket's, which
+ * is taken away in the end. */
 static int confine(const struct options *options)
 {
     char folder[PATH_MAX] = "";
     if (options->socket)
         snprintf(folder, sizeof folder, "%s", options->socket);
-    const struct confine_place place = {.path = dirname(folder), .rights = CONFINE_REMOVE};
-    int r = confine_reach(&place, options->socket ? 1 : 0, CONFINE_ABSTRACT);
+    struct confine_place places[2];
+    size_t count = 0;
+    if (options->socket)
+        places[count++] = (struct confine_place){dirname(folder), CONFINE_REMOVE};
+    if (options->wake)
+        places[count++] = (struct confine_place){options->wake, CONFINE_WRITE};
+    int r = confine_reach(places, count, CONFINE_ABSTRACT);
     return r < 0 ? r : confine_calls(CONFINE_BROKER);
 }
 

@@ -176,6 +176,32 @@ static void a_key_plugged_in_meanwhile_may_be_meant(void **state)
     rig_end(&run);
 }
 
+/* The agent's filter is not there: this is lanyard-fido's own. */
+static void what_it_has_no_use_for_is_given_up(void **state)
+{
+    (void)state;
+    if (LANYARD_INSTRUMENTED)
+        skip();
+    struct fido_start create = rig_create();
+    struct helper_run run;
+    rig_ctl("delay usb never");
+    rig_ctl("plug usb");
+    rig_begin(&run, &create, false);
+    rig_expect_waiting(&run, FIDO_WAITING_TOUCH);
+    char path[64], text[4096] = "";
+    snprintf(path, sizeof path, "/proc/%d/status", (int)run.pid);
+    FILE *status = fopen(path, "re");
+    assert_non_null(status);
+    size_t len = fread(text, 1, sizeof text - 1, status);
+    fclose(status);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
+    assert_non_null(strstr(text, "Seccomp:\t2\n"));
+    rig_say(&run, FIDO_MESSAGE_CANCEL);
+    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
+    rig_end(&run);
+}
+
 static void cancel_stops_the_blinking(void **state)
 {
     (void)state;
@@ -527,6 +553,7 @@ int main(void)
         RESET(a_named_key_is_the_only_one),
         RESET(the_touched_one_of_several_is_meant),
         RESET(a_key_plugged_in_meanwhile_may_be_meant),
+        RESET(what_it_has_no_use_for_is_given_up),
         RESET(cancel_stops_the_blinking),
         RESET(cancel_is_heard_while_nothing_is_in),
         RESET(a_key_pulled_out_ends_it),

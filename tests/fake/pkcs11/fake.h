@@ -10,6 +10,7 @@
  *     FAKE_PKCS11            what to do wrong (see each module)
  *     FAKE_PKCS11_JOURNAL    a file to which each C_Login, C_Logout, C_Sign and C_CloseSession
  *                            appends a word
+ *     FAKE_PKCS11_REPORT     a file for what fake-rover has seen
  *     FAKE_PKCS11_EACH_USE   when set, the key has CKA_ALWAYS_AUTHENTICATE
  */
 #pragma once

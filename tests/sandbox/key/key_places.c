@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The places of a machine that umockdev makes up, and the real one's: a device there is a pseudo
- * terminal here. umockdev's preload library looks at how a path begins, and leaves "/./dev" alone.
- */
+ * terminal here. umockdev's library looks at how a path begins, and leaves "/./dev" alone. */
 #include "fido/key_places.h"
 
 #include <stdlib.h>
