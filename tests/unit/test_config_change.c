@@ -396,6 +396,17 @@ static void providers_stay_where_they_are(void **state)
     assert_string_equal(a->session_endpoint, "");
 }
 
+static void lists_go_with_issuers(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, "[cards]\nrevocation-lists = /r.pem\n"), -EINVAL);
+    assert_string_equal(problems, "f:2: revocation-lists needs issuers, who sign them\n");
+    config_deinit(&config);
+    assert_int_equal(load_text(&config, "[cards]\nrevocation-lists = /r.pem\nissuers = /i.pem\n"),
+                     0);
+}
+
 static void many_changes_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -430,6 +441,7 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test(values_change_under_whoever_holds_them),
         cmocka_unit_test(providers_stay_where_they_are),
+        cmocka_unit_test(lists_go_with_issuers),
         cmocka_unit_test(many_changes_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
