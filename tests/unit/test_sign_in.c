@@ -84,6 +84,15 @@ const char *config_provider_name_of(const struct config *config, const char *ori
     return strcmp(origin, ORIGIN) == 0 ? "care-identity" : NULL;
 }
 
+static const char *unlisted; /* an origin that the administrator has taken out */
+
+const struct config_provider *config_provider_of(const struct config *config, const char *origin)
+{
+    static const struct config_provider provider;
+    assert_ptr_equal(config, &world.config);
+    return unlisted && strcmp(origin, unlisted) == 0 ? NULL : &provider;
+}
+
 /* ---- who wants the key ---- */
 
 static struct {
@@ -262,6 +271,28 @@ static void a_cancelled_request_is_answered_at_once(void **state)
     assert_int_equal(journal.entries, 2);
 }
 
+static void what_an_origin_has_asked_goes_with_it(void **state)
+{
+    (void)state;
+    card_in(ALICE);
+    struct request requests[3];
+    for (size_t i = 0; i < 3; i++)
+        add(&requests[i], TOKEN_JWS, INTERACTION_IF_NEEDED);
+    sign_ins_config_changed(sign_ins);
+    assert_int_equal(sign_ins_count(sign_ins), 3);
+    assert_true(world.prompt_out);
+    unlisted = ORIGIN;
+    sign_ins_config_changed(sign_ins);
+    unlisted = NULL;
+    run();
+    assert_int_equal(sign_ins_count(sign_ins), 0);
+    assert_false(world.prompt_out);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(requests[i].answers, 1);
+        assert_int_equal(requests[i].result, OUTCOME_CANCELLED);
+    }
+}
+
 static void the_ninth_is_refused(void **state)
 {
     (void)state;
@@ -291,6 +322,7 @@ int main(void)
         TEST(a_silent_request_disturbs_nobody),
         TEST(a_failed_sign_in_says_whose_card_it_was),
         TEST(a_cancelled_request_is_answered_at_once),
+        TEST(what_an_origin_has_asked_goes_with_it),
         TEST(the_ninth_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
