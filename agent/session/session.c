@@ -526,7 +526,7 @@ void session_step(struct session *session, const struct session_event *event, ui
 
 void session_set_policy(struct session *session, const struct session_policy *policy)
 {
-    session->policy = *policy;
+    session->policy = *policy; /* which may be its own */
     uint64_t *absolute = &session->policy.absolute;
     if (*absolute == 0 || *absolute > SESSION_ABSOLUTE_MAX_MS)
         *absolute = SESSION_ABSOLUTE_MAX_MS;
@@ -534,8 +534,8 @@ void session_set_policy(struct session *session, const struct session_policy *po
 
 void session_init(struct session *session, const struct session_policy *policy)
 {
-    *session = (struct session){.cause = SESSION_INPUTS};
-    session_set_policy(session, policy);
+    *session = (struct session){.policy = *policy, .cause = SESSION_INPUTS};
+    session_set_policy(session, &session->policy);
     clear_deadlines(session);
 }
 
