@@ -145,7 +145,7 @@ void connections_set_origins(struct connections *set, const char *const *origins
         const struct caller *caller = &each->caller;
         if (caller->door == DOOR_WEB &&
             !connections_origin_listed(set, caller->origin, strlen(caller->origin)))
-            connection_close(each, CLOSE_POLICY);
+            connection_close(each, CLOSE_GOING_AWAY);
     }
 }
 

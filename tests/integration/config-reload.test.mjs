@@ -57,7 +57,7 @@ test('an origin that comes is let in, one that goes is cut off', async () => {
     await desk.prompt(pending);
 
     assert.equal(await reload(`origin = ${OTHER}\n${QUIET}`), '');
-    assert.equal(await goes.closed, 1008);
+    assert.equal(await goes.closed, 1001);
     await assert.rejects(pending);
     await desk.unasked();
     await assert.rejects(connectPage(desk.sandbox, SECOND));
@@ -100,7 +100,7 @@ test('a faulty configuration is refused as a whole, and its mistakes are told', 
     assert.match(desk.sandbox.agent.output, /must belong to root and be writable by root alone/);
     await chmod(path, 0o600);
     assert.equal(await reload(), '');
-    assert.equal(await page.closed, 1008);
+    assert.equal(await page.closed, 1001);
     assert.equal((await desk.proves(client)).sid, sid);
   });
 });
