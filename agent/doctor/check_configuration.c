@@ -97,6 +97,19 @@ static void attach(struct probe *probe)
     report_attach(probe->report, "config.txt", text);
 }
 
+/* Each provider once, by its first origin. */
+static void check_development(struct probe *probe)
+{
+    const struct config_list *origins = &probe->config.origins;
+    for (size_t i = 0; i < origins->count; i++) {
+        const struct config_provider *provider = config_provider_of(&probe->config, origins->at[i]);
+        if (provider && config_provider_is_development(provider) &&
+            strcmp(provider->origins.at[0], origins->at[i]) == 0)
+            report_find(probe->report, DOCTOR_DEVELOPMENT, provider->name,
+                        "%s may ask for a sign-in", origins->at[i]);
+    }
+}
+
 void check_configuration(struct probe *probe)
 {
     load(probe);
@@ -111,13 +124,7 @@ void check_configuration(struct probe *probe)
         return;
     }
     report_saw(probe->report, "%zu origins may ask", count);
-    for (size_t i = 0; i < count; i++) {
-        const char *origin = probe->config.origins.at[i];
-        const struct config_provider *provider = config_provider_of(&probe->config, origin);
-        if (provider && config_provider_is_development(provider))
-            report_find(probe->report, DOCTOR_DEVELOPMENT, provider->name,
-                        "%s may ask for a sign-in", origin);
-    }
+    check_development(probe);
 }
 
 /* ---- programs ---- */

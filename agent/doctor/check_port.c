@@ -90,7 +90,7 @@ static void look_for_broker(struct probe *probe, uint16_t port)
     } else if (sockets && !proc_net_unix_listens(sockets, socket)) {
         if (!say_squatter(probe, port))
             report_find(report, DOCTOR_BROKER_DIED, socket, "nobody listens to it");
-    } else if (folder_is_unsafe(socket, unsafe)) {
+    } else if (probe->status && folder_is_unsafe(socket, unsafe)) {
         report_find(report, DOCTOR_BROKER_UNTRUSTED, unsafe, "others may write this folder");
     } else if (probe->status) {
         report_find(report, DOCTOR_BROKER_APART, socket, "the agent is not registered there");

@@ -101,13 +101,15 @@ static enum doctor_code problem_of(CURL *curl, CURLcode code, bool proxied, cons
         return DOCTOR_DNS;
     case CURLE_COULDNT_RESOLVE_PROXY:
         return DOCTOR_PROXY_UNKNOWN;
+    case CURLE_OPERATION_TIMEDOUT:
+        return strstr(trouble, "Resolving") ? DOCTOR_DNS : DOCTOR_PROVIDER_UNREACHABLE;
     case CURLE_COULDNT_CONNECT:
         return proxied ? DOCTOR_PROXY_DOWN : DOCTOR_PROVIDER_UNREACHABLE;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
         return of_certificate(verified, trouble);
     case CURLE_SSL_CONNECT_ERROR:
-        return verified != X509_V_OK ? of_certificate(verified, trouble) : DOCTOR_TLS_FAILS;
+        return DOCTOR_TLS_FAILS;
     default:
         return connected >= 300 ? DOCTOR_PROXY_REFUSES : DOCTOR_PROVIDER_UNREACHABLE;
     }
