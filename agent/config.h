@@ -31,15 +31,15 @@ enum {
     CONFIG_FILE_BYTES_MAX = 256 * 1024, /* thousands of origins; also a bundle of 100 authorities */
     CONFIG_FILES_MAX = 64,              /* in conf.d */
     CONFIG_LISTS_BYTES_MAX = 32 * 1024 * 1024, /* a million withdrawn cards at 30 bytes each */
-    CONFIG_LINE_MAX = 198,              /* what libinih reads at once (INI_MAX_LINE 200) */
-    CONFIG_KEYS_MAX = 64,               /* rows of the table */
-    CONFIG_NAME_MAX = 40,               /* of a provider; libinih cuts section names at 49 */
-    CONFIG_VALUES_MAX = 1024,           /* of one repeatable key, in one section */
-    CONFIG_PIN_TIMEOUT_MIN = 10,        /* seconds: the shortest in which a PIN can be typed */
-    CONFIG_PIN_TIMEOUT_MAX = 600,       /* the longest that a reader should be kept from others */
-    CONFIG_GRACE_MAX = 3600,            /* seconds without the card: an hour */
-    CONFIG_SESSION_MIN = 60,            /* seconds; below, nobody gets anything done */
-    CONFIG_SESSION_MAX = 36000,         /* seconds: ten hours, the longest that CIS grants */
+    CONFIG_LINE_MAX = 198,                     /* what libinih reads at once (INI_MAX_LINE 200) */
+    CONFIG_KEYS_MAX = 64,                      /* rows of the table */
+    CONFIG_NAME_MAX = 40,                      /* of a provider; libinih cuts section names at 49 */
+    CONFIG_VALUES_MAX = 1024,                  /* of one repeatable key, in one section */
+    CONFIG_PIN_TIMEOUT_MIN = 10,  /* seconds: the shortest in which a PIN can be typed */
+    CONFIG_PIN_TIMEOUT_MAX = 600, /* the longest that a reader should be kept from others */
+    CONFIG_GRACE_MAX = 3600,      /* seconds without the card: an hour */
+    CONFIG_SESSION_MIN = 60,      /* seconds; below, nobody gets anything done */
+    CONFIG_SESSION_MAX = 36000,   /* seconds: ten hours, the longest that CIS grants */
 };
 
 /* Owned texts; at is NULL-terminated once the configuration is complete, NULL before. */
@@ -149,7 +149,8 @@ bool config_user_path(char *path, size_t size);
 int config_read_file(const struct config *config, const char *path, struct bytes *out,
                      struct config_reporter report);
 /* The same of its revocation lists: at most CONFIG_LISTS_BYTES_MAX. */
-int config_read_lists(const struct config *config, struct bytes *out, struct config_reporter report);
+int config_read_lists(const struct config *config, struct bytes *out,
+                      struct config_reporter report);
 
 /* Puts fresh (complete) in force in place of running, as far as that can change while an agent
  * runs: what the table says is read at the start stays as it was, and is reported where it differs.

@@ -236,8 +236,8 @@ int config_load_user(struct config *config, const char *path, struct config_repo
     return r == -ENOMEM ? r : 0;
 }
 
-static int read_named(const struct config *config, const char *path, size_t most,
-                      struct bytes *out, struct config_reporter report)
+static int read_named(const struct config *config, const char *path, size_t most, struct bytes *out,
+                      struct config_reporter report)
 {
     CLEANUP(close_fd) int fd = open_trusted(config, AT_FDCWD, path, path, S_IFREG, report);
     if (fd == -ENOENT)

@@ -159,6 +159,8 @@ test('check of a folder looks at who may write it, and at what it names', () => 
 
   const names = configured({ 'lanyard.conf': `[cards]\nissuers = ${etc}/none.pem\n` });
   assert.match(lanyard('check', names).stdout, /lanyard\.conf:2: issuers: .*none\.pem: there is no such file/);
+  const alone = configured({ 'lanyard.conf': `[cards]\nrevocation-lists = ${etc}/none.pem\n` });
+  assert.match(lanyard('check', alone).stdout, /lanyard\.conf:2: revocation-lists needs issuers/);
   writeFileSync(join(etc, 'none.pem'), 'not a certificate');
   chmodSync(join(etc, 'none.pem'), 0o644);
   const unreadable = lanyard('check', names);
