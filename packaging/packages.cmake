@@ -75,9 +75,13 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/ipc)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/deb/triggers)
+# Looking for programs among two thousand Node modules takes minutes; those of the sandbox need what
+# lanyard does, and what is named below.
+set(CPACK_DEBIAN_SANDBOX_PACKAGE_SHLIBDEPS OFF)
+file(WRITE ${folder}/shlibs
+  "liblanyard ${PROJECT_VERSION_MAJOR} ${deb_library} (>= ${PROJECT_VERSION})\n")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA
+  ${CMAKE_CURRENT_SOURCE_DIR}/deb/triggers ${folder}/shlibs)
 # What CPack takes for its own, and then does not put before every description.
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${CMAKE_PROJECT_NAME} built using CMake")
 set(CPACK_DEBIAN_AGENT_PACKAGE_SECTION admin)
@@ -91,8 +95,8 @@ set(CPACK_DEBIAN_AGENT_PACKAGE_RECOMMENDS
   "pcscd, opensc-pkcs11, libpam-systemd, dbus-user-session")
 set(CPACK_DEBIAN_AGENT_PACKAGE_SUGGESTS "apparmor, chromium | firefox-esr")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${library}")
-set(CPACK_DEBIAN_SANDBOX_PACKAGE_DEPENDS "lanyard (= ${PACKAGE_VERSION}), ${library}, openssl, pcscd,\
- opensc-pkcs11, pinentry-gtk2 | pinentry-x11 | pinentry, systemd")
+set(CPACK_DEBIAN_SANDBOX_PACKAGE_DEPENDS "lanyard (= ${PACKAGE_VERSION}), ${library}, libc6, libumockdev0,\
+ umockdev, openssl, pcscd, opensc-pkcs11, pinentry-gtk2 | pinentry-x11 | pinentry, systemd")
 set(CPACK_DEBIAN_SANDBOX_PACKAGE_RECOMMENDS "nodejs (>= 20)")
 foreach(component agent library development sandbox)
   string(TOUPPER ${component} COMPONENT)
