@@ -5,7 +5,8 @@
 // has to wait is said.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectPage } from '../sandbox/page-raw.mjs';
@@ -16,6 +17,10 @@ const OTHER = 'https://other.example';
 const REFUSED = 'The last configuration is refused.';
 const heard = (desk, pattern) => becomes(`the agent to say ${pattern}`, () => pattern.exec(desk.sandbox.agent.output),
   () => desk.sandbox.agent.output);
+
+// An authority that has issued none of the sandbox's cards, as PEM.
+const stranger = () => execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+  '-nodes', '-keyout', '/dev/null', '-subj', '/CN=stranger', '-days', '2'], { stdio: ['ignore', 'pipe', 'ignore'] });
 
 // As atDesk, with the agent under a service manager; reload(settings) has it read those.
 const atReloadingDesk = (settings, play) => atDesk({ settings: QUIET }, async (desk) => {
@@ -102,6 +107,45 @@ test('a faulty configuration is refused as a whole, and its mistakes are told', 
     assert.equal(await reload(), '');
     assert.equal(await page.closed, 1001);
     assert.equal((await desk.proves(client)).sid, sid);
+  });
+});
+
+test('the authorities of cards are read again, too', async () => {
+  await atReloadingDesk(QUIET, async (desk, reload) => {
+    const client = await desk.connect();
+    const issuers = join(desk.sandbox.config, 'issuers.pem');
+    const good = await readFile(issuers);
+    await writeFile(issuers, 'no certificate');
+    assert.equal(await reload(), REFUSED);
+    assert.match(desk.sandbox.agent.output, /issuers: .*issuers\.pem: cannot be used/);
+    await cardsIn(client, ([card]) => card?.certificates.some(({ chosen }) => chosen));
+
+    await writeFile(issuers, stranger());
+    assert.equal(await reload(), '');
+    await cardsIn(client, ([card]) => card?.certificates.some(({ problem }) => problem === 'issuer-unknown'));
+    await refusedWith('issuer-unknown', desk.begin(client));
+
+    await writeFile(issuers, good);
+    assert.equal(await reload(), '');
+    await cardsIn(client, ([card]) => card?.certificates.some(({ chosen }) => chosen));
+    await desk.worksAgain();
+  });
+});
+
+test('a card that a revocation list has withdrawn is refused before its PIN', async () => {
+  await atReloadingDesk(QUIET, async (desk, reload) => {
+    const client = await desk.connect();
+    await desk.puts(client, 'erin');
+    await cardsIn(client, ([card]) => card?.certificates.some(({ chosen }) => chosen));
+    const lists = join(desk.sandbox.config, 'revoked.pem');
+    await writeFile(lists, await readFile(join(desk.sandbox.people.ca, 'sub.crl.pem')), { mode: 0o600 });
+    assert.equal(await reload(`${QUIET}[cards]\nrevocation-lists = ${lists}\n`), '');
+    await cardsIn(client, ([card]) => card?.certificates.some(({ problem }) => problem === 'certificate-revoked'));
+    const asked = desk.pinentry.dialogues.length;
+    await refusedWith('certificate-revoked', desk.begin(client));
+    assert.equal(desk.pinentry.dialogues.length, asked);
+    await desk.puts(client, 'bob');
+    await desk.worksAgain();
   });
 });
 
