@@ -17,10 +17,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 
 // ready: a pattern that the program's output will match; resolves once it does, with the match.
 // A program that ends before is an error that carries what it said. input: it is spoken to, through
-// part.child.stdin.
-export async function start(program, args, { env, cwd, ready, input = false, quiet = true } = {}) {
+// part.child.stdin. uid: whose it is, where root starts it.
+export async function start(program, args, { env, cwd, ready, input = false, quiet = true, uid } = {}) {
   const child = spawn(program, args, {
-    env: { ...process.env, ...env }, cwd, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env }, cwd, ...(uid !== undefined && { uid, gid: uid }), stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   running.add(child);
   const part = { child, pid: child.pid, output: '', match: null, ended: null };
