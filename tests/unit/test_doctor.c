@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of lanyard doctor that read: what the kernel tells in /proc, browsers' policies, and
+ * the redaction; and that no code is used twice or left without its words.
+ */
+#include "agent/doctor/code.h"
+#include "agent/doctor/outcome_causes.h"
+#include "agent/doctor/policy.h"
+#include "agent/doctor/proc.h"
+#include "agent/doctor/redact.h"
+#include "agent/doctor/report.h"
+#include "ipc/base/cleanup.h"
+#include "ipc/base/outcome.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- /proc ---- */
+
+static const char tcp[] =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+    "inode\n"
+    "   0: 0100007F:5EE2 0100007F:D431 01 00000000:00000000 00:00000000 00000000  1001        0 "
+    "4710 1 0000000000000000 20 4 30 10 -1\n"
+    "   1: 0100007F:5EE2 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 "
+    "4711 1 0000000000000000 100 0 0 10 0\n"
+    "   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+    "4712 1 0000000000000000 100 0 0 10 0\n";
+
+static void a_listener_is_found_in_net_tcp(void **state)
+{
+    (void)state;
+    struct proc_listener found;
+    assert_true(proc_net_tcp_listener(tcp, 24290, &found));
+    assert_true(found.loopback);
+    assert_int_equal(found.uid, 1000);
+    assert_int_equal(found.inode, 4711);
+    assert_true(proc_net_tcp_listener(tcp, 22, &found));
+    assert_false(found.loopback);
+    assert_int_equal(found.uid, 0);
+    assert_false(proc_net_tcp_listener(tcp, 54321, &found)); /* a connection's */
+    assert_false(proc_net_tcp_listener(tcp, 23, &found));
+}
+
+static void a_listener_is_found_in_net_tcp6(void **state)
+{
+    (void)state;
+    static const char tcp6[] =
+        "  sl  local_address                         remote_address                        st\n"
+        "   0: 00000000000000000000000001000000:5EE2 00000000000000000000000000000000:0000 0A "
+        "00000000:00000000 00:00000000 00000000  1002        0 99 1 0 100 0 0 10 0\n"
+        "   1: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
+        "00000000:00000000 00:00000000 00000000  33        0 98 1 0 100 0 0 10 0\n";
+    struct proc_listener found;
+    assert_true(proc_net_tcp_listener(tcp6, 24290, &found));
+    assert_true(found.loopback);
+    assert_int_equal(found.uid, 1002);
+    assert_true(proc_net_tcp_listener(tcp6, 80, &found));
+    assert_false(found.loopback);
+}
+
+static void what_is_no_table_holds_no_listener(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",
+                                        "\n",
+                                        "head only",
+                                        "head\n",
+                                        "head\nnonsense\n",
+                                        "head\n : : : : : :\n",
+                                        "head\n   0: 0100007F:5EE2",
+                                        "head\n   0: 0100007F:5EE2 0 0A",
+                                        "head\n0:\n\n\n"};
+    struct proc_listener found;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_false(proc_net_tcp_listener(texts[i], 1, &found));
+        assert_false(proc_net_unix_listens(texts[i], "/run/x"));
+    }
+}
+
+static void a_listening_path_is_found_in_net_unix(void **state)
+{
+    (void)state;
+    static const char sockets[] =
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "0000000000000000: 00000002 00000000 00010000 0005 01 4711 /run/lanyard/portd\n"
+        "0000000000000000: 00000003 00000000 00000000 0001 03 4712 /run/other\n"
+        "0000000000000000: 00000003 00000000 00000000 0001 03 4713\n";
+    assert_true(proc_net_unix_listens(sockets, "/run/lanyard/portd"));
+    assert_false(proc_net_unix_listens(sockets, "/run/lanyard/port"));
+    assert_false(proc_net_unix_listens(sockets, "/run/lanyard/portd2"));
+    assert_false(proc_net_unix_listens(sockets, "/run/other"));
+}
+
+static void a_status_tells_name_and_numbers(void **state)
+{
+    (void)state;
+    static const char status[] =
+        "Name:\tlanyard-card\nUmask:\t0077\nPPid:\t4711\nNoNewPrivs:\t1\nSeccomp:\t2\nOdd:\tx\n";
+    char name[32];
+    proc_status_name(status, name, sizeof name);
+    assert_string_equal(name, "lanyard-card");
+    assert_int_equal(proc_status_number(status, "PPid"), 4711);
+    assert_int_equal(proc_status_number(status, "Seccomp"), 2);
+    assert_int_equal(proc_status_number(status, "Secc"), -1);
+    assert_int_equal(proc_status_number(status, "Odd"), -1);
+    assert_int_equal(proc_status_number("", "PPid"), -1);
+    proc_status_name("", name, sizeof name);
+    assert_string_equal(name, "");
+}
+
+/* ---- policies ---- */
+
+static void a_pattern_fits_what_browsers_say_it_fits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *origin;
+        bool fits;
+    } cases[] = {
+        {"https://a.example", "https://a.example", true},
+        {"https://a.example/", "https://a.example", true},
+        {"https://a.example:443", "https://a.example", true},
+        {"https://a.example", "https://a.example:8443", false},
+        {"https://a.example:8443", "https://a.example:8443", true},
+        {"https://a.example:*", "https://a.example:8443", true},
+        {"a.example", "https://a.example", true},
+        {"a.example", "https://a.example:8443", true},
+        {"a.example", "https://b.a.example", false},
+        {"[*.]example", "https://b.a.example", true},
+        {"https://[*.]a.example", "https://a.example", true},
+        {"https://[*.]a.example", "https://ba.example", false},
+        {"*.a.example", "https://b.a.example", true},
+        {"*", "https://a.example:8443", true},
+        {"https://*", "https://a.example:8443", true},
+        {"http://a.example", "https://a.example", false},
+        {"", "https://a.example", false},
+        {"://", "https://a.example", false},
+        {"[", "https://a.example", false},
+        {"https://[", "https://a.example", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (policy_pattern_fits(cases[i].pattern, cases[i].origin) != cases[i].fits)
+            fail_msg("%s and %s", cases[i].pattern, cases[i].origin);
+}
+
+static enum policy_verdict verdict(bool firefox, const char *text)
+{
+    const char *list;
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    enum policy_verdict is = firefox ? policy_of_firefox(json, "https://a.example", &list)
+                                     : policy_of_chromium(json, "https://a.example", &list);
+    json_decref(json);
+    return is;
+}
+
+static void chromiums_lists_count_in_their_order(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict(false, "{}"), POLICY_SILENT);
+    assert_int_equal(verdict(false, "{\"LoopbackNetworkAllowedForUrls\": [\"https://a.example\"]}"),
+                     POLICY_ALLOWS);
+    assert_int_equal(verdict(false, "{\"LoopbackNetworkAllowedForUrls\": [\"a.example\"],"
+                                    " \"LocalNetworkAccessBlockedForUrls\": [\"*\"]}"),
+                     POLICY_ALLOWS);
+    assert_int_equal(verdict(false, "{\"LoopbackNetworkBlockedForUrls\": [\"*\"],"
+                                    " \"LoopbackNetworkAllowedForUrls\": [\"a.example\"]}"),
+                     POLICY_BLOCKS);
+    assert_int_equal(verdict(false, "{\"LocalNetworkAccessBlockedForUrls\": [\"a.example\"],"
+                                    " \"LocalNetworkAccessAllowedForUrls\": [\"a.example\"]}"),
+                     POLICY_BLOCKS);
+    assert_int_equal(verdict(false, "{\"LocalNetworkAccessRestrictionsTemporaryOptOut\": true}"),
+                     POLICY_ALLOWS);
+    assert_int_equal(verdict(false, "{\"LoopbackNetworkAllowedForUrls\": \"a.example\"}"),
+                     POLICY_SILENT);
+    assert_int_equal(verdict(false, "{\"LoopbackNetworkAllowedForUrls\": [1, null]}"),
+                     POLICY_SILENT);
+}
+
+static void firefoxs_domains_count(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict(true, "{\"policies\": {}}"), POLICY_SILENT);
+    assert_int_equal(verdict(true, "[]"), POLICY_SILENT);
+    assert_int_equal(
+        verdict(true,
+                "{\"policies\": {\"LocalNetworkAccess\": {\"SkipDomains\": [\"a.example\"]}}}"),
+        POLICY_ALLOWS);
+    assert_int_equal(
+        verdict(true,
+                "{\"policies\": {\"LocalNetworkAccess\": {\"SkipDomains\": [\"b.example\"]}}}"),
+        POLICY_SILENT);
+    assert_int_equal(
+        verdict(true, "{\"policies\": {\"LocalNetworkAccess\": {\"Enabled\": false}}}"),
+        POLICY_ALLOWS);
+}
+
+/* ---- redaction ---- */
+
+static void redacts(const char *text, const char *wanted)
+{
+    char alice[] = "Alice Adams", adams[] = "Adams", al[] = "Al";
+    char *const names[] = {alice, adams, al};
+    CLEANUP(bytes_deinit) struct bytes out = {0};
+    redact(text, names, 3, &out);
+    bytes_append(&out, "", 1);
+    assert_string_equal((const char *)out.data, wanted);
+}
+
+static void secrets_are_taken_out(void **state)
+{
+    (void)state;
+    redacts("Alice Adams, adams; Adamson, Al", "[name], [name]; Adamson, Al");
+    redacts("pin=123456 PIN: 12", "pin=[removed]");
+    redacts("{\"pin\": \"1234\", \"x\": 1}", "{\"pin\": \"[removed]\", \"x\": 1}");
+    redacts("password = hunter2\nnext", "password = [removed]\nnext");
+    redacts("uid 555000000101 of 5550", "uid [number] of 5550");
+    redacts("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\nx", "[removed]\nx");
+    redacts("-----BEGIN CERTIFICATE-----\nMIIB", "[removed]");
+    redacts("eyJhbGciOiJFUzI1NiIsInR5cCI6Imxhbnlh.eyJhdWQiOiJodHRwczovL2EuZXhhbXBsZSJ9.c2ln x",
+            "[removed] x");
+    redacts("MIIBszCCAVmgAwIBAgIUfKk3Yp0F2h5T/Zq1Qw+Zx9vQmXMwCg== x", "[removed] x");
+    redacts("1dc7392504984044b3a3974b2fef7a67", "[removed]");
+    redacts("subject CN=Alison Brown,O=nhs", "subject CN=[removed],O=nhs");
+    redacts("\"displayName\":\"Alison Brown\"", "\"displayName\":\"[removed]\"");
+}
+
+static void what_helps_stays(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so: cannot open shared object file",
+        "2026-11-23T02:15:21+0000 host lanyardd[4711]: card module ready",
+        "https://am.nhsidentity.spineservices.nhs.uk/openam/oauth2/realms",
+        "LY-2104 port 24290: it is user 1000, process 4711 (node)",
+        "\"code\": \"LY-2001\", \"reason\": \"agent-no-runtime\"",
+        "pin-timeout = 120",
+        "/tmp/lanyard-doctor-abcdef/some/long/folder/of/a/test/lanyard.conf:13",
+        "",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        redacts(texts[i], texts[i]);
+}
+
+/* ---- the tables ---- */
+
+static void every_code_is_one_codes_and_has_its_words(void **state)
+{
+    (void)state;
+    const struct doctor_row *row, *other;
+    for (unsigned i = 0; (row = doctor_row_at(i)); i++) {
+        assert_in_range(row->code, 2000, 2999);
+        assert_true(row->reason[0] && row->meaning[0] && row->cause[0] && row->cure[0]);
+        assert_ptr_equal(doctor_row_of(row->code), row);
+        for (unsigned k = i + 1; (other = doctor_row_at(k)); k++) {
+            assert_int_not_equal(row->code, other->code);
+            assert_string_not_equal(row->reason, other->reason);
+        }
+    }
+}
+
+static void every_outcome_has_its_cause(void **state)
+{
+    (void)state;
+#define HAS_CAUSE(name, number, reason, sentence, advice)                                          \
+    if (!outcome_cause_of(reason))                                                                 \
+        fail_msg("%s has no cause in agent/doctor/outcome_causes.h", reason);
+    OUTCOME_TABLE(HAS_CAUSE)
+#undef HAS_CAUSE
+    const struct outcome_cause *cause;
+    for (unsigned i = 0; (cause = outcome_cause_at(i)); i++)
+        if (strcmp(cause->reason, "internal") != 0 &&
+            outcome_from_reason(cause->reason) == OUTCOME_INTERNAL)
+            fail_msg("%s is no outcome", cause->reason);
+}
+
+static void the_first_is_the_first_of_the_worst(void **state)
+{
+    (void)state;
+    static struct report report;
+    report_check(&report, "a");
+    report_find(&report, DOCTOR_DEVELOPMENT, "x", NULL);
+    report_find(&report, DOCTOR_AGENT_VERSION, "x", "one\ntwo");
+    assert_int_equal(report_first(&report)->code, DOCTOR_AGENT_VERSION);
+    assert_string_equal(report_first(&report)->sentence, "one two");
+    report_check(&report, "b");
+    report_find(&report, DOCTOR_READER_NONE, "\xff", "%s", "\xc3\x28");
+    report_find(&report, DOCTOR_AGENT_SILENT, "x", NULL);
+    assert_int_equal(report_first(&report)->code, DOCTOR_READER_NONE);
+    report_soften(&report, SEVERITY_NOTICE);
+    char *json = report_json(&report);
+    assert_non_null(json);
+    assert_non_null(strstr(json, "\"healthy\": false"));
+    assert_non_null(strstr(json, "LY-2401"));
+    free(json);
+    report_deinit(&report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_listener_is_found_in_net_tcp),
+        cmocka_unit_test(a_listener_is_found_in_net_tcp6),
+        cmocka_unit_test(what_is_no_table_holds_no_listener),
+        cmocka_unit_test(a_listening_path_is_found_in_net_unix),
+        cmocka_unit_test(a_status_tells_name_and_numbers),
+        cmocka_unit_test(a_pattern_fits_what_browsers_say_it_fits),
+        cmocka_unit_test(chromiums_lists_count_in_their_order),
+        cmocka_unit_test(firefoxs_domains_count),
+        cmocka_unit_test(secrets_are_taken_out),
+        cmocka_unit_test(what_helps_stays),
+        cmocka_unit_test(every_code_is_one_codes_and_has_its_words),
+        cmocka_unit_test(every_outcome_has_its_cause),
+        cmocka_unit_test(the_first_is_the_first_of_the_worst),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
