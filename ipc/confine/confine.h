@@ -13,7 +13,7 @@
  * it, inherit all this, and are not ours. Nothing ends it; mounts, namespaces, other processes'
  * memory, io_uring and the like are refused. Places it keeps: Landlock would also keep it from
  * asking which program a caller is (/proc/PID/exe), and what locks the screen writes where it
- * wants. They are left to AppArmor, which lets go of what it starts.
+ * wants. They are left to AppArmor (packaging/apparmor).
  *
  * lanyard-card calls the same, since a vendor's module may be any ordinary program: it forks, has
  * threads, keeps locks and shared memory, and a list of the calls of the modules we know would
