@@ -721,6 +721,25 @@ static void too_many_are_turned_away(void **state)
     expect_error("busy", "NotAllowedError");
 }
 
+static void what_an_origin_has_asked_goes_with_it(void **state)
+{
+    (void)state;
+    static const char text[] = "[provider a]\norigin = " ORIGIN "\n";
+    const struct config_reporter silent = {0};
+    assert_int_equal(config_read(&rig->config, "f", text, sizeof text - 1, silent), 0);
+    assert_int_equal(config_complete(&rig->config, silent), 0);
+    ask_as(&rig->program, GET(""), ",\"origin\":\"" ORIGIN "\"");
+    webauthns_config_changed(rig->webauthns);
+    assert_int_equal(webauthns_count(rig->webauthns), 1);
+    struct config none;
+    config_init(&none);
+    assert_int_equal(config_complete(&none, silent), 0);
+    assert_int_equal(config_replace(&rig->config, &none, silent), 0);
+    webauthns_config_changed(rig->webauthns);
+    assert_int_equal(webauthns_count(rig->webauthns), 0);
+    expect("\"reason\":\"cancelled\"");
+}
+
 static void the_agent_s_end_answers_everybody(void **state)
 {
     (void)state;
@@ -754,6 +773,7 @@ int main(void)
         TEST(what_callers_take_back_is_nobody_s_no),
         TEST(a_time_out_between_does_not_count_as_a_yes),
         TEST(too_many_are_turned_away),
+        TEST(what_an_origin_has_asked_goes_with_it),
         TEST(the_agent_s_end_answers_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
