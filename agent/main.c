@@ -206,9 +206,13 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
 
     CLEANUP(settings_deinit) struct settings settings = {0};
-    if (settings_load(&arguments.settings, &settings, (struct config_reporter){.fn = say},
-                      (struct config_reporter){.fn = warn}) < 0)
+    int r = settings_load(&arguments.settings, &settings, (struct config_reporter){.fn = say},
+                          (struct config_reporter){.fn = warn});
+    if (r < 0) {
+        log_error("nobody can sign in until that is put right (LY-%s)",
+                  r == -EPERM ? "2202" : "2201");
         return EXIT_CONFIG;
+    }
     log_set_level(settings.config.log_level);
     if (confine_calls(CONFINE_AGENT) < 0)
         return EXIT_FAILURE;

@@ -127,7 +127,7 @@ static bool admit(struct entry *entry)
     entry->allowed = access(entry->found.path, R_OK | W_OK) == 0;
     if (!entry->allowed) {
         if (!entry->told)
-            log_warning("a security key is in that this user may not open: %s (%s)",
+            log_warning("a security key is in that this user may not open: %s (%s; LY-2602)",
                         entry->found.name, entry->found.path);
         entry->told = true;
         return false;

@@ -230,6 +230,8 @@ static enum doctor_code code_of(const char *problem)
         return DOCTOR_CARD_EXPIRED;
     case OUTCOME_CERTIFICATE_NOT_YET_VALID:
         return DOCTOR_CARD_NOT_YET_VALID;
+    case OUTCOME_CERTIFICATE_REVOKED:
+        return DOCTOR_CARD_REVOKED;
     case OUTCOME_ISSUER_UNKNOWN:
         return DOCTOR_CARD_ISSUER;
     case OUTCOME_KEY_UNSUITABLE:

@@ -214,6 +214,9 @@
     ROW(CARD_LAST_TRY, 2416, WARNING, "card-last-try", "One try of the card's PIN is left.",       \
         "It was typed wrong before.",                                                              \
         "Type it right, or ask the Registration Authority first: one more wrong PIN blocks it.")   \
+    ROW(CARD_REVOKED, 2417, ERROR, "card-revoked", "The card has been withdrawn.",                 \
+        "A revocation list of its authority's has its certificate.",                               \
+        "Ask the Registration Authority for a new card.")                                          \
     /* card modules */                                                                             \
     ROW(MODULE_MISSING, 2501, ERROR, "module-missing", "A card module is not installed.",          \
         "There is no file of that name.",                                                          \

@@ -167,8 +167,9 @@ static bool trusted(const struct broker_link *link)
     if (uid == 0 || uid == geteuid() || placed_by(link, uid))
         return true;
     if (link->tries == 0)
-        log_error("user %u answers at %s, whose folder is not theirs alone: not the broker",
-                  (unsigned)uid, link->address.sun_path);
+        log_error(
+            "user %u answers at %s, whose folder is not theirs alone: not the broker (LY-2107)",
+            (unsigned)uid, link->address.sun_path);
     return false;
 }
 
