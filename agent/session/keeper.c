@@ -702,8 +702,11 @@ void keeper_config_changed(struct keeper *k)
     if (!k->rate)
         log_fault(ENOMEM, "proofs");
     k->policy_changed = true;
-    if (k->provider && !config_provider_listed(k->setup.config, k->provider)) {
-        log_warning("provider %s is no longer in the configuration: its session ends",
+    bool stays = !k->provider || (config_provider_listed(k->setup.config, k->provider) &&
+                                  keeper_has_endpoint(k->provider));
+    if (!stays) {
+        log_warning("provider %s, or its endpoint, is no longer in the configuration: its session "
+                    "ends",
                     k->provider->name);
         keeper_put_type(k, SESSION_SIGN_OUT);
     }

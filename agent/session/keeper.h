@@ -63,7 +63,7 @@ void keeper_keys_changed(struct keeper *keeper);
 void keeper_desktop(struct keeper *keeper, enum desktop_event event);
 void keeper_ends_changed(struct keeper *keeper);
 /* The configuration is another one (config_replace). A session at a provider that is no longer
- * listed ends; any other goes on as it began. */
+ * listed, or has no endpoint any more, ends; any other goes on as it began. */
 void keeper_config_changed(struct keeper *keeper);
 
 /* A card token was made for a page (card.signIn), which may come back with session.begin: the key

@@ -177,7 +177,7 @@ test('a session at a provider that goes ends, and its end is told when the provi
     assert.equal(await reload(), '');
     await desk.changed(client, 'ended');
     await desk.reaches(client, 'none');
-    assert.match(desk.sandbox.agent.output, /provider sandbox is no longer in the configuration/);
+    assert.match(desk.sandbox.agent.output, /provider sandbox, or its endpoint, is no longer in the configuration/);
     assert.ok(desk.op.sessions.find(sid), 'nothing is sent for a provider that is not listed');
     assert.equal((await desk.ends()).length, 1);
     await refusedWith('interaction-required', desk.prove(client));
