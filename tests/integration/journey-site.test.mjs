@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: MIT
 //
-// The whole journey from a provider that counts as a site on the internet, under the packaged browser
-// policies: nobody is asked anything but the PIN.
+// The whole journey from a provider that counts as a site on the internet, under the browser policies
+// that the package installs, byte for byte: nobody is asked anything but the PIN. The provider has the
+// name that is in them, and so the port that goes without saying.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { chromiumProgram, firefoxProgram, launchChromium, launchFirefox } from '../sandbox/browser.mjs';
 import { startDisplay } from '../sandbox/display.mjs';
-import { policiesImpossible, withPolicies } from '../sandbox/policies.mjs';
+import { PACKAGED_SITE, policiesImpossible, withPolicies } from '../sandbox/policies.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 import { attend, signedIn } from '../sandbox/says.mjs';
+import { SITE_ADDRESS } from '../sandbox/site.mjs';
 
-const SITE = 'op.sandbox.test';
-const skip = policiesImpossible();
+const PORT = 443;
+const skip = policiesImpossible() || await portImpossible();
 let display;
+
+// Why the provider cannot have its port here, as a sentence; false when it can.
+async function portImpossible() {
+  const server = createServer();
+  try {
+    await new Promise((resolve, reject) => server.once('error', reject).listen(PORT, SITE_ADDRESS, resolve));
+    return false;
+  } catch ({ code }) {
+    return `port ${PORT} of ${SITE_ADDRESS} is not to be had (${code})`;
+  } finally {
+    server.close();
+  }
+}
 before(async () => { display = await startDisplay(); });
 after(() => display.close());
 
 async function journey(program, openPage) {
-  const sandbox = await startSandbox({ card: 'bob', site: SITE });
+  const sandbox = await startSandbox({ card: 'bob', site: PACKAGED_SITE, sitePort: PORT });
   let browser;
   try {
-    const { port } = sandbox.op;
-    const wrapper = await withPolicies(program, { site: `${SITE}:${port}`, directory: sandbox.directory });
+    const wrapper = await withPolicies(program, { directory: sandbox.directory });
     let page;
-    ({ browser, page } = await openPage(wrapper, { name: SITE, port }));
+    ({ browser, page } = await openPage(wrapper, { name: PACKAGED_SITE, port: PORT }));
     await page.goto(`${sandbox.url}/sign-in`);
     (await sandbox.pinentry.next()).answer('123456');
     assert.equal((await signedIn(page)).who, 'Mr Bob Brown');

@@ -25,7 +25,7 @@ export async function listen({ host = '127.0.0.1', name = host, port = 0, tls } 
   return {
     server,
     port: bound,
-    origin: tls ? `https://${tls.name}:${bound}` : `http://${name}:${bound}`,
+    origin: new URL(tls ? `https://${tls.name}:${bound}` : `http://${name}:${bound}`).origin, // without 443
     close: () => new Promise((resolve) => {
       server.close(resolve);
       server.closeAllConnections();

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// The packaged browser policies, for one test's browser only. Browsers read managed policies from
-// /etc and nowhere else, so the browser is started in a mount namespace of its own, where a read-only
-// overlay adds the files to /etc. Nothing is written there and nobody else sees it.
+// The packaged browser policies, for one test's browser only: put where the package puts them, by the
+// script with which it does. Browsers read managed policies from /etc and nowhere else, so the browser
+// is started in a mount namespace of its own, where a read-only overlay adds the files to /etc. Nothing
+// is written there and nobody else sees it.
 
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { source } from './build.mjs';
+import { run } from './processes.mjs';
 
 const NAMESPACE = process.getuid() === 0 ? '--mount' : '--mount --map-root-user';
 const OVERLAY = 'mount -t overlay overlay -o lowerdir="$0":/etc /etc';
-const PACKAGED = {
-  'chromium/policies/managed/lanyard.json': 'chromium/lanyard.json',
-  'firefox/policies/policies.json': 'firefox/policies.json',
-};
-const PLACE = 'am.nhsidentity.spineservices.nhs.uk'; // the site in the packaged files
+export const PACKAGED_SITE = 'am.nhsidentity.spineservices.nhs.uk'; // one that is in the packaged files
 
 // Why policies cannot be tried here, as a sentence; false when they can.
 export function policiesImpossible() {
@@ -27,19 +25,26 @@ export function policiesImpossible() {
   }
 }
 
-// Writes the packaged policies with `site` (host:port) in place of Care Identity's, and a script
-// that runs `program` under them; resolves with the script's path.
+// Installs the packaged policies, as they are or with `site` (host:port) in the place of Care Identity's,
+// and writes a script that runs `program` under them; resolves with the script's path.
 export async function withPolicies(program, { site, directory }) {
-  const etc = join(directory, 'etc-overlay');
-  for (const [target, packaged] of Object.entries(PACKAGED)) {
-    const text = await readFile(join(source, 'packaging', 'browser-policies', packaged), 'utf8');
-    // Firefox lists domains, Chromium origins with their port.
-    const host = packaged.startsWith('firefox') ? site.split(':')[0] : site;
-    await mkdir(dirname(join(etc, target)), { recursive: true });
-    await writeFile(join(etc, target), text.replaceAll(PLACE, host));
-  }
-  const script = join(directory, 'browser-with-policies');
+  const root = await mkdtemp(join(directory, 'policies-'));
+  const policies = join(source, 'packaging', 'browser-policies');
+  await run(join(policies, 'apply'), ['install'], { env: { LANYARD_POLICIES: policies, LANYARD_ROOT: root } });
+  const etc = join(root, 'etc');
+  if (site) await replaceSite(etc, site);
+  const script = join(root, 'browser');
   await writeFile(script, `#!/bin/sh\nexec unshare ${NAMESPACE} sh -c '${OVERLAY} && exec "$@"' '${etc}' '${program}' "$@"\n`);
   await chmod(script, 0o700);
   return script;
+}
+
+async function replaceSite(etc, site) {
+  const files = await readdir(etc, { recursive: true, withFileTypes: true });
+  for (const { path, name } of files.filter((entry) => entry.isFile())) {
+    const text = await readFile(join(path, name), 'utf8');
+    // Firefox lists domains, Chromium origins with their port.
+    const host = name === 'policies.json' ? site.split(':')[0] : site;
+    await writeFile(join(path, name), text.replaceAll(PACKAGED_SITE, host));
+  }
 }

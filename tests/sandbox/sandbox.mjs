@@ -41,7 +41,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // settings   further lines for lanyard.conf, or (paths) => lines
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
 // site       a made-up name: the provider is served under it with TLS on 127.0.0.2. The agent cannot
-//            reach it there, so it goes without sessions
+//            reach it there, so it goes without sessions. sitePort: not one that the kernel chooses
 // sessions   whether the provider has a session endpoint and the agent knows it; endpoint, begin,
 //            limits, clock, format: see op/op.mjs
 // apps       2: a second application, sandbox.app2
@@ -50,7 +50,7 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // directory  where, instead of a directory in the temporary one; see directory.mjs
 // report     called with each line an operator would read
 export async function startSandbox({
-  card = 'alice', readers = ['reader-0'], keys = [], agent = true, web = true, origins, settings = '', pinentry, site,
+  card = 'alice', readers = ['reader-0'], keys = [], agent = true, web = true, origins, settings = '', pinentry, site, sitePort,
   format, sessions = true, endpoint, begin, limits, clock, apps = 1, trust, strangers, directory, environment,
   report = () => {},
 } = {}) {
@@ -74,7 +74,7 @@ export async function startSandbox({
       const provider = {
         format, sessions: sessions && !site, keys: takesKeys, endpoint, begin, limits, clock, strangers,
       };
-      await startWeb(sandbox, { site, apps, trust, provider, report }, undo);
+      await startWeb(sandbox, { site, sitePort, apps, trust, provider, report }, undo);
     }
     await writeSettings(sandbox, { origins, settings, trust });
     manageAgent(sandbox, undo);
@@ -162,7 +162,7 @@ async function startBroker(sandbox, undo) {
   sandbox.agentPort = Number(broker.match[1]);
 }
 
-async function startWeb(sandbox, { site, apps, trust, provider, report }, undo) {
+async function startWeb(sandbox, { site, sitePort, apps, trust, provider, report }, undo) {
   const { people, directory } = sandbox;
   const tls = site && await makeCertificate({ name: site, ca: people.ca, directory });
   sandbox.op = await startOp({
@@ -172,6 +172,7 @@ async function startWeb(sandbox, { site, apps, trust, provider, report }, undo) 
     report,
     tls,
     host: site && SITE_ADDRESS,
+    port: sitePort,
     ...provider,
   });
   undo.push(() => sandbox.op.close());
