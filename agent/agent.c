@@ -24,6 +24,7 @@
 #include "agent/session_notices.h"
 #include "agent/sign_in.h"
 #include "agent/state_folder.h"
+#include "agent/status_page.h"
 #include "agent/webauthn/webauthn.h"
 #include "fido/key_watch.h"
 #include "ipc/base/cleanup.h"
@@ -34,6 +35,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+
+enum { FINDINGS_SECONDS = 15 * 60 }; /* what doctor found is shown no longer than that */
 
 struct agent {
     struct loop *loop;
@@ -53,6 +56,8 @@ struct agent {
     struct desktop *desktop;
     struct expiry *expiry;
     struct session_notices notices;
+    struct findings *findings; /* of `lanyard doctor`; NULL: none yet */
+    time_t checked;            /* when */
     struct seal *seal;
     struct end_queue *ends;
     struct keeper *keeper;
@@ -173,25 +178,28 @@ static size_t view_expiring(const struct agent *agent, struct expiry_view views[
     return count;
 }
 
-static void serve_status(void *context, struct request *request)
+/* What agent.status says, and where its parts are. */
+struct agent_view {
+    struct module_view *modules; /* owned */
+    struct expiry_view expiring[CARDS_MAX];
+    struct agent_status status;
+};
+
+static bool view_agent(const struct agent *agent, struct agent_view *view)
 {
-    struct agent *agent = context;
     size_t count = cards_module_count(agent->cards);
-    struct module_view *modules = calloc(count + 1, sizeof *modules);
-    if (!modules) {
-        answer_error(&request, -ENOMEM);
-        return;
-    }
+    struct module_view *modules = view->modules = calloc(count + 1, sizeof *modules);
+    if (!modules)
+        return false;
     for (size_t i = 0; i < count; i++) {
         struct card_module *module = cards_module(agent->cards, i);
         modules[i].path = card_module_path(module);
         modules[i].state = card_module_state(module);
         modules[i].detail = card_module_detail(module);
     }
-    struct expiry_view expiring[CARDS_MAX];
-    struct agent_status status = {
-        .expiring_count = view_expiring(agent, expiring),
-        .expiring = expiring,
+    view->status = (struct agent_status){
+        .expiring_count = view_expiring(agent, view->expiring),
+        .expiring = view->expiring,
         .reader_service = cards_service_up(agent->cards) ? "up" : "down",
         .module_count = count,
         .modules = modules,
@@ -202,8 +210,81 @@ static void serve_status(void *context, struct request *request)
                            webauthns_count(agent->webauthns) + key_upkeep_count(agent->key_upkeep) +
                            keeper_waiting_count(agent->keeper),
     };
-    answer_status(&request, &status);
-    free(modules);
+    return true;
+}
+
+static void serve_status(void *context, struct request *request)
+{
+    const struct agent *agent = context;
+    struct agent_view view;
+    if (view_agent(agent, &view))
+        answer_status(&request, &view.status);
+    else
+        answer_error(&request, -ENOMEM);
+    free(view.modules);
+}
+
+/* ---- the page that shows all of it ---- */
+
+static void serve_open_status(void *context, struct request *request,
+                              const struct findings *findings)
+{
+    struct agent *agent = context;
+    if (!findings) {
+        answer_status_url(&request);
+        return;
+    }
+    if (!agent->findings)
+        agent->findings = malloc(sizeof *agent->findings);
+    if (!agent->findings) {
+        answer_error(&request, log_fault(ENOMEM, "findings"));
+        return;
+    }
+    *agent->findings = *findings;
+    agent->checked = time(NULL);
+    answer_done(&request);
+}
+
+struct page_being_made {
+    struct status_page page;
+    struct bytes *html;
+};
+
+static void make_page(void *context, const struct session_view *view)
+{
+    struct page_being_made *made = context;
+    made->page.session = view;
+    status_page_make(&made->page, made->html);
+}
+
+static bool serve_status_page(void *context, const char *nonce, struct bytes *html)
+{
+    struct agent *agent = context;
+    struct agent_view view;
+    struct audit_recent recent[AUDIT_RECENT_MAX];
+    struct key_view keys[FIDO_KEYS_MAX];
+    struct key_list key_list = {.count = view_keys(agent, keys), .keys = keys};
+    CLEANUP(card_views_free)
+    struct card_views *cards = card_views_new(agent->cards, agent->issuers);
+    bool whole = view_agent(agent, &view) && cards;
+    if (whole) {
+        time_t now = time(NULL);
+        struct page_being_made made = {
+            .page = {.nonce = nonce,
+                     .now = now,
+                     .status = &view.status,
+                     .cards = card_views_list(cards),
+                     .keys = &key_list,
+                     .recent = recent,
+                     .recent_count = audit_recent(recent),
+                     .findings = now - agent->checked < FINDINGS_SECONDS ? agent->findings : NULL,
+                     .checked = agent->checked},
+            .html = html,
+        };
+        keeper_view(agent->keeper, make_page, &made);
+    }
+    free(view.modules);
+    return whole;
 }
 
 static void serve_cancel(void *context, struct request *request)
@@ -411,6 +492,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
         .key_list = serve_key_list,
         .key_upkeep = serve_key_upkeep,
         .status = serve_status,
+        .open_status = serve_open_status,
+        .status_page = serve_status_page,
         .cancel = serve_cancel,
         .refused = serve_refused,
     };
@@ -444,6 +527,7 @@ void agent_free(struct agent **agent)
     audit_file_close();
     cards_free(&a->cards);
     helpers_free(&a->helpers);
+    free(a->findings);
     free(a);
     *agent = NULL;
 }

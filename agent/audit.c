@@ -145,10 +145,55 @@ static void write_line(const struct audit_entry *entry, const struct audit_field
     log_write(level, "audit:%s", line);
 }
 
+/* ---- the newest ---- */
+
+static struct {
+    size_t next, count;
+    struct audit_recent at[AUDIT_RECENT_MAX];
+} recent;
+
+static const char *value_of(const struct audit_fields *fields, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < fields->count; i++)
+        if (strncmp(fields->at[i], name, len) == 0 && fields->at[i][len] == '=')
+            return fields->at[i] + len + 1;
+    return "";
+}
+
+static void remember(const struct audit_fields *fields)
+{
+    static const char *const about[] = {"LANYARD_UID",    "LANYARD_ORIGIN", "LANYARD_CAUSE",
+                                        "LANYARD_ROLE",   "LANYARD_READER", "LANYARD_KEY",
+                                        "LANYARD_LOCKER", "LANYARD_EXPIRES"};
+    struct audit_recent *r = &recent.at[recent.next];
+    recent.next = (recent.next + 1) % AUDIT_RECENT_MAX;
+    recent.count += recent.count < AUDIT_RECENT_MAX;
+    *r = (struct audit_recent){.when = time(NULL)};
+    snprintf(r->event, sizeof r->event, "%s", value_of(fields, "LANYARD_EVENT"));
+    snprintf(r->outcome, sizeof r->outcome, "%s", value_of(fields, "LANYARD_OUTCOME"));
+    snprintf(r->code, sizeof r->code, "%s", value_of(fields, "LANYARD_CODE"));
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+        const char *value = value_of(fields, about[i]);
+        size_t used = strlen(r->about);
+        if (*value)
+            snprintf(r->about + used, sizeof r->about - used, "%s%s", used > 0 ? ", " : "", value);
+    }
+    clean(r->about); /* it may have been cut */
+}
+
+size_t audit_recent(struct audit_recent out[static AUDIT_RECENT_MAX])
+{
+    for (size_t i = 0; i < recent.count; i++)
+        out[i] = recent.at[(recent.next + AUDIT_RECENT_MAX - 1 - i) % AUDIT_RECENT_MAX];
+    return recent.count;
+}
+
 void audit_write(const struct audit_entry *entry)
 {
     struct audit_fields fields;
     audit_fields_make(entry, &fields);
+    remember(&fields);
     struct iovec parts[AUDIT_FIELDS_MAX];
     for (size_t i = 0; i < fields.count; i++)
         parts[i] = (struct iovec){fields.at[i], strlen(fields.at[i])};

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <time.h>
 
 #define AUDIT_EVENT_TABLE(ROW)                                                                     \
     /* a card token was made and handed out */                                                     \
@@ -66,6 +67,19 @@ struct audit_entry {
 };
 
 void audit_write(const struct audit_entry *entry);
+
+/* ---- the newest that this process has written ---- */
+
+enum { AUDIT_RECENT_MAX = 20 };
+
+struct audit_recent {
+    time_t when;
+    char event[32], outcome[48], code[16]; /* code: "" where all went well */
+    char about[256];                       /* of whom, where, why: what the entry says of it */
+};
+
+/* The newest first. Returns their number. */
+size_t audit_recent(struct audit_recent out[static AUDIT_RECENT_MAX]);
 
 /* ---- what audit_write sends, for tests ---- */
 

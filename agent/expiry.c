@@ -66,10 +66,12 @@ static void remember(struct expiry *e, const char *hash, long day)
 
 static void take_line(struct expiry *e, const char *line)
 {
-    char hash[HASH_DIGITS + 1], behind;
-    long day;
-    if (sscanf(line, "%64[0-9a-f] %9ld%c", hash, &day, &behind) == 3 && behind == '\n' &&
-        strlen(hash) == HASH_DIGITS && day > 0)
+    char hash[HASH_DIGITS + 1], *end;
+    if (strspn(line, "0123456789abcdef") != HASH_DIGITS || line[HASH_DIGITS] != ' ')
+        return;
+    snprintf(hash, sizeof hash, "%s", line); /* cut behind the digits */
+    long day = strtol(line + HASH_DIGITS + 1, &end, 10);
+    if (day > 0 && strcmp(end, "\n") == 0)
         remember(e, hash, day);
 }
 

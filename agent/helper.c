@@ -218,6 +218,16 @@ static int spawn(char *const arguments[], char *const variables[], int socket, p
     return -r;
 }
 
+/* An agent that an upgrade has not ended goes on with the helpers that it was installed with: the
+ * upgrade keeps a copy of them, under the name of that package, for as long as such agents run. */
+static bool find_kept(const struct helpers *helpers, enum helper_program program, char *path,
+                      size_t size)
+{
+    int len = snprintf(path, size, "%s/kept/" LANYARD_PACKAGE "/%s", helpers->folder,
+                       program_names[program]);
+    return len < (int)size && access(path, X_OK) == 0;
+}
+
 struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context)
 {
@@ -236,8 +246,9 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
     helpers->first = h;
 
     char path[PATH_MAX], parent[16];
-    if (snprintf(path, sizeof path, "%s/%s", helpers->folder, program_names[program]) >=
-        (int)sizeof path) {
+    if (!find_kept(helpers, program, path, sizeof path) &&
+        snprintf(path, sizeof path, "%s/%s", helpers->folder, program_names[program]) >=
+            (int)sizeof path) {
         log_fault(ENAMETOOLONG, helpers->folder);
         return NULL;
     }

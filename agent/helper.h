@@ -17,8 +17,9 @@
 /* Spawns helpers and reaps them. One per agent. */
 struct helpers;
 
-/* folder: where the helper programs are (borrowed for its life). NULL on fault (logged). Takes
- * SIGCHLD for itself. */
+/* folder: where the helper programs are (borrowed for its life); in its folder kept/PACKAGE those
+ * that this agent was installed with, once an upgrade has replaced them. NULL on fault (logged).
+ * Takes SIGCHLD for itself. */
 struct helpers *helpers_new(struct loop *loop, const char *folder);
 /* Kills and reaps what still runs; every helper must have been freed before. */
 void helpers_free(struct helpers **helpers);

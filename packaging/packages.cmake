@@ -5,7 +5,6 @@ if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr)
   return()
 endif()
 
-set(LANYARD_PACKAGE_RELEASE 1 CACHE STRING "Which packaging of this version it is")
 set(LANYARD_PACKAGE_CONTACT "The Lanyard authors <lanyard@packages.invalid>" CACHE STRING
   "Who makes the packages: name and address")
 
@@ -132,7 +131,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   endif()
 endforeach()
 
-foreach(script postinst prerm postrm)
+foreach(script preinst postinst prerm postrm)
   configure_file(deb/lanyard.${script}.in ${folder}/${script} @ONLY
     FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                      WORLD_READ WORLD_EXECUTE)
@@ -141,7 +140,7 @@ list(SORT conffiles)
 string(REPLACE ";" "\n" conffiles "${conffiles}")
 file(WRITE ${folder}/conffiles "${conffiles}\n")
 set(CPACK_DEBIAN_AGENT_PACKAGE_CONTROL_EXTRA
-  ${folder}/postinst ${folder}/prerm ${folder}/postrm ${folder}/conffiles)
+  ${folder}/preinst ${folder}/postinst ${folder}/prerm ${folder}/postrm ${folder}/conffiles)
 
 # ---- RPM ----
 
@@ -164,9 +163,10 @@ foreach(component agent library development sandbox)
   set(CPACK_RPM_${COMPONENT}_PACKAGE_DESCRIPTION "${text_${component}}")
   set(CPACK_RPM_${COMPONENT}_PACKAGE_GROUP Unspecified)
 endforeach()
-foreach(script post preun postun)
+foreach(script pre post preun postun)
   configure_file(rpm/lanyard.${script}.in ${folder}/${script} @ONLY)
 endforeach()
+set(CPACK_RPM_AGENT_PRE_INSTALL_SCRIPT_FILE ${folder}/pre)
 set(CPACK_RPM_AGENT_POST_INSTALL_SCRIPT_FILE ${folder}/post)
 set(CPACK_RPM_AGENT_PRE_UNINSTALL_SCRIPT_FILE ${folder}/preun)
 set(CPACK_RPM_AGENT_POST_UNINSTALL_SCRIPT_FILE ${folder}/postun)
@@ -182,7 +182,7 @@ endforeach()
 # Folders that are the distribution's.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
   /etc /etc/apparmor.d /etc/xdg /etc/xdg/autostart /usr /usr/bin /usr/include /usr/lib /usr/lib/cmake
-  /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/user /usr/libexec
+  /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/user /usr/lib/tmpfiles.d /usr/libexec
   /usr/${CMAKE_INSTALL_LIBDIR} /usr/${CMAKE_INSTALL_LIBDIR}/pkgconfig
   /usr/${CMAKE_INSTALL_LIBDIR}/cmake /usr/share /usr/share/applications
   /usr/share/bash-completion /usr/share/bash-completion/completions /usr/share/doc /usr/share/fish

@@ -38,7 +38,7 @@ struct options {
     const char *words[WORDS_MAX]; /* behind the command */
     unsigned word_count;
     const char *key, *reader; /* NULL: not given */
-    bool verbose;
+    bool verbose, print;
     const char *since, *event, *folder;  /* of audit; NULL: not given */
     const char *config_dir, *user_file;  /* of config; NULL: not given */
     size_t entries;                      /* 0: not given */
@@ -53,6 +53,7 @@ int command_cards(struct lanyard *agent, const struct options *options);
 int command_sign_in(struct lanyard *agent, const struct options *options);
 int command_sign_out(struct lanyard *agent, const struct options *options);
 int command_keys(struct lanyard *agent, const struct options *options);
+int command_open(struct lanyard *agent, const struct options *options);
 int command_pin(struct lanyard *agent, const struct options *options);
 int command_key(struct lanyard *agent, const struct options *options);
 int command_role(struct lanyard *agent, const struct options *options);

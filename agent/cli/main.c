@@ -29,6 +29,7 @@ static const char help[] =
     "  role      work in another role, that of the ID behind it or one that is asked for\n"
     "  events    print what happens until interrupted\n"
     "  audit     list what was signed in, refused, locked and ended\n"
+    "  open      show in the browser what the agent sees\n"
     "  doctor    find what keeps people from signing in here, and what to do\n"
     "  config show\n"
     "            show every value that is configured, and where it is from\n"
@@ -66,6 +67,7 @@ static const char help[] =
     "  --timeout SECONDS    give up after so many seconds\n"
     "  --key KEY            do it with this security key, by its ID or its name\n"
     "  --reader NAME        do it with the smartcard in this reader\n"
+    "  --print              print the page's URL instead of opening it\n"
     "  --verbose            show all that the certificates say\n"
     "  --since TIME         list what happened since then, as 2h, today or 2026-11-22 18:00\n"
     "  --event NAME         list only these events\n"
@@ -91,6 +93,7 @@ static const struct command {
     {.name = "cards", .run = command_cards, .options = "jsV"},
     {.name = "keys", .run = command_keys, .options = "js"},
     {.name = "key", .run = command_key, .options = "jstk", .words = WORDS_MAX, .check = check_key},
+    {.name = "open", .run = command_open, .options = "spH"},
     {.name = "pin", .run = command_pin, .options = "jstr", .words = 1, .check = check_pin},
     {.name = "sign-in", .run = command_sign_in, .options = "jsocfaqt"},
     {.name = "sign-out", .run = command_sign_out, .options = "js"},
@@ -189,6 +192,7 @@ static const struct option long_options[] = {
     {"entries", required_argument, NULL, 'n'},
     {"reader", required_argument, NULL, 'r'},
     {"verbose", no_argument, NULL, 'V'},
+    {"print", no_argument, NULL, 'p'},
     {"journal", required_argument, NULL, 'J'},
     {"help", no_argument, NULL, 'h'},
     {"config", required_argument, NULL, 'C'},
@@ -234,6 +238,9 @@ static int take_option(int letter, struct line *line)
         return STATUS_DONE;
     case 'r':
         options->reader = optarg;
+        return STATUS_DONE;
+    case 'p':
+        options->print = true;
         return STATUS_DONE;
     case 'V':
         options->verbose = true;

@@ -78,6 +78,16 @@ void keeper_answer_status(struct keeper *k, struct request **request)
     answer_session(request, &view.it);
 }
 
+void keeper_view(struct keeper *k, void (*fn)(void *context, const struct session_view *view),
+                 void *context)
+{
+    keeper_put_type(k, SESSION_TIMER); /* what it says of time is true now */
+    struct view_source source = source_of(k);
+    CLEANUP(view_deinit) struct view view;
+    view_make(&source, false, &view);
+    fn(context, &view.it);
+}
+
 static void give_session(struct keeper *k, struct ask **ask)
 {
     struct view_source source = source_of(k);

@@ -51,6 +51,9 @@ void keeper_begin(struct keeper *keeper, struct request *request,
                   const struct session_begin_params *params);
 void keeper_role(struct keeper *keeper, struct request *request,
                  const struct session_role_params *params);
+/* What a native caller would be told of the session now; the view is borrowed for the call. */
+void keeper_view(struct keeper *keeper, void (*fn)(void *context, const struct session_view *view),
+                 void *context);
 void keeper_status(struct keeper *keeper, struct request *request);
 void keeper_end(struct keeper *keeper, struct request *request);
 /* If it is one that waits here: answers it with OUTCOME_CANCELLED, and is true. */

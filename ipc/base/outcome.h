@@ -92,6 +92,8 @@
         "Log in to this computer again, or ask your IT service desk.")                             \
     ROW(AGENT_TOO_OLD, 1407, "agent-too-old", "The Lanyard on this computer is too old.",          \
         "Ask your IT service desk to update it.")                                                  \
+    ROW(NO_DOOR, 1408, "no-door", "Browsers cannot reach Lanyard on this computer.",               \
+        "Ask your IT service desk: the command lanyard doctor finds the reason.")                  \
     /* the browser; only a page meets these, and lanyard.js reports them */                        \
     ROW(PERMISSION_NEEDED, 1501, "permission-needed",                                              \
         "Your browser has not let this site reach Lanyard yet.",                                   \

@@ -415,6 +415,26 @@ EXPORT enum lanyard_result lanyard_session_end(struct lanyard *agent, struct lan
     return result;
 }
 
+EXPORT enum lanyard_result lanyard_open_status(struct lanyard *agent, char **url,
+                                               struct lanyard_error *error)
+{
+    *url = NULL;
+    struct call call = {.method = "agent.openStatus", .timeout_ms = ANSWER_WITHIN_MS};
+    return ask_for_text(agent, &call, json_object(), "url", url, error);
+}
+
+EXPORT enum lanyard_result lanyard_note_doctor(struct lanyard *agent, const char *json,
+                                               struct lanyard_error *error)
+{
+    struct call call = {.method = "agent.openStatus", .timeout_ms = ANSWER_WITHIN_MS};
+    json_t *found = json_loads(json, 0, NULL);
+    if (!found)
+        return error_invalid(error, "json: what lanyard doctor --json writes is needed");
+    enum lanyard_result result = ask(agent, &call, json_pack("{s:o}", "doctor", found), error);
+    message_deinit(&call.answer);
+    return result;
+}
+
 EXPORT enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
                                              struct lanyard_error *error)
 {

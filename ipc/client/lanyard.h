@@ -197,6 +197,15 @@ enum lanyard_result lanyard_card_list(struct lanyard *agent, char **json,
                                       struct lanyard_error *error);
 enum lanyard_result lanyard_status(struct lanyard *agent, char **json, struct lanyard_error *error);
 
+/* Where a browser shows what the agent sees (ipc/PROTOCOL.md 1.3): *url is good once and for a
+ * minute; owned, to be released with lanyard_free. At most five seconds. */
+enum lanyard_result lanyard_open_status(struct lanyard *agent, char **url,
+                                        struct lanyard_error *error);
+/* What `lanyard doctor --json` has written, for that page to show. INVALID: it is no such text. At
+ * most five seconds. */
+enum lanyard_result lanyard_note_doctor(struct lanyard *agent, const char *json,
+                                        struct lanyard_error *error);
+
 /* From now on the agent sends every notification to this connection. At most five seconds. */
 enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanyard_error *error);
 /* The next notification, {"method", "params"} as JSON text, owned. Use a connection that asks

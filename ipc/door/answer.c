@@ -229,6 +229,11 @@ int answer_encode_card_list(struct bytes *out, const struct rpc_id *id,
     return answer_write_result(out, id, list_value(list));
 }
 
+int answer_encode_status_url(struct bytes *out, const struct rpc_id *id, const char *url)
+{
+    return answer_write_result(out, id, json_pack("{s:s}", "url", url));
+}
+
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                          const struct agent_status *status, const struct web_state *web,
                          const char *const *origins, size_t connections)

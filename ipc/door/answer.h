@@ -31,6 +31,7 @@ int answer_encode_credentials(struct bytes *out, const struct rpc_id *id,
 int answer_encode_proof(struct bytes *out, const struct rpc_id *id, const char *jws);
 int answer_encode_session(struct bytes *out, const struct rpc_id *id,
                           const struct session_view *view, enum door_kind door);
+int answer_encode_status_url(struct bytes *out, const struct rpc_id *id, const char *url);
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                          const struct agent_status *status, const struct web_state *web,
                          const char *const *origins, size_t connections);

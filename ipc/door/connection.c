@@ -362,6 +362,23 @@ void answer_status(struct request **request, const struct agent_status *status)
     request_answer(request, &message, r);
 }
 
+void answer_status_url(struct request **request)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    char url[STATUS_URL_MAX];
+    int r = 0;
+    if ((*request)->connection) {
+        struct connections *set = (*request)->connection->set;
+        if (set->web.port == 0 || !status_door_url(&set->status, (uint16_t)set->web.port, url)) {
+            answer_error(request, OUTCOME_NO_DOOR);
+            return;
+        }
+        r = answer_encode_status_url(&message, &(*request)->id, url);
+        explicit_bzero(url, sizeof url);
+    }
+    request_answer(request, &message, r);
+}
+
 void answer_webauthn(struct request **request, const struct webauthn_result *result)
 {
     CLEANUP(bytes_deinit) struct bytes message = {0};

@@ -11,6 +11,7 @@
 
 #include "ipc/door/answer.h"
 #include "ipc/door/door.h"
+#include "ipc/door/status_door.h"
 #include "ipc/loop.h"
 
 #include <sys/queue.h>
@@ -55,6 +56,7 @@ struct connections {
     const struct service *service;
     const char *const *origins;
     struct web_state web;
+    struct status_door status;
     TAILQ_HEAD(connection_queue, connection) all; /* the longest quiet first */
     size_t count[2];                              /* by enum door_kind */
     LIST_HEAD(request_list, request) orphans;     /* cancelled soon: their caller has gone */

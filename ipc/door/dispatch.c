@@ -172,6 +172,14 @@ void dispatch_status(struct connection *connection, const struct rpc_request *re
         service->status(service->context, opened);
 }
 
+void dispatch_open_status(struct connection *connection, const struct rpc_request *request)
+{
+    const struct service *service = connection->set->service;
+    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    if (opened)
+        service->open_status(service->context, opened, request->findings);
+}
+
 void dispatch_subscribe(struct connection *connection, const struct rpc_request *request)
 {
     connection->subscribed = true;

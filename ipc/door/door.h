@@ -207,6 +207,21 @@ struct session_view {
     size_t pending_ends;
 };
 
+/* One that `lanyard doctor` has made. Texts from a native caller, UTF-8 without control characters.
+ */
+struct finding_view {
+    char code[16], severity[16], meaning[512], cure[512];
+    char detail[512]; /* what is so here; "": nothing more */
+};
+
+enum { FINDINGS_MAX = 64 };
+
+struct findings {
+    bool healthy;
+    size_t count;
+    struct finding_view at[FINDINGS_MAX];
+};
+
 /* Each answers, and releases *request; it is NULL afterwards. If the caller has gone meanwhile the
  * answer is dropped. answer_error takes outcomes and faults alike (outcome_of). */
 void answer_sign_in(struct request **request, const struct sign_in_result *result);
@@ -215,6 +230,8 @@ void answer_status(struct request **request, const struct agent_status *status);
 void answer_proof(struct request **request, const char *jws);
 void answer_session(struct request **request, const struct session_view *view);
 void answer_done(struct request **request); /* {} */
+/* Where a browser finds the page: a URL that is good once (PROTOCOL.md 1.3). */
+void answer_status_url(struct request **request);
 void answer_error(struct request **request, int result);
 
 /* operation.waiting to the request's caller. reader (or the security key's name) NULL and
@@ -247,6 +264,12 @@ struct service {
     void (*key_list)(void *context, struct request *request);
     void (*key_upkeep)(void *context, struct request *request, const struct key_params *params);
     void (*status)(void *context, struct request *request);
+    /* findings: what `lanyard doctor` has found, for the page to show (answer_done); NULL: the
+     * page's URL is wanted (answer_status_url). */
+    void (*open_status)(void *context, struct request *request, const struct findings *findings);
+    /* The page on which a person sees what the agent sees, as HTML whose style has this nonce,
+     * appended to *html. False: it cannot be made. */
+    bool (*status_page)(void *context, const char *nonce, struct bytes *html);
     /* The caller gave up (operation.cancel) or went away: the service must still answer it,
      * soon, with OUTCOME_CANCELLED. Never called from within an answer_ function. */
     void (*cancel)(void *context, struct request *request);

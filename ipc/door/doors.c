@@ -57,6 +57,14 @@ static void handshake_accepted(void *context, int fd, const struct handshake *ha
     web_door_adopt(doors->web, fd, handshake);
 }
 
+static bool asked_otherwise(void *context, const char *head, size_t len, uint16_t port,
+                            struct bytes *reply)
+{
+    struct doors *doors = context;
+    return status_door_answer(&doors->connections.status, doors->connections.service, head, len,
+                              port, reply);
+}
+
 static void handshake_refused(void *context, const char *origin)
 {
     struct doors *doors = context;
@@ -69,7 +77,8 @@ static int open_web(struct doors *doors, struct loop *loop, const struct doors_c
     const struct broker_events events = {doors, broker_changed, socket_arrived};
     doors->broker_path = config->broker_path;
     doors->web = web_door_new(&doors->connections);
-    doors->gate = web_gate_new(loop, config->origins, handshake_accepted, handshake_refused, doors);
+    doors->gate = web_gate_new(loop, config->origins, handshake_accepted, asked_otherwise,
+                               handshake_refused, doors);
     if (doors->web && doors->gate)
         doors->broker = broker_link_new(loop, config->broker_path, &events);
     return doors->broker ? 0 : -ENOMEM;

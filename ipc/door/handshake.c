@@ -11,6 +11,8 @@
  */
 #include "ipc/door/handshake.h"
 
+#include "ipc/door/head.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -21,12 +23,6 @@ const char handshake_refusal[] = "HTTP/1.1 403 Forbidden\r\n"
 
 static const char request_line[] = "GET /v1 HTTP/1.1";
 static const char subprotocol[] = "lanyard.v1";
-
-/* A piece of the head, borrowed. text NULL: not there. */
-struct span {
-    const char *text;
-    size_t len;
-};
 
 enum field {
     FIELD_HOST,
@@ -49,103 +45,30 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_KEY] = "Sec-WebSocket-Key",
 };
 
-/* ---- words ---- */
-
-static bool same(struct span a, const char *text)
-{
-    return a.text && a.len == strlen(text) && memcmp(a.text, text, a.len) == 0;
-}
-
-static bool same_ignoring_case(struct span a, const char *text)
-{
-    return a.text && a.len == strlen(text) && strncasecmp(a.text, text, a.len) == 0;
-}
-
-/* RFC 9110 §5.6.2 */
-static bool token_character(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s)
-{
-    while (s.len > 0 && blank(s.text[0])) {
-        s.text++;
-        s.len--;
-    }
-    while (s.len > 0 && blank(s.text[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* Walks a comma-separated list. */
 static bool list_has(struct span list, const char *word, bool (*equal)(struct span, const char *))
 {
     while (list.text) {
         const char *comma = memchr(list.text, ',', list.len);
         struct span item = {list.text, comma ? (size_t)(comma - list.text) : list.len};
-        if (equal(trim(item), word))
+        if (equal(head_trim(item), word))
             return true;
         list = comma ? (struct span){comma + 1, list.len - item.len - 1} : (struct span){0};
     }
     return false;
 }
 
-/* ---- the lines ---- */
-
-/* Takes the line up to CR LF off the head. False: no such line, or a CR or LF on its own. */
-static bool next_line(struct span *head, struct span *line)
-{
-    const char *cr = memchr(head->text, '\r', head->len);
-    size_t len = cr ? (size_t)(cr - head->text) : head->len;
-    if (head->len - len < 2 || cr[1] != '\n')
-        return false;
-    *line = (struct span){head->text, len};
-    head->text += len + 2;
-    head->len -= len + 2;
-    return true;
-}
-
-/* Printable, blank or beyond ASCII. */
-static bool value_valid(struct span value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-/* A line that begins with a blank (obsolete folding) has no name, and so is refused. */
-static bool split_field(struct span line, struct span *name, struct span *value)
-{
-    const char *colon = memchr(line.text, ':', line.len);
-    if (!colon || colon == line.text)
-        return false;
-    *name = (struct span){line.text, (size_t)(colon - line.text)};
-    for (size_t i = 0; i < name->len; i++)
-        if (!token_character(name->text[i]))
-            return false;
-    *value = trim((struct span){colon + 1, line.len - name->len - 1});
-    return value_valid(*value);
-}
+/* ---- the conditions ---- */
 
 /* Sorts one field into fields. False: malformed, a second of its name, or one that means a body. */
 static bool take_field(struct span line, struct span fields[FIELD_COUNT])
 {
     struct span name, value;
-    if (!split_field(line, &name, &value) || same_ignoring_case(name, "Content-Length") ||
-        same_ignoring_case(name, "Transfer-Encoding"))
+    if (!head_split_field(line, &name, &value) || head_same_ignoring_case(name, "Content-Length") ||
+        head_same_ignoring_case(name, "Transfer-Encoding"))
         return false;
     for (int i = 0; i < FIELD_COUNT; i++) {
-        if (!same_ignoring_case(name, field_names[i]))
+        if (!head_same_ignoring_case(name, field_names[i]))
             continue;
         if (fields[i].text)
             return false;
@@ -154,15 +77,13 @@ static bool take_field(struct span line, struct span fields[FIELD_COUNT])
     return true;
 }
 
-/* ---- the conditions ---- */
-
 static bool host_is_loopback(struct span host, uint16_t port)
 {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char expected[sizeof "127.0.0.1:65535"];
         snprintf(expected, sizeof expected, "%s:%u", names[i], (unsigned)port);
-        if (same(host, expected))
+        if (head_same(host, expected))
             return true;
     }
     return false;
@@ -171,7 +92,7 @@ static bool host_is_loopback(struct span host, uint16_t port)
 static bool copy_origin(struct span origin, const char *const *origins, struct handshake *out)
 {
     for (; origins && *origins; origins++) {
-        if (!same(origin, *origins) || origin.len > ORIGIN_TEXT_MAX)
+        if (!head_same(origin, *origins) || origin.len > ORIGIN_TEXT_MAX)
             continue;
         memcpy(out->origin, origin.text, origin.len);
         out->origin[origin.len] = '\0';
@@ -203,10 +124,10 @@ static bool let_in(struct span head, uint16_t port, const char *const *origins,
                    struct handshake *out)
 {
     struct span line, fields[FIELD_COUNT] = {0};
-    if (!next_line(&head, &line) || !same(line, request_line))
+    if (!head_next_line(&head, &line) || !head_same(line, request_line))
         return false;
     for (;;) {
-        if (!next_line(&head, &line))
+        if (!head_next_line(&head, &line))
             return false;
         if (line.len == 0)
             break;
@@ -214,10 +135,10 @@ static bool let_in(struct span head, uint16_t port, const char *const *origins,
             return false;
     }
     return head.len == 0 && host_is_loopback(fields[FIELD_HOST], port) &&
-           same_ignoring_case(fields[FIELD_UPGRADE], "websocket") &&
-           list_has(fields[FIELD_CONNECTION], "Upgrade", same_ignoring_case) &&
-           same(fields[FIELD_VERSION], "13") &&
-           list_has(fields[FIELD_PROTOCOL], subprotocol, same) &&
+           head_same_ignoring_case(fields[FIELD_UPGRADE], "websocket") &&
+           list_has(fields[FIELD_CONNECTION], "Upgrade", head_same_ignoring_case) &&
+           head_same(fields[FIELD_VERSION], "13") &&
+           list_has(fields[FIELD_PROTOCOL], subprotocol, head_same) &&
            copy_origin(fields[FIELD_ORIGIN], origins, out) && copy_key(fields[FIELD_KEY], out);
 }
 
@@ -242,11 +163,11 @@ void handshake_origin(const char *bytes, size_t len, char origin[ORIGIN_TEXT_MAX
     static const char name[] = "Origin:";
     struct span head = {bytes, len}, line;
     origin[0] = '\0';
-    while (len > 0 && next_line(&head, &line)) {
+    while (len > 0 && head_next_line(&head, &line)) {
         if (line.len < sizeof name - 1 || strncasecmp(line.text, name, sizeof name - 1) != 0)
             continue;
         struct span value =
-            trim((struct span){line.text + sizeof name - 1, line.len - (sizeof name - 1)});
+            head_trim((struct span){line.text + sizeof name - 1, line.len - (sizeof name - 1)});
         size_t shown = value.len < ORIGIN_TEXT_MAX ? value.len : ORIGIN_TEXT_MAX;
         for (size_t i = 0; i < shown; i++)
             origin[i] = value.text[i] < ' ' || value.text[i] > '~' ? '?' : value.text[i];

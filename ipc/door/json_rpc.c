@@ -145,6 +145,8 @@ int rpc_decode(enum door_kind door, const char *text, size_t len, struct rpc_req
 
 void rpc_request_deinit(struct rpc_request *request)
 {
+    free(request->findings);
+    request->findings = NULL;
     if (request->webauthn)
         webauthn_params_deinit(request->webauthn);
     free(request->webauthn);

@@ -38,6 +38,7 @@ struct rpc_request {
     const struct rpc_method *method;
     struct rpc_id id;
     struct webauthn_params *webauthn; /* owned; NULL: another method's */
+    struct findings *findings;        /* owned; NULL: likewise, or not said */
     union {
         struct {
             bool version_shared;

@@ -27,6 +27,7 @@ static const char *const card_pin_native[] = {"reader", NULL};
 static const char *const key_native[] = {"key", NULL};
 static const char *const delete_native[] = {"key", "id", NULL};
 static const char *const rename_native[] = {"key", "id", "userName", "displayName", NULL};
+static const char *const open_status_native[] = {"doctor", NULL};
 static const char *const cancel_members[] = {"request", NULL};
 
 static const struct rpc_method methods[] = {
@@ -56,6 +57,8 @@ static const struct rpc_method methods[] = {
     {"key.renameCredential", true, false, none, rename_native, params_key, dispatch_key},
     {"key.reset", true, false, none, key_native, params_key, dispatch_key},
     {"agent.status", true, false, none, none, NULL, dispatch_status},
+    {"agent.openStatus", true, false, none, open_status_native, params_open_status,
+     dispatch_open_status},
     {"agent.subscribe", true, false, none, none, NULL, dispatch_subscribe},
     {"operation.cancel", false, false, cancel_members, none, params_cancel, dispatch_cancel},
 };

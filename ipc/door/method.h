@@ -33,7 +33,7 @@ const struct rpc_method *method_find(enum door_kind door, const char *name);
 /* The readers of the table, ipc/door/params.c. */
 params_fn params_hello, params_sign_in, params_session_prove, params_session_begin,
     params_session_role, params_card_pin, params_key, params_webauthn_get, params_webauthn_create,
-    params_cancel;
+    params_open_status, params_cancel;
 
 /* A native caller's origin, for any of them: a string, canonical. origin holds ORIGIN_TEXT_MAX
  * characters. 0, or 1 and *complaint. */

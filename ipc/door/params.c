@@ -395,6 +395,52 @@ int params_key(enum door_kind door, const json_t *params, struct rpc_request *re
     return r;
 }
 
+/* ---- agent.openStatus ---- */
+
+/* A text of at most size - 1 bytes, cut there between characters, without control characters. */
+static void read_plain(const json_t *value, char *out, size_t size)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    size_t len = strlen(text);
+    for (len = len < size ? len : size - 1; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+        len--;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+    out[len] = '\0';
+}
+
+static void read_finding(const json_t *value, struct finding_view *out)
+{
+    read_plain(json_object_get(value, "code"), out->code, sizeof out->code);
+    read_plain(json_object_get(value, "severity"), out->severity, sizeof out->severity);
+    read_plain(json_object_get(value, "meaning"), out->meaning, sizeof out->meaning);
+    read_plain(json_object_get(value, "sentence"), out->detail, sizeof out->detail);
+    read_plain(json_object_get(value, "cure"), out->cure, sizeof out->cure);
+}
+
+/* What `lanyard doctor --json` writes; members that are not needed are passed over. */
+int params_open_status(enum door_kind door, const json_t *params, struct rpc_request *request,
+                       const char **complaint)
+{
+    (void)door;
+    const json_t *doctor = json_object_get(params, "doctor");
+    const json_t *list = json_object_get(doctor, "findings");
+    const json_t *healthy = json_object_get(doctor, "healthy");
+    if (!doctor)
+        return 0;
+    if (!json_is_array(list) || !json_is_boolean(healthy))
+        return complain(complaint, "doctor: what lanyard doctor --json writes");
+    struct findings *findings = request->findings = calloc(1, sizeof *findings);
+    if (!findings)
+        return -ENOMEM;
+    findings->healthy = json_is_true(healthy);
+    while (findings->count < FINDINGS_MAX && findings->count < json_array_size(list)) {
+        read_finding(json_array_get(list, findings->count), &findings->at[findings->count]);
+        findings->count++;
+    }
+    return 0;
+}
+
 /* ---- operation.cancel ---- */
 
 int params_cancel(enum door_kind door, const json_t *params, struct rpc_request *request,

@@ -34,6 +34,7 @@ struct web_gate {
     struct loop *loop;
     const char *const *origins;
     gate_fn *fn;
+    gate_other_fn *other;
     gate_refused_fn *refused;
     void *context;
     struct loop_timer *deadline;
@@ -87,6 +88,16 @@ static void refuse_and_tell(struct visitor *visitor)
         gate->refused(gate->context, origin);
 }
 
+static bool answer_otherwise(struct visitor *visitor)
+{
+    CLEANUP(bytes_deinit) struct bytes reply = {0};
+    struct web_gate *gate = visitor->gate;
+    if (!gate->other(gate->context, visitor->head, visitor->len, visitor->port, &reply))
+        return false;
+    farewell_bytes(gate->farewells, release(visitor), &reply);
+    return true;
+}
+
 static void visitor_ready(void *context, uint32_t events)
 {
     struct visitor *visitor = context;
@@ -109,7 +120,8 @@ static void visitor_ready(void *context, uint32_t events)
         gate->fn(gate->context, release(visitor), &handshake);
         break;
     case HANDSHAKE_REFUSED:
-        refuse_and_tell(visitor);
+        if (!answer_otherwise(visitor))
+            refuse_and_tell(visitor);
         break;
     case HANDSHAKE_INCOMPLETE:
         break;
@@ -127,15 +139,19 @@ static void deadline_passed(void *context)
 }
 
 struct web_gate *web_gate_new(struct loop *loop, const char *const *origins, gate_fn *fn,
-                              gate_refused_fn *refused, void *context)
+                              gate_other_fn *other, gate_refused_fn *refused, void *context)
 {
     CLEANUP(web_gate_free) struct web_gate *gate = calloc(1, sizeof *gate);
     if (!gate) {
         log_fault(ENOMEM, "web gate");
         return NULL;
     }
-    *gate = (struct web_gate){
-        .loop = loop, .origins = origins, .fn = fn, .refused = refused, .context = context};
+    *gate = (struct web_gate){.loop = loop,
+                              .origins = origins,
+                              .fn = fn,
+                              .other = other,
+                              .refused = refused,
+                              .context = context};
     TAILQ_INIT(&gate->visitors);
     gate->deadline = loop_timer_new(loop, deadline_passed, gate);
     gate->farewells = farewells_new(loop);

@@ -84,11 +84,11 @@ void farewells_free(struct farewells **farewells)
     free(f);
 }
 
-void farewell(struct farewells *farewells, int fd, const char *text)
+static void say(struct farewells *farewells, int fd, const void *text, size_t len)
 {
     CLEANUP(close_fd) int owned = fd;
     /* It fits into the empty buffer of a fresh socket, or the peer is gone. */
-    if (send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
+    if (send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)
         return;
     struct leaving *leaving = calloc(1, sizeof *leaving);
     if (!leaving)
@@ -106,4 +106,20 @@ void farewell(struct farewells *farewells, int fd, const char *text)
     TAILQ_INSERT_TAIL(&farewells->queue, leaving, link);
     if (farewells->count++ == 0)
         loop_timer_set(farewells->timer, STAY_MS);
+}
+
+void farewell(struct farewells *farewells, int fd, const char *text)
+{
+    say(farewells, fd, text, strlen(text));
+}
+
+void farewell_bytes(struct farewells *farewells, int fd, const struct bytes *bytes)
+{
+    const int room = (int)bytes->len; /* the kernel takes twice that, for its own book-keeping */
+    if (bytes->len > FAREWELL_BYTES_MAX) {
+        close_fd(&fd);
+        return;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    say(farewells, fd, bytes->data, bytes->len);
 }

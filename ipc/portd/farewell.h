@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "ipc/base/bytes.h"
 #include "ipc/loop.h"
 
 struct farewells;
@@ -18,3 +19,6 @@ void farewells_free(struct farewells **farewells);
 
 /* Takes fd: sends text (a short answer), and closes fd soon. */
 void farewell(struct farewells *farewells, int fd, const char *text);
+/* The same of a longer one, at most FAREWELL_BYTES_MAX; what is longer is not sent. */
+enum { FAREWELL_BYTES_MAX = 160 * 1024 }; /* so much every socket's buffer may be made to hold */
+void farewell_bytes(struct farewells *farewells, int fd, const struct bytes *bytes);

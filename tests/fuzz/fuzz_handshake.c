@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A page's head. Whatever is let in has a listed origin and a key that the rewritten head carries,
- * and the rewritten head is let in itself once it has host and origin. */
+/* A page's head. The status page is for nobody here, since nobody has a pass. Whatever is let in
+ * has a listed origin and a key that the rewritten head carries, and the rewritten head is let in
+ * itself once it has host and origin. */
 #include "ipc/base/cleanup.h"
 #include "ipc/door/handshake.h"
+#include "ipc/door/status_door.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const origins[] = {"https://op.example", "http://localhost:3000", NULL};
     struct handshake out;
+    static struct status_door door;
+    CLEANUP(bytes_deinit) struct bytes reply = {0};
+    if (status_door_answer(&door, NULL, (const char *)data, size, PORT, &reply))
+        abort();
     (void)origin_canonical((const char *)data, size);
     if (handshake_judge((const char *)data, size, PORT, origins, &out) != HANDSHAKE_ACCEPTED)
         return 0;

@@ -141,6 +141,22 @@ static void status(void *context, struct request *request)
     answer_status(&request, &(struct agent_status){.reader_service = "up"});
 }
 
+static void card_pin(void *context, struct request *request, const struct card_pin_params *params)
+{
+    (void)context;
+    (void)params;
+    answer_done(&request);
+}
+
+static void open_status(void *context, struct request *request, const struct findings *findings)
+{
+    (void)context;
+    if (findings)
+        answer_done(&request);
+    else
+        answer_status_url(&request);
+}
+
 static void cancel(void *context, struct request *request)
 {
     (void)context;
@@ -190,6 +206,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .key_list = key_list,
                                     .key_upkeep = key_upkeep,
                                     .status = status,
+                                    .card_pin = card_pin,
+                                    .open_status = open_status,
                                     .cancel = cancel,
                                     .refused = refused};
     static const struct transport transport = {take, flush, end};

@@ -11,9 +11,9 @@ import { inTime } from '../sandbox/patience.mjs';
 
 // One run of the program: { said(pattern) resolves when standard error fits, interrupt(), end }, where
 // end is { status, out, err }.
-export function lanyard(sandbox, args) {
+export function lanyard(sandbox, args, env = {}) {
   const child = spawn(join(build, 'bin/lanyard'), args,
-    { env: { ...process.env, XDG_RUNTIME_DIR: sandbox.runtime }, stdio: ['ignore', 'pipe', 'pipe'] });
+    { env: { ...process.env, XDG_RUNTIME_DIR: sandbox.runtime, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const run = { status: null, out: '', err: '' };
   let wake = () => {};
   child.stdout.setEncoding('utf8').on('data', (text) => { run.out += text; });

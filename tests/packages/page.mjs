@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A page of the provider's, spoken to in lines: "status", "prove silent", "prove prompt". Each is
+// A page of the provider's, spoken to in lines: "status", "prove silent", "prove prompt", "prove force". Each is
 // answered in one line that begins with "ok" or "error".
 
 import { randomBytes } from 'node:crypto';
@@ -19,7 +19,7 @@ const answers = {
   async prove(page, interaction) {
     const challenge = randomBytes(32).toString('base64url');
     const { proof } = await page.request('session.prove',
-      { challenge, ...(interaction === 'silent' && { interaction }) });
+      { challenge, ...(interaction !== 'prompt' && { interaction }) });
     return claims(proof).sid;
   },
 };
