@@ -147,6 +147,69 @@ static void key_with_its_own_login_gets_the_pin_twice(void **state)
     helper_stop(&h);
 }
 
+/* Of the first card; the journal then has this request's own. */
+static int set_pin(struct helper *h, uint8_t type, const char *secret, const char *new_pin)
+{
+    CLEANUP(card_reply_deinit) struct card_reply list = {0}, reply = {0};
+    assert_int_equal(helper_list(h, &list), 0);
+    unlink(journal);
+    struct wish wish = {&list.tokens[0], &list.tokens[0].certificates[0], CARD_ES256, secret};
+    int r = helper_pin(h, type, &wish, new_pin, &reply);
+    return r < 0 ? r : (int)reply.result;
+}
+
+static void pin_is_changed_as_the_standard_has_it(void **state)
+{
+    (void)state;
+    struct helper h;
+    start(&h, MODULE("honest"), "");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, "111111", "2222"), OUTCOME_PIN_WRONG);
+    expect_journal("login\nclose\n");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, good_pin, "000000"), OUTCOME_PIN_REFUSED);
+    expect_journal("login\nset-pin\nlogout\nclose\n");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, good_pin, "22"), OUTCOME_PIN_REFUSED);
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, NULL, NULL), OUTCOME_PIN_FORMAT);
+    expect_journal("");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, good_pin, "2222"), OUTCOME_OK);
+    expect_journal("login\nset-pin\nlogout\nclose\n");
+    assert_int_equal(list_and_sign(&h, "2222"), OUTCOME_OK);
+    helper_stop(&h);
+}
+
+static void puk_is_the_security_officers_pin(void **state)
+{
+    (void)state;
+    struct helper h;
+    start(&h, MODULE("honest"), "");
+    for (int i = 0; i < 3; i++)
+        list_and_sign(&h, "111111");
+    assert_int_equal(list_and_sign(&h, good_pin), OUTCOME_PIN_BLOCKED);
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, good_pin, "2222"), OUTCOME_PIN_BLOCKED);
+    expect_journal("");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_UNBLOCK, "00000000", "2222"), OUTCOME_PUK_WRONG);
+    expect_journal("login-so\nclose\n");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_UNBLOCK, "12345678", "000000"),
+                     OUTCOME_PIN_REFUSED);
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_UNBLOCK, "12345678", "2222"), OUTCOME_OK);
+    expect_journal("login-so\ninit-pin\nlogout\nclose\n");
+    assert_int_equal(list_and_sign(&h, "2222"), OUTCOME_OK);
+    helper_stop(&h);
+}
+
+static void pin_pad_takes_old_and_new(void **state)
+{
+    (void)state;
+    struct helper h;
+    setenv("FAKE_PKCS11_PAD", "1", 1);
+    start(&h, MODULE("honest"), "");
+    unsetenv("FAKE_PKCS11_PAD");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_CHANGE, NULL, NULL), OUTCOME_OK);
+    expect_journal("login\nset-pin\nlogout\nclose\n");
+    assert_int_equal(set_pin(&h, CARD_REQUEST_PIN_UNBLOCK, NULL, NULL), OUTCOME_OK);
+    expect_journal("login-so\ninit-pin\nlogout\nclose\n");
+    helper_stop(&h);
+}
+
 static void another_certificate_is_refused_before_the_pin(void **state)
 {
     (void)state;
@@ -414,6 +477,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(honest_module_signs),
+        cmocka_unit_test(pin_is_changed_as_the_standard_has_it),
+        cmocka_unit_test(puk_is_the_security_officers_pin),
+        cmocka_unit_test(pin_pad_takes_old_and_new),
         cmocka_unit_test(signature_is_valid_and_tries_come_back),
         cmocka_unit_test(third_wrong_pin_blocks),
         cmocka_unit_test(impossible_pin_never_reaches_the_card),

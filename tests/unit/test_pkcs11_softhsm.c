@@ -158,6 +158,35 @@ static void every_signature_verifies(void **state)
     helper_stop(&h);
 }
 
+static void pin_is_changed_and_set_anew(void **state)
+{
+    (void)state;
+    static const char so_pin[] = "87654321", other_pin[] = "11223344";
+    struct helper h;
+    CLEANUP(card_reply_deinit) struct card_reply list = {0};
+    const struct card_token *token = list_token(&h, &list);
+    struct wish wish = {token, find_id(token, 4), CARD_ES256, right_pin};
+    const struct {
+        uint8_t type;
+        const char *secret, *new_pin;
+        int outcome;
+    } steps[] = {
+        {CARD_REQUEST_PIN_CHANGE, "00000000", other_pin, OUTCOME_PIN_WRONG},
+        {CARD_REQUEST_PIN_CHANGE, right_pin, other_pin, OUTCOME_OK},
+        {CARD_REQUEST_PIN_UNBLOCK, "00000000", right_pin, OUTCOME_PUK_WRONG},
+        {CARD_REQUEST_PIN_UNBLOCK, so_pin, right_pin, OUTCOME_OK},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        CLEANUP(card_reply_deinit) struct card_reply reply = {0};
+        wish.pin = steps[i].secret;
+        assert_int_equal(helper_pin(&h, steps[i].type, &wish, steps[i].new_pin, &reply), 0);
+        assert_string_equal(outcome_reason((int)reply.result), outcome_reason(steps[i].outcome));
+    }
+    wish.pin = right_pin;
+    assert_int_equal(helper_sign_result(&h, &wish), OUTCOME_OK);
+    helper_stop(&h);
+}
+
 static void wrong_pin_signs_nothing_and_the_right_one_still_does(void **state)
 {
     (void)state;
@@ -209,6 +238,7 @@ int main(void)
         cmocka_unit_test(keys_are_listed_with_what_they_can_do),
         cmocka_unit_test(blank_token_is_empty_not_unreadable),
         cmocka_unit_test(every_signature_verifies),
+        cmocka_unit_test(pin_is_changed_and_set_anew),
         cmocka_unit_test(wrong_pin_signs_nothing_and_the_right_one_still_does),
         cmocka_unit_test(missing_key_is_no_certificate),
         cmocka_unit_test(pin_is_gone_from_memory),

@@ -18,14 +18,15 @@
 
 enum { CERTIFICATE = 1, PRIVATE_KEY = 2, SESSION = 77, SLOT = 5, TRIES = 3 };
 
-static const char right_pin[] = "123456";
+static char right_pin[9] = "123456";
+static const char puk[] = "12345678";
 static const uint8_t key_id = 1;
 
 static EVP_PKEY *key;
 static uint8_t *certificate;
 static size_t certificate_len;
 static unsigned tries = TRIES;
-static bool logged_in, key_released;
+static bool logged_in, so_logged_in, key_released;
 static CK_OBJECT_HANDLE found[2];
 static size_t found_count;
 
@@ -112,6 +113,8 @@ static CK_RV fake_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     memcpy(info->label, "Fake", 4);
     memset(info->serialNumber, ' ', sizeof info->serialNumber);
     info->flags = CKF_LOGIN_REQUIRED | CKF_TOKEN_INITIALIZED;
+    if (getenv("FAKE_PKCS11_PAD"))
+        info->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
     if (tries == 1)
         info->flags |= CKF_USER_PIN_FINAL_TRY;
     if (tries == 0)
@@ -139,20 +142,64 @@ static CK_RV fake_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application
 static CK_RV fake_CloseSession(CK_SESSION_HANDLE session)
 {
     note("close\n");
-    logged_in = false;
+    logged_in = so_logged_in = false;
     return session == SESSION ? CKR_OK : CKR_SESSION_HANDLE_INVALID;
+}
+
+static bool is(const CK_UTF8CHAR *given, CK_ULONG len, const char *wanted)
+{
+    if (!given && getenv("FAKE_PKCS11_PAD"))
+        return true;
+    return given && len == strlen(wanted) && memcmp(given, wanted, len) == 0;
+}
+
+static CK_RV take_pin(const CK_UTF8CHAR *pin, CK_ULONG len)
+{
+    if (!pin && getenv("FAKE_PKCS11_PAD"))
+        return CKR_OK;
+    if (!pin || len < 4 || len >= sizeof right_pin)
+        return CKR_PIN_LEN_RANGE;
+    if (is(pin, len, "000000"))
+        return CKR_PIN_INVALID;
+    memcpy(right_pin, pin, len);
+    right_pin[len] = '\0';
+    tries = TRIES;
+    return CKR_OK;
+}
+
+static CK_RV fake_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *old, CK_ULONG old_len,
+                         CK_UTF8CHAR *pin, CK_ULONG len)
+{
+    (void)session;
+    note("set-pin\n");
+    if (!logged_in)
+        return CKR_USER_NOT_LOGGED_IN;
+    return is(old, old_len, right_pin) ? take_pin(pin, len) : CKR_PIN_INCORRECT;
+}
+
+static CK_RV fake_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR *pin, CK_ULONG len)
+{
+    (void)session;
+    note("init-pin\n");
+    return so_logged_in ? take_pin(pin, len) : CKR_USER_NOT_LOGGED_IN;
 }
 
 static CK_RV fake_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin,
                         CK_ULONG len)
 {
     (void)session;
-    note(user == CKU_CONTEXT_SPECIFIC ? "login-for-key\n" : "login\n");
+    note(user == CKU_CONTEXT_SPECIFIC ? "login-for-key\n"
+         : user == CKU_SO             ? "login-so\n"
+                                      : "login\n");
+    if (user == CKU_SO) {
+        so_logged_in = is(pin, len, puk);
+        return so_logged_in ? CKR_OK : CKR_PIN_INCORRECT;
+    }
     if (user == CKU_USER && logged_in)
         return CKR_USER_ALREADY_LOGGED_IN;
     if (tries == 0)
         return CKR_PIN_LOCKED;
-    if (len != strlen(right_pin) || memcmp(pin, right_pin, len) != 0) {
+    if (!is(pin, len, right_pin)) {
         tries--;
         return CKR_PIN_INCORRECT;
     }
@@ -165,10 +212,10 @@ static CK_RV fake_Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHA
 static CK_RV fake_Logout(CK_SESSION_HANDLE session)
 {
     (void)session;
-    if (!logged_in)
+    if (!logged_in && !so_logged_in)
         return CKR_USER_NOT_LOGGED_IN;
     note("logout\n");
-    logged_in = false;
+    logged_in = so_logged_in = false;
     return CKR_OK;
 }
 
@@ -268,6 +315,8 @@ const CK_FUNCTION_LIST fake_honest = {
     .C_CloseSession = fake_CloseSession,
     .C_Login = fake_Login,
     .C_Logout = fake_Logout,
+    .C_SetPIN = fake_SetPIN,
+    .C_InitPIN = fake_InitPIN,
     .C_FindObjectsInit = fake_FindObjectsInit,
     .C_FindObjects = fake_FindObjects,
     .C_FindObjectsFinal = fake_FindObjectsFinal,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small PKCS#11 module that behaves, for others to spoil: one slot, one token with the PIN
- * "123456" and three tries, one P-256 key that is hidden until login, and its certificate.
+ * "123456" (which can be changed, but not to "000000"), the PUK "12345678" and three tries, one
+ * P-256 key that is hidden until login, and its certificate.
  *
  * Each module of this folder links it and has a fake_spoil of its own. Tests say what they want
  * through the environment of the process that loads the module, or, because the agent gives a
@@ -9,9 +10,10 @@
  *
  *     FAKE_PKCS11            what to do wrong (see each module)
  *     FAKE_PKCS11_JOURNAL    a file to which each C_Login, C_Logout, C_Sign and C_CloseSession
- *                            appends a word
+ *                            appends a word, and C_SetPIN and C_InitPIN do
  *     FAKE_PKCS11_REPORT     a file for what fake-rover has seen
  *     FAKE_PKCS11_EACH_USE   when set, the key has CKA_ALWAYS_AUTHENTICATE
+ *     FAKE_PKCS11_PAD        when set, the reader has a PIN pad, on which everything typed is right
  */
 #pragma once
 
