@@ -29,6 +29,7 @@
 #include "fido/key_watch.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
 #include "ipc/door/keys.h"
 
@@ -54,6 +55,7 @@ struct agent {
     struct http *http;
     struct cis *cis;
     struct desktop *desktop;
+    bool away; /* another user's is in front */
     struct expiry *expiry;
     struct session_notices notices;
     struct findings *findings; /* of `lanyard doctor`; NULL: none yet */
@@ -67,11 +69,22 @@ struct agent {
 
 /* ---- the service ---- */
 
+/* While another user's desktop is in front, readers and keys are that user's, and nobody would see
+ * a prompt of ours. True: it is answered. The session looks after itself (agent/session/session.h).
+ */
+static bool turn_away(const struct agent *agent, struct request **request)
+{
+    if (agent->away)
+        answer_error(request, OUTCOME_CANCELLED);
+    return agent->away;
+}
+
 static void serve_sign_in(void *context, struct request *request,
                           const struct sign_in_params *params)
 {
     struct agent *agent = context;
-    sign_ins_add(agent->sign_ins, request, params);
+    if (!turn_away(agent, &request))
+        sign_ins_add(agent->sign_ins, request, params);
 }
 
 static void serve_prove(void *context, struct request *request,
@@ -122,13 +135,17 @@ static void serve_card_pin(void *context, struct request *request,
                            const struct card_pin_params *params)
 {
     struct agent *agent = context;
-    card_upkeep_add(agent->card_upkeep, request, params);
+    if (!turn_away(agent, &request))
+        card_upkeep_add(agent->card_upkeep, request, params);
 }
 
 static void serve_webauthn(void *context, struct request *request, struct webauthn_params *params)
 {
     struct agent *agent = context;
-    webauthns_add(agent->webauthns, request, params);
+    if (turn_away(agent, &request))
+        webauthn_params_deinit(params);
+    else
+        webauthns_add(agent->webauthns, request, params);
 }
 
 /* The keys that are in, as callers see them. Returns their number. */
@@ -157,7 +174,8 @@ static void serve_key_upkeep(void *context, struct request *request,
                              const struct key_params *params)
 {
     struct agent *agent = context;
-    key_upkeep_add(agent->key_upkeep, request, params);
+    if (!turn_away(agent, &request))
+        key_upkeep_add(agent->key_upkeep, request, params);
 }
 
 /* Returns their number. */
@@ -355,6 +373,7 @@ static void on_session_changed(void *context, const struct session_view *view,
 static void on_desktop(void *context, enum desktop_event event)
 {
     struct agent *agent = context;
+    agent->away = event == DESKTOP_SWITCHED_AWAY || (agent->away && event != DESKTOP_SWITCHED_BACK);
     keeper_desktop(agent->keeper, event);
 }
 

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skip, withDesktop } from './desktop-rig.mjs';
-import { ALICE, atDesk, PIN, refusedWith } from './keeper-rig.mjs';
+import { ALICE, atDesk, newChallenge, PIN, refusedWith } from './keeper-rig.mjs';
 
 const settings = (session, desktop = 'lock = no') =>
   `[session]\nsign-in-at-insertion = no\n${session}\n[desktop]\n${desktop}\n`;
@@ -221,6 +221,23 @@ test('the desktop locked and unlocked, by every mode', { skip }, async (t) => {
         await desk.ctl('remove', 'reader-0');
         await isOver(desk, session, 'card-removed');
         await locked(false);
+      });
+
+      await t.test('another user in front: cards and keys are theirs, and nothing is asked', async () => {
+        const session = await signedIn(desk, 'mode = normal');
+        const { client, sid } = session;
+        await system.do('logind.set("c1", Active=False)');
+        assert.equal((await desk.changed(client, 'checking')).cause, 'out-of-sight');
+        const asked = desk.pinentry.dialogues.length;
+        await refusedWith('cancelled', client.request('card.signIn', { challenge: newChallenge(), origin: desk.origin }));
+        await refusedWith('cancelled', client.request('key.info'));
+        await noProof(desk, client);
+        assert.equal(desk.pinentry.dialogues.length, asked);
+        await system.do('logind.set("c1", Active=True)');
+        await desk.changed(client, 'active');
+        assert.equal((await desk.proves(client)).sid, sid);
+        await client.request('session.end');
+        await isOver(desk, session, 'sign-out');
       });
 
       for (const mode of ['normal', 'lock-persistence', 'mobility']) {
