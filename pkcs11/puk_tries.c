@@ -24,7 +24,7 @@ __attribute__((visibility("default"))) LONG
 SCardTransmit(SCARDHANDLE card, const SCARD_IO_REQUEST *send_pci, LPCBYTE command, DWORD len,
               SCARD_IO_REQUEST *receive_pci, LPBYTE response, LPDWORD response_len)
 {
-    LONG (*transmit)
+    LONG(*transmit)
     (SCARDHANDLE, const SCARD_IO_REQUEST *, LPCBYTE, DWORD, SCARD_IO_REQUEST *, LPBYTE, LPDWORD);
     *(void **)&transmit = dlsym(RTLD_NEXT, "SCardTransmit");
     if (!transmit)
