@@ -67,6 +67,7 @@ static void show(struct key_work *w, const struct prompt_question *question, pro
 static void send_pin(struct key_work *w, const uint8_t *pin, size_t len)
 {
     struct fido_word word = {.type = FIDO_MESSAGE_PIN, .pin = pin, .pin_len = (uint8_t)len};
+    w->committed = true;
     if (key_work_say(w, &word))
         key_ask_end(w);
 }
@@ -159,6 +160,7 @@ static void on_new_pin(void *context, const struct prompt_answer *answer)
     } else if (answer->pin_len < w->min_length) {
         ask_for_new_pin(w, WRONG_PIN_SHORT);
     } else {
+        w->committed = true;
         w->typed = secret_new(FIDO_PIN_BYTES_MAX);
         if (w->typed && secret_append(w->typed, answer->pin, answer->pin_len) == 0)
             ask_again(w);
@@ -182,6 +184,7 @@ static void on_account(void *context, int result, size_t account)
 {
     struct key_work *w = context;
     struct fido_word word = {.type = FIDO_MESSAGE_CHOICE, .choice = (uint8_t)account};
+    w->committed = true;
     if (result != OUTCOME_OK)
         key_work_finish(w, result);
     else if (key_work_say(w, &word))
@@ -217,6 +220,7 @@ static void on_meant(void *context, const struct prompt_answer *answer)
     struct key_work *w = context;
     int result = (int)answer->result;
     key_ask_end(w);
+    w->committed = true;
     if (result == OUTCOME_OK)
         key_work_launch(w);
     else

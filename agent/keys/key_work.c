@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of works is looked at from its head whenever one came or ended: the first gets the turn
- * when nobody has it and no process is left, the others are told that they wait. So there is one
- * place that decides.
+ * The list of works is looked at whenever one came or ended: the foremost gets the turn when nobody
+ * has it and no process is left, or interrupts who has it; the others are told that they wait. So
+ * there is one place that decides.
  *
  * What the rest relies on:
  * - A work remembers its key by its plugging in. When that is gone, it ends; no later event can
@@ -25,6 +25,8 @@
 
 enum {
     WORKS_MAX = 9,    /* one at work, eight that wait; beyond that somebody is playing */
+    PAGES_MAX = 4,    /* of them, pages' */
+    SITE_MAX = 2,     /* of them, one site's: one at work, one that waits */
     ASKED_MAX = 32,   /* more often no key asks: eight tries, and what comes of a forced change */
     VERDICT_MS = 500, /* udev is slower than the process by milliseconds */
 };
@@ -208,11 +210,17 @@ bool key_work_say(struct key_work *w, const struct fido_word *word)
     return false;
 }
 
+static uint64_t patience_of(const struct key_work *w)
+{
+    return w->left                 ? w->left
+           : w->request.timeout_ms ? w->request.timeout_ms
+                                   : (uint64_t)w->home->config->pin_timeout * 1000;
+}
+
 static void begin_turn(struct key_work *w)
 {
     const struct fido_start *start = w->request.start;
-    unsigned patience =
-        w->request.timeout_ms ? w->request.timeout_ms : w->home->config->pin_timeout * 1000;
+    uint64_t patience = patience_of(w);
     w->home->turn = w;
     w->deadline = loop_now() + patience;
     loop_timer_set(w->timer, patience);
@@ -228,18 +236,53 @@ static void begin_turn(struct key_work *w)
         key_work_launch(w);
 }
 
+/* Back to its place in the line. The key is told, and the process ends. */
+static void interrupt(struct key_work *w)
+{
+    uint64_t now = loop_now();
+    w->left = w->deadline > now ? w->deadline - now : 1;
+    w->told = -1;
+    w->name[0] = '\0';
+    w->home->turn = NULL;
+    loop_timer_stop(w->timer);
+    key_ask_end(w);
+    key_process_leave(w->home->process);
+    log_info("security key: a request is interrupted by the session's");
+}
+
+static bool goes_before(const struct key_work *w, const struct key_work *turn)
+{
+    if (w->rank <= turn->rank || turn->committed || turn->verdict != OUTCOME_OK)
+        return false;
+    bool window = turn->prompt || turn->chooser;
+    return w->rank == KEY_RANK_PROBE ||
+           (w->rank == KEY_RANK_SESSION && turn->rank == KEY_RANK_PAGE && !window);
+}
+
+static struct key_work *foremost(const struct key_works *works)
+{
+    struct key_work *found = works->first;
+    for (struct key_work *w = found; w; w = w->next)
+        if (w->rank > found->rank)
+            found = w;
+    return found;
+}
+
 static void look(void *context)
 {
     struct key_works *works = context;
-    if (works->closing)
+    struct key_work *next = foremost(works);
+    if (works->closing || !next)
         return;
-    if (!works->turn && !works->process && works->first) {
-        begin_turn(works->first);
+    if (works->turn && goes_before(next, works->turn))
+        interrupt(works->turn);
+    if (!works->turn && !works->process) {
+        begin_turn(next);
         loop_timer_set(works->look_again, 0); /* the rest, which may be another now */
         return;
     }
     for (struct key_work *w = works->first; w; w = w->next)
-        if (w != works->turn && w->told < 0 && (works->turn || w != works->first)) {
+        if (w != works->turn && w->told < 0 && (works->turn || w != next)) {
             key_work_tell(w, WAITING_TURN, -1);
             loop_timer_set(works->look_again, 0); /* who was told may have changed the list */
             return;
@@ -296,13 +339,36 @@ size_t key_works_count(const struct key_works *works)
     return count;
 }
 
+static enum key_rank rank_of(const struct key_work_request *request)
+{
+    if (request->start->operation == FIDO_PROBE)
+        return KEY_RANK_PROBE;
+    if (request->session)
+        return KEY_RANK_SESSION;
+    bool page = request->caller && request->caller->door == DOOR_WEB;
+    return page ? KEY_RANK_PAGE : KEY_RANK_PROGRAM;
+}
+
+static bool has_room(const struct key_works *works, const struct key_work_request *request)
+{
+    enum key_rank rank = rank_of(request);
+    size_t pages = 0, of_site = 0;
+    for (const struct key_work *w = works->first; w && rank == KEY_RANK_PAGE; w = w->next)
+        if (w->rank == KEY_RANK_PAGE) {
+            pages++;
+            of_site += strcmp(w->request.caller->origin, request->caller->origin) == 0;
+        }
+    return rank >= KEY_RANK_SESSION ||
+           (key_works_count(works) < WORKS_MAX && pages < PAGES_MAX && of_site < SITE_MAX);
+}
+
 struct key_work *key_work_begin(struct key_works *works, const struct key_work_request *request,
                                 const struct key_work_events *events, int *refusal)
 {
-    *refusal = works->closing                        ? OUTCOME_CANCELLED
-               : !works->config->keys_enabled        ? OUTCOME_NO_KEY
-               : key_works_count(works) >= WORKS_MAX ? OUTCOME_BUSY
-                                                     : OUTCOME_OK;
+    *refusal = works->closing                 ? OUTCOME_CANCELLED
+               : !works->config->keys_enabled ? OUTCOME_NO_KEY
+               : !has_room(works, request)    ? OUTCOME_BUSY
+                                              : OUTCOME_OK;
     if (*refusal != OUTCOME_OK)
         return NULL;
     struct key_work *w = calloc(1, sizeof *w);
@@ -310,8 +376,12 @@ struct key_work *key_work_begin(struct key_works *works, const struct key_work_r
         *refusal = log_fault(ENOMEM, "security key");
         return NULL;
     }
-    *w = (struct key_work){
-        .home = works, .request = *request, .events = *events, .told = -1, .told_tries = -1};
+    *w = (struct key_work){.home = works,
+                           .request = *request,
+                           .events = *events,
+                           .rank = rank_of(request),
+                           .told = -1,
+                           .told_tries = -1};
     const char *path = request->start->key;
     const struct key_found *key = *path ? key_watch_find_path(works->watch, path) : NULL;
     w->key = key ? key->id : 0;

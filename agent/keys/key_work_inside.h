@@ -11,11 +11,15 @@
 #include "agent/prompt_client.h"
 #include "ipc/base/secret.h"
 
+/* Whose turn comes before whose: the later. */
+enum key_rank { KEY_RANK_PAGE, KEY_RANK_PROGRAM, KEY_RANK_SESSION, KEY_RANK_PROBE };
+
 struct key_work {
     struct key_works *home;
     struct key_work *next;
     struct key_work_request request;
     struct key_work_events events;
+    enum key_rank rank;
     bool ended; /* done is being called */
     int told;   /* enum waiting_for; -1: nothing yet */
     int told_tries;
@@ -26,6 +30,8 @@ struct key_work {
 
     /* from its turn on */
     uint64_t deadline; /* loop_now */
+    uint64_t left;     /* of its time, since it was interrupted; 0: all */
+    bool committed;    /* the person has typed a PIN or said a choice: it is not done again */
     struct loop_timer *timer;
     int verdict; /* OUTCOME_OK: none yet; else how it ends, unless the key turns out to have left */
     char name[FIDO_TEXT_MAX + 1]; /* of it, for the person; "": not settled */
