@@ -75,8 +75,7 @@ int assertion_judge(struct candidate *candidate, const struct fido_start *start)
 int assertion_probe(struct candidate *candidate, const struct fido_start *start,
                     struct fido_done *done)
 {
-    (void)done;
-    return probe(candidate, start, start->appid);
+    return probe_signed(candidate, start, done);
 }
 
 /* ---- asking ---- */

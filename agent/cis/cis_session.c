@@ -8,6 +8,7 @@
 #include "agent/cis/cis_session.h"
 
 #include "agent/card_token.h"
+#include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
@@ -142,6 +143,29 @@ static bool read_auth_time(const json_t *value, int64_t *out)
     return json_is_integer(value) && *out > 0 && *out <= time_max;
 }
 
+/* ---- the security key ---- */
+
+/* It is looked into here, so that a provider's mistake is seen at the sign-in, not when somebody
+ * comes back from the coffee machine. */
+static bool read_public_key(const json_t *value, struct cis_session *session)
+{
+    CLEANUP(bytes_deinit) struct bytes cose = {0}, spki = {0};
+    int32_t algorithm;
+    session->public_key_len = 0;
+    if (!value || json_is_null(value))
+        return true;
+    if (!json_is_string(value) ||
+        base64url_decode(json_string_value(value), json_string_length(value), &cose) < 0 ||
+        cose.len > CIS_PUBLIC_KEY_MAX ||
+        public_key_parse(cose.data, cose.len, &algorithm, &spki) < 0)
+        return false;
+    if (spki.len == 0)
+        return true;
+    memcpy(session->public_key, cose.data, cose.len);
+    session->public_key_len = cose.len;
+    return true;
+}
+
 /* ---- lists ---- */
 
 static bool list_or_nothing(const json_t *value)
@@ -208,6 +232,7 @@ static bool read_session(const json_t *root, struct cis_session *session)
            read_seconds(json_object_get(root, "expires_in"), 1, &session->expires_in) &&
            read_idle(json_object_get(root, "idle"), &session->idle) &&
            read_keep_alive(json_object_get(root, "keep_alive"), &session->keep_alive) &&
+           read_public_key(json_object_get(root, "credential_public_key"), session) &&
            read_roles(root, session);
 }
 
@@ -260,6 +285,15 @@ static void append_number(struct bytes *out, const char *name, int64_t number)
     bytes_append_text(out, text);
 }
 
+static void append_public_key(struct bytes *out, const struct cis_session *session)
+{
+    if (session->public_key_len == 0)
+        return;
+    bytes_append_text(out, ",\"credential_public_key\":\"");
+    base64url_append(out, session->public_key, session->public_key_len);
+    bytes_append_text(out, "\"");
+}
+
 static void append_roles(struct bytes *out, const struct cis_session *session)
 {
     bytes_append_text(out, ",\"roles\":[");
@@ -295,6 +329,7 @@ int cis_session_write(const struct cis_session *session, struct bytes *out)
     append_number(&text, "expires_in", session->expires_in);
     append_number(&text, "idle", session->idle);
     append_number(&text, "keep_alive", session->keep_alive);
+    append_public_key(&text, session);
     append_roles(&text, session);
     bytes_append_text(&text, "}");
     bytes_append(&text, "", 1);

@@ -284,7 +284,8 @@ static void look_for_card(struct keeper *k)
 static void verify(struct keeper *k)
 {
     if (key_holder_is(&k->holder)) {
-        key_seat_verify(k->key_seat);
+        if (!key_seat_verify(k->key_seat))
+            keeper_put_type(k, SESSION_CARD_MISSING);
         return;
     }
     k->verifying = true;
@@ -599,7 +600,18 @@ uint64_t keeper_take_seat(struct keeper *k)
     if (key_holder_set(&k->holder, signer->key.rp_id, &signer->key.credential) < 0)
         return 0;
     note_key_name(k, signer->plugged);
-    return key_seat_hold(k->key_seat, &k->holder, signer->plugged);
+    uint64_t seat = key_seat_hold(k->key_seat, &k->holder, signer->plugged);
+    if (k->about)
+        key_seat_trust(k->key_seat, k->about->public_key, k->about->public_key_len);
+    return seat;
+}
+
+void keeper_take_about(struct keeper *k, struct cis_session **about)
+{
+    free(k->about);
+    k->about = STEAL(*about);
+    k->reachable = true;
+    key_seat_trust(k->key_seat, k->about->public_key, k->about->public_key_len);
 }
 
 uint64_t keeper_key(const struct keeper *k)
@@ -672,15 +684,14 @@ static void restore(struct keeper *k)
     }
     k->provider = provider;
     k->key = STEAL(sealed.key);
-    k->about = STEAL(sealed.about);
     k->statement = sealed.statement;
     sealed.statement = (struct bytes){0};
-    k->reachable = true;
     k->restored = sealed.place;
     k->holder = sealed.holder;
     sealed.holder = (struct key_holder){0};
     if (key_holder_is(&k->holder))
         key_seat_hold(k->key_seat, &k->holder, 0);
+    keeper_take_about(k, &sealed.about);
     /* Nobody was there to see whether the screen was locked meanwhile. */
     if (k->machine.policy.mode == SESSION_ENHANCED_NORMAL)
         sealed.machine.locked = true;

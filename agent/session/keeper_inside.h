@@ -144,6 +144,8 @@ bool keeper_signed_in(const struct keeper *k);
 bool keeper_has_endpoint(const struct config_provider *provider);
 /* The signer's seat, which is the session's from now on; 0: card or key has left. */
 uint64_t keeper_take_seat(struct keeper *k);
+/* What the provider says of the session now (taken), and with it by what its key is known. */
+void keeper_take_about(struct keeper *k, struct cis_session **about);
 /* On the desktop: nobody's page shows why what a card or a key has begun by itself has failed. What
  * the person has done is not said to him. */
 void keeper_tell_person(struct keeper *k, int result);

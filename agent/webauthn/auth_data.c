@@ -51,7 +51,7 @@ int auth_data_parse(const uint8_t *data, size_t len, struct auth_data *out)
     return reader_done(&r) ? 0 : -EPROTO;
 }
 
-static bool of_site(const struct auth_data *data, const char *site)
+bool auth_data_is_of(const struct auth_data *data, const char *site)
 {
     uint8_t hash[AUTH_DATA_HASH_BYTES];
     return SHA256((const uint8_t *)site, strlen(site), hash) &&
@@ -60,7 +60,7 @@ static bool of_site(const struct auth_data *data, const char *site)
 
 int auth_data_check(const struct bytes *raw, const char *site, bool verified, struct auth_data *out)
 {
-    if (auth_data_parse(raw->data, raw->len, out) < 0 || !of_site(out, site) ||
+    if (auth_data_parse(raw->data, raw->len, out) < 0 || !auth_data_is_of(out, site) ||
         (out->flags & AUTH_DATA_PRESENT) == 0)
         return OUTCOME_KEY_FAILED;
     return verified && (out->flags & AUTH_DATA_VERIFIED) == 0 ? OUTCOME_KEY_UNVERIFIED : OUTCOME_OK;

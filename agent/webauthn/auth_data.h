@@ -37,6 +37,9 @@ struct auth_data {
 /* 0 or -EPROTO: it is malformed, or something follows. */
 int auth_data_parse(const uint8_t *data, size_t len, struct auth_data *out);
 
+/* Whether it is about that site (an RP ID or appid). */
+bool auth_data_is_of(const struct auth_data *data, const char *site);
+
 /* As a key has signed it for that site (an RP ID or appid): OUTCOME_OK, KEY_FAILED (it is
  * malformed, another site's, or nobody was there), or KEY_UNVERIFIED where the key had to know who
  * it was. */

@@ -266,6 +266,34 @@ static void assert_spki(EVP_PKEY *pkey, const struct bytes *spki)
     OPENSSL_free(der);
 }
 
+/* That its signatures are known for its own, and nothing else is. */
+static void assert_signatures(EVP_PKEY *pkey, const struct bytes *cose, const EVP_MD *hash)
+{
+    uint8_t space[512], text[] = "what was asked";
+    struct bytes message = {.data = text, .len = sizeof text}, signature = {.data = space};
+    size_t len = sizeof space;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(context, NULL, hash, NULL, pkey), 1);
+    assert_int_equal(EVP_DigestSign(context, space, &len, message.data, message.len), 1);
+    EVP_MD_CTX_free(context);
+    signature.len = len;
+    assert_true(public_key_has_signed(cose->data, cose->len, &message, &signature));
+    text[0] ^= 1;
+    assert_false(public_key_has_signed(cose->data, cose->len, &message, &signature));
+    text[0] ^= 1;
+    assert_false(public_key_has_signed(cose->data, cose->len - 1, &message, &signature));
+    assert_false(public_key_has_signed(NULL, 0, &message, &signature));
+    signature.len = len - 1;
+    assert_false(public_key_has_signed(cose->data, cose->len, &message, &signature));
+    signature.len = 0;
+    assert_false(public_key_has_signed(cose->data, cose->len, &message, &signature));
+    signature.len = len;
+    space[len - 1] ^= 1;
+    assert_false(public_key_has_signed(cose->data, cose->len, &message, &signature));
+    memset(space, 0, sizeof space);
+    assert_false(public_key_has_signed(cose->data, cose->len, &message, &signature));
+}
+
 static void cose_ec(struct bytes *out, const char *group, int64_t alg, int64_t crv, size_t size,
                     EVP_PKEY **pkey)
 {
@@ -293,12 +321,14 @@ static void each_kind_of_key_becomes_an_spki(void **state)
     assert_int_equal(public_key_parse(cose.data, cose.len, &alg, &spki), 0);
     assert_int_equal(alg, COSE_ES256);
     assert_spki(pkey, &spki);
+    assert_signatures(pkey, &cose, EVP_sha256());
     EVP_PKEY_free(pkey);
 
     bytes_reset(&cose);
     cose_ec(&cose, "P-384", COSE_ES384, 2, 48, &pkey);
     assert_int_equal(public_key_parse(cose.data, cose.len, &alg, &spki), 0);
     assert_spki(pkey, &spki);
+    assert_signatures(pkey, &cose, EVP_sha384());
     EVP_PKEY_free(pkey);
 
     uint8_t raw[512];
@@ -313,6 +343,7 @@ static void each_kind_of_key_becomes_an_spki(void **state)
     add_data(&cose, -2, raw, len);
     assert_int_equal(public_key_parse(cose.data, cose.len, &alg, &spki), 0);
     assert_spki(pkey, &spki);
+    assert_signatures(pkey, &cose, NULL);
     EVP_PKEY_free(pkey);
 
     pkey = EVP_RSA_gen(2048);
@@ -328,6 +359,7 @@ static void each_kind_of_key_becomes_an_spki(void **state)
     add_data(&cose, -2, "\x01\x00\x01", 3);
     assert_int_equal(public_key_parse(cose.data, cose.len, &alg, &spki), 0);
     assert_spki(pkey, &spki);
+    assert_signatures(pkey, &cose, EVP_sha256());
     EVP_PKEY_free(pkey);
 }
 
@@ -342,6 +374,7 @@ static void a_key_of_another_kind_has_no_spki(void **state)
     assert_int_equal(public_key_parse(cose.data, cose.len, &alg, &spki), 0);
     assert_int_equal(alg, -47);
     assert_int_equal(spki.len, 0);
+    assert_false(public_key_has_signed(cose.data, cose.len, &spki, &spki));
 }
 
 static void assert_no_key(const struct bytes *cose)
