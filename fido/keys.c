@@ -24,7 +24,7 @@ static int open_one(struct keys *keys, const char *path, const char *product, bo
         return OUTCOME_OK;
     }
     if (r > 0 && r != OUTCOME_CANCELLED) {
-        log_info("%s (%s) cannot be used: %s (%d)", path, product, outcome_reason(r),
+        log_info("%s (%s) cannot be used: %s (%d)", path, candidate->key.product, outcome_reason(r),
                  candidate->key.code);
         keys->failure = r;
     }

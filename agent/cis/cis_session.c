@@ -26,48 +26,14 @@ static const int64_t time_max = INT64_C(253402300799); /* the end of the year 99
 
 /* ---- texts ---- */
 
-/* The character at s, of valid UTF-8; *len is its bytes. */
-static uint32_t character_at(const unsigned char *s, size_t *len)
-{
-    *len = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    uint32_t c = *len == 1 ? s[0] : s[0] & (0xffU >> (*len + 1));
-    for (size_t i = 1; i < *len; i++)
-        c = c << 6 | (s[i] & 0x3f);
-    return c;
-}
-
-/* What no text has: it shows nothing, or changes how what stands beside it is shown. U+200C and
- * U+200D are not among them: Persian and the scripts of India are not written without. */
-static const struct {
-    uint32_t first, last;
-} unfit[] = {
-    {0x00, 0x1f},     /* controls */
-    {0x7f, 0x9f},     /* controls */
-    {0x061c, 0x061c}, /* Arabic letter mark */
-    {0x200e, 0x200f}, /* left-to-right and right-to-left mark */
-    {0x2028, 0x202e}, /* separators of lines and paragraphs; embedding and override of direction */
-    {0x2060, 0x2064}, /* word joiner, invisible operators */
-    {0x2066, 0x2069}, /* isolates of direction */
-    {0xfeff, 0xfeff}, /* byte order mark */
-    {0xfff9, 0xfffb}, /* interlinear annotation */
-    {0xe0001, 0xe0001}, /* tags, which repeat ASCII unseen */
-    {0xe0020, 0xe007f},
-};
-
-static bool character_prints(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
-        if (c >= unfit[i].first && c <= unfit[i].last)
-            return false;
-    return true;
-}
-
 static bool text_prints(const char *text)
 {
-    size_t len;
-    for (const unsigned char *s = (const unsigned char *)text; *s; s += len)
-        if (!character_prints(character_at(s, &len)))
+    uint32_t character;
+    for (size_t len; *text; text += len) {
+        len = utf8_character(text, &character);
+        if (len == 0 || !character_prints(character))
             return false;
+    }
     return true;
 }
 

@@ -61,6 +61,11 @@ static void texts_are_cut_at_a_character(void **state)
         {"a\nb\x7f", "a?b?"},
         {"a\xff\xc3", "a??"},
         {"\xed\xa0\x80", "???"}, /* half of a pair */
+        {"a\u202eb", "a?b"},     /* what would turn the rest of the sentence */
+        {"\u202a\u2066\u2069c", "???c"},
+        {"\u200e\u200f\u061c", "???"},
+        {"\xc2\x85\u2028\ufeff", "???"},
+        {"a\u200db", "a\u200db"}, /* what some scripts need */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[8];
