@@ -27,8 +27,6 @@
 
 enum {
     SEALED_BYTES_MAX = 32 * 1024,
-    REFUSALS_AUDITED_MS = 6000, /* one in so long, ten at once */
-    REFUSALS_AT_ONCE = 10,
     ROLE_ELSEWHERE_MS = 10000, /* for the person to choose one on the provider's page */
     AFTER_SLEEP_MS = 5000,     /* for the network to come back */
 };
@@ -115,12 +113,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
 
 bool keeper_audits_refusal(struct keeper *k)
 {
-    uint64_t now = keeper_now();
-    uint64_t from = k->refusals_full_at > now ? k->refusals_full_at : now;
-    if (from - now > (uint64_t)(REFUSALS_AT_ONCE - 1) * REFUSALS_AUDITED_MS)
-        return false;
-    k->refusals_full_at = from + REFUSALS_AUDITED_MS;
-    return true;
+    return refusals_take(&k->refusals, keeper_now());
 }
 
 /* ---- one asker's answer ---- */

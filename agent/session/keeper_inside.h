@@ -9,6 +9,7 @@
 #include "agent/audit.h"
 #include "agent/chooser_client.h"
 #include "agent/quiet.h"
+#include "agent/refusals.h"
 #include "agent/session/asks.h"
 #include "agent/session/handover.h"
 #include "agent/session/keeper.h"
@@ -69,7 +70,7 @@ struct keeper {
     struct asks held;
     struct asks again; /* to be put to the machine once more */
     struct rate *rate;
-    uint64_t refusals_full_at; /* audit of refusals, as in rate.c */
+    struct refusals refusals; /* in the audit */
 
     /* the prompt that is out */
     struct opener *opener;
@@ -136,7 +137,7 @@ uint64_t keeper_now(void);
 void keeper_retry(struct keeper *k);
 void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
 void keeper_audit(const struct keeper *k, enum audit_event event, int result, const char *origin);
-/* Whether a refusal is written down: a page that asks all day long must not fill the journal. */
+/* Whether a refusal is written down. */
 bool keeper_audits_refusal(struct keeper *k);
 /* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
 bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);

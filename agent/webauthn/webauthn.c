@@ -10,6 +10,7 @@
 
 #include "agent/audit.h"
 #include "agent/quiet.h"
+#include "agent/refusals.h"
 #include "agent/webauthn/attempt.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
@@ -38,6 +39,7 @@ struct webauthns {
     void *context;
     struct webauthn *first;
     struct quiet quiet;
+    struct refusals refusals; /* in the audit */
 };
 
 /* ---- the audit ---- */
@@ -204,7 +206,8 @@ void webauthns_add(struct webauthns *webauthns, struct request *request,
     w->request = request;
     int refusal = begin(w, params);
     if (refusal != OUTCOME_OK) {
-        audit(w, refusal, NULL);
+        if (refusals_take(&webauthns->refusals, loop_now()))
+            audit(w, refusal, NULL);
         answer_error(&w->request, refusal);
         return;
     }

@@ -6,6 +6,7 @@
  */
 #include "agent/webauthn/webauthn.h"
 
+#include "agent/audit.h"
 #include "agent/webauthn/auth_data.h"
 #include "agent/webauthn/cbor.h"
 #include "agent/webauthn/public_key.h"
@@ -63,6 +64,16 @@ struct fixture {
 };
 
 static struct fixture *rig; /* key_work_begin knows no other */
+
+/* ---- what stands for the journal ---- */
+
+static unsigned refusals_written;
+
+void audit_write(const struct audit_entry *entry)
+{
+    if (entry->event == AUDIT_REFUSED)
+        refusals_written++;
+}
 
 /* ---- what stands for agent/keys ---- */
 
@@ -640,6 +651,23 @@ static void a_session_s_key_is_signed_and_handed_over(void **state)
     assert_true(says_base64url("clientDataJSON", wanted, strlen(wanted)));
 }
 
+static void a_session_wants_its_person_whatever_the_page_says(void **state)
+{
+    (void)state;
+    ask(GET(ALLOW_ID ",\"userVerification\":\"discouraged\","
+                     "\"extensions\":{\"appid\":\"https://op.example/u2f\"}") ",\"session\":true");
+    assert_int_equal(asked()->verification, FIDO_UV_REQUIRED);
+    assert_string_equal(asked()->appid, ""); /* whose credential nobody could ask for again */
+    struct fido_done done = assertion();
+    write_auth_data(&done.auth_data, "login.op.example", AUTH_DATA_PRESENT);
+    answer(&done);
+    expect_error("key-unverified", "NotAllowedError");
+    assert_int_equal(rig->made, 0);
+    ask(GET(ALLOW_ID ",\"userVerification\":\"discouraged\""));
+    assert_int_equal(asked()->verification, FIDO_UV_DISCOURAGED);
+    fail_with(OUTCOME_CANCELLED);
+}
+
 static void a_session_s_key_is_wiped_when_nobody_takes_it(void **state)
 {
     (void)state;
@@ -650,6 +678,19 @@ static void a_session_s_key_is_wiped_when_nobody_takes_it(void **state)
     ask(SESSION_GET);
     fail_with(OUTCOME_PIN_WRONG);
     assert_int_equal(rig->made, 1);
+}
+
+/* ---- the audit ---- */
+
+static void a_page_that_asks_all_day_long_does_not_fill_the_journal(void **state)
+{
+    (void)state;
+    rig->refusal = OUTCOME_BUSY;
+    for (int i = 0; i < 60; i++) {
+        ask(GET(ALLOW_ID));
+        expect_error("busy", "NotAllowedError");
+    }
+    assert_in_range(refusals_written, 1, 59);
 }
 
 /* ---- giving up ---- */
@@ -748,7 +789,9 @@ int main(void)
         TEST(a_large_blob_is_read_and_written),
         TEST(an_old_key_signs_for_its_appid),
         TEST(a_session_s_key_is_signed_and_handed_over),
+        TEST(a_session_wants_its_person_whatever_the_page_says),
         TEST(a_session_s_key_is_wiped_when_nobody_takes_it),
+        TEST(a_page_that_asks_all_day_long_does_not_fill_the_journal),
         TEST(who_gives_up_reads_another_name_than_whose_person_does),
         TEST(a_page_that_takes_no_no_waits),
         TEST(what_callers_take_back_is_nobody_s_no),
