@@ -50,6 +50,7 @@ static void print_key(const struct config_row *row, const void *base, FILE *out)
         print_list(row->is.name, at, out);
         break;
     case CONFIG_PATH:
+    case CONFIG_SOCKET:
     case CONFIG_COMMAND:
     case CONFIG_ENDPOINT:
     case CONFIG_PROXY:

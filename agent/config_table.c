@@ -43,7 +43,7 @@ const struct config_row config_rows[CONFIG_KEYS] = {
      .words = levels},
     {{"door", "broker-socket", "/run/lanyard/portd",
       "The socket on which lanyard-portd passes on the connections of pages.", false},
-     CONFIG_PATH,
+     CONFIG_SOCKET,
      IN_CONFIG(broker_socket)},
     {{"cards", "module",
       "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so:/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so:"
@@ -71,7 +71,7 @@ const struct config_row config_rows[CONFIG_KEYS] = {
      .words = switches},
     {{"keys", "redirect-socket", "",
       "The socket on which a remote-desktop client offers its security key; empty: none.", false},
-     CONFIG_PATH,
+     CONFIG_SOCKET,
      IN_CONFIG(keys_redirect)},
     {{"prompt", "program", "/usr/bin/pinentry", "The pinentry program that asks for the PIN.",
       false},
