@@ -10,10 +10,10 @@
  */
 #include "fido/assertion.h"
 
-#include "fido/auth_data.h"
 #include "fido/blob.h"
 #include "fido/probe.h"
 #include "fido/text.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -183,10 +183,9 @@ static bool take_auth_data(const struct request *request, size_t i, struct fido_
                                            fido_assert_authdata_len(request->answer, i), &len);
     struct auth_data parsed;
     if (!data || auth_data_parse(data, len, &parsed) < 0 ||
-        !hash_is_of(parsed.rp_id_hash, rp_of(request)) ||
-        !(parsed.flags & CTAP_AUTHDATA_USER_PRESENT))
+        !hash_is_of(parsed.rp_id_hash, rp_of(request)) || !(parsed.flags & AUTH_DATA_PRESENT))
         return false;
-    done->verified = parsed.flags & CTAP_AUTHDATA_USER_VERIFIED;
+    done->verified = parsed.flags & AUTH_DATA_VERIFIED;
     if (request->start->verification == FIDO_UV_REQUIRED && !done->verified)
         return false;
     return copy(&done->auth_data, data, len, FIDO_AUTH_DATA_MAX);

@@ -7,7 +7,7 @@
  */
 #include "fido/probe.h"
 
-#include "fido/auth_data.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 

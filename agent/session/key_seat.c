@@ -6,7 +6,7 @@
  */
 #include "agent/session/key_seat.h"
 
-#include "agent/webauthn/auth_data.h"
+#include "agent/webauthn/auth_check.h"
 #include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"

@@ -11,7 +11,7 @@
  */
 #include "agent/session/opener_inside.h"
 
-#include "agent/webauthn/auth_data.h"
+#include "agent/webauthn/auth_check.h"
 #include "agent/webauthn/client_data.h"
 #include "agent/webauthn/rp_id.h"
 #include "ipc/base/cleanup.h"

@@ -10,7 +10,7 @@
 #include "agent/webauthn/attempt.h"
 
 #include "agent/webauthn/attestation_object.h"
-#include "agent/webauthn/auth_data.h"
+#include "agent/webauthn/auth_check.h"
 #include "agent/webauthn/client_data.h"
 #include "agent/webauthn/prf.h"
 #include "agent/webauthn/public_key.h"

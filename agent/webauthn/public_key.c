@@ -6,9 +6,9 @@
  */
 #include "agent/webauthn/public_key.h"
 
-#include "agent/webauthn/cbor.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/cbor.h"
 
 #include <errno.h>
 #include <openssl/bn.h>

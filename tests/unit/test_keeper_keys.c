@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A security key in the place of the card: it signs in, its leaving is the card's, and keys that
  * nobody has signed in with change nothing (test_keeper_rig.c). */
-#include "agent/webauthn/auth_data.h"
+#include "ipc/auth_data.h"
 #include "tests/unit/test_keeper_rig.h"
 
 #include "ipc/base/outcome.h"

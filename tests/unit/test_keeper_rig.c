@@ -4,7 +4,7 @@
 #include "agent/audit.h"
 #include "agent/candidate.h"
 #include "agent/chooser_client.h"
-#include "agent/webauthn/auth_data.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 

@@ -7,8 +7,8 @@
 #include "agent/webauthn/webauthn.h"
 
 #include "agent/audit.h"
-#include "agent/webauthn/auth_data.h"
-#include "agent/webauthn/cbor.h"
+#include "ipc/auth_data.h"
+#include "ipc/cbor.h"
 #include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
@@ -344,7 +344,15 @@ static void a_sign_in_reaches_the_key_and_comes_back(void **state)
     assert_int_equal(rig->work->copy.caller->door, DOOR_WEB);
     assert_int_equal(webauthns_count(rig->webauthns), 1);
     rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
-    expect("\"for\":\"touch\",\"reader\":\"Example Key\"");
+    expect("\"for\":\"use-key\"}");
+    unsigned told = rig->sent; /* which key, and what is on it, is not the page's to know */
+    rig->work->events.waiting(rig->work->events.context, WAITING_OTHER_KEY, NULL, -1);
+    rig->work->events.waiting(rig->work->events.context, WAITING_KEY_PIN, "Example Key", 8);
+    assert_int_equal(rig->sent, told);
+    rig->work->events.waiting(rig->work->events.context, WAITING_TURN, NULL, -1);
+    expect("\"for\":\"turn\"");
+    rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
+    expect("\"for\":\"use-key\"}");
     struct fido_done done = assertion();
     answer(&done);
     assert_true(says_base64url("clientDataJSON", client_data, strlen(client_data)));
