@@ -12,6 +12,10 @@
  *
  * A key that has another program's request at hand says that it is busy. It has not taken ours
  * then, and it gets the same reports again a moment later; but not those that may carry a PIN.
+ *
+ * libfido2 asks a key what it is when it opens it, and keeps little of the answer. We want all of
+ * it, which only a call can have that asks again; so the reports of the first answer are kept, and
+ * that call reads them. A key with a long answer is asked twice.
  */
 #include "fido/device.h"
 
@@ -212,15 +216,37 @@ static bool send_again(struct key *key)
     return true;
 }
 
+/* Keeps the answer that libfido2 reads as it opens the key. */
+static void keep_info(struct key *key)
+{
+    if (key != opening || key->command != CTAP_CBOR_GETINFO)
+        return;
+    if (key->info_count < KEY_INFO_MAX)
+        memcpy(key->info[key->info_count], key->report, sizeof key->report);
+    key->info_count++;
+}
+
+/* The call under way is the one that reads it. */
+static bool reads_kept(const struct key *key)
+{
+    return key != opening && key->command == CTAP_CBOR_GETINFO &&
+           key->info_next < key->info_count && key->info_count <= KEY_INFO_MAX;
+}
+
 static int io_read(void *handle, unsigned char *out, size_t len, int ms)
 {
     struct key *key = handle;
     if (len != sizeof key->report)
         return -1;
+    if (reads_kept(key)) {
+        memcpy(out, key->info[key->info_next++], len);
+        return (int)len;
+    }
     do {
         if (!read_report(key, ms))
             return -1;
     } while (is_busy(key) && send_again(key));
+    keep_info(key);
     memcpy(out, key->report, len);
     return (int)len;
 }
@@ -256,6 +282,8 @@ static int io_write(void *handle, const unsigned char *data, size_t len)
         if (key->cancelled)
             return -1;
         note(key, data);
+        if (reads_kept(key))
+            return (int)len;
     }
     return write_report(key, data, cancel) ? (int)len : -1;
 }
@@ -362,6 +390,7 @@ static int read_traits(struct key *key)
         return FIDO_ERR_INTERNAL;
     key_begin(key);
     int code = fido_dev_get_cbor_info(key->dev, info);
+    key->info_count = 0;
     if (code != FIDO_OK)
         return code;
     traits->fido2 = true;

@@ -64,6 +64,19 @@ static void a_credential_is_made_and_used(void **state)
     assert_int_equal(rig_state("usb", "open"), 0);
 }
 
+/* Each message is a moment more that somebody waits. */
+static void a_key_is_asked_no_more_than_is_needed(void **state)
+{
+    (void)state;
+    CLEANUP(bytes_deinit) struct bytes id = {0};
+    rig_ctl("plug usb");
+    rig_register(&id, false, NULL);
+    unsigned messages = rig_state("usb", "messages");
+    assert_int_equal(rig_get_once(&id), OUTCOME_OK);
+    /* INIT, what it is, whether it has the credential, the assertion */
+    assert_int_equal(rig_state("usb", "messages"), messages + 4);
+}
+
 static void a_redirected_key_is_as_good(void **state)
 {
     (void)state;
@@ -521,6 +534,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RESET(a_credential_is_made_and_used),
+        RESET(a_key_is_asked_no_more_than_is_needed),
         RESET(a_redirected_key_is_as_good),
         RESET(a_key_that_comes_is_waited_for),
         RESET(a_key_that_holds_nothing_is_left_aside),
