@@ -255,6 +255,7 @@ void say_waiting(void *context, const char *what, const char *reader, int tries_
         {"verification", "Show your security key that it is you: by a finger, or on its keys."},
         {"key-pin", "Type the PIN of your security key into Lanyard's window."},
         {"account", "Say in Lanyard's window which account is yours."},
+        {"replug", "Pull your security key out and plug it in again."},
     };
     (void)context;
     const char *sentence = what;

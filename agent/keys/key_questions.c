@@ -20,6 +20,7 @@ enum { PIN_CHARACTERS_MIN = 4 }; /* CTAP 2.1 §6.5.1 */
 
 void key_ask_end(struct key_work *w)
 {
+    prompt_free(&w->notice);
     prompt_free(&w->prompt);
     chooser_free(&w->chooser);
     secret_free(&w->typed);
@@ -55,6 +56,7 @@ static int tries_told(const struct key_work *w)
 /* Shows it in the place of whatever is shown. */
 static void show(struct key_work *w, const struct prompt_question *question, prompt_fn *fn)
 {
+    prompt_free(&w->notice);
     prompt_free(&w->prompt);
     w->prompt =
         prompt_ask(w->home->loop, w->home->helpers, w->home->config->pinentry, question, fn, w);
@@ -196,6 +198,7 @@ static void ask_for_account(struct key_work *w, const struct fido_news *news)
 {
     struct chooser_account accounts[FIDO_ACCOUNTS_MAX];
     size_t count = news->account_count;
+    prompt_free(&w->notice);
     for (size_t i = 0; i < count; i++) {
         const struct fido_account *each = &news->accounts[i];
         bool named = each->display_name[0] != '\0';
@@ -222,7 +225,7 @@ static void on_meant(void *context, const struct prompt_answer *answer)
     key_ask_end(w);
     w->committed = true;
     if (result == OUTCOME_OK)
-        key_work_launch(w);
+        key_work_await_replug(w);
     else
         key_work_finish(w, result);
 }
@@ -236,6 +239,43 @@ void key_ask_meant(struct key_work *w)
                            on_meant, w);
     if (!w->prompt)
         key_work_finish(w, OUTCOME_PROMPT_UNAVAILABLE);
+}
+
+/* ---- what to do with the key ---- */
+
+/* Its one button calls it off. */
+static void on_notice(void *context, const struct prompt_answer *answer)
+{
+    key_work_finish(context, (int)answer->result);
+}
+
+/* The session's sign-in says by other means what is missing; of what is to be touched a person
+ * knows by this window alone for whom it is. */
+static bool notice_due(const struct key_work *w, enum waiting_for what)
+{
+    if (w->request.start->operation == FIDO_RESET)
+        return true;
+    bool blinks =
+        what == WAITING_TOUCH || what == WAITING_VERIFICATION || what == WAITING_KEY_CHOICE;
+    return w->request.site && (blinks || !w->request.session);
+}
+
+bool key_notice(struct key_work *w, enum waiting_for what)
+{
+    prompt_free(&w->notice);
+    if (!notice_due(w, what))
+        return true;
+    struct key_wording words = wording(w);
+    struct prompt_question question;
+    key_wording_notice(&words, what, &question);
+    w->noticed = (int)what;
+    memcpy(w->noticed_key, w->name, sizeof w->noticed_key);
+    w->notice = prompt_ask(w->home->loop, w->home->helpers, w->home->config->pinentry, &question,
+                           on_notice, w);
+    if (w->notice)
+        return true;
+    key_work_finish(w, OUTCOME_PROMPT_UNAVAILABLE);
+    return false;
 }
 
 void key_ask(struct key_work *w, const struct fido_news *news)

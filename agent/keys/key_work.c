@@ -24,11 +24,12 @@
 #include <string.h>
 
 enum {
-    WORKS_MAX = 9,    /* one at work, eight that wait; beyond that somebody is playing */
-    PAGES_MAX = 4,    /* of them, pages' */
-    SITE_MAX = 2,     /* of them, one site's: one at work, one that waits */
-    ASKED_MAX = 32,   /* more often no key asks: eight tries, and what comes of a forced change */
-    VERDICT_MS = 500, /* udev is slower than the process by milliseconds */
+    WORKS_MAX = 9,     /* one at work, eight that wait; beyond that somebody is playing */
+    PAGES_MAX = 4,     /* of them, pages' */
+    SITE_MAX = 2,      /* of them, one site's: one at work, one that waits */
+    ASKED_MAX = 32,    /* more often no key asks: eight tries, and what comes of a forced change */
+    NOTICES_MAX = 200, /* nobody plugs keys in and out so often */
+    VERDICT_MS = 500,  /* udev is slower than the process by milliseconds */
 };
 
 /* ---- every way out ---- */
@@ -99,7 +100,7 @@ static bool asks_nobody(const struct key_work *w)
 
 static bool elsewhere(const struct key_work *w, const char *path)
 {
-    return w->request.start->key[0] != '\0' && *path && strcmp(w->request.start->key, path) != 0;
+    return w->path[0] != '\0' && *path && strcmp(w->path, path) != 0;
 }
 
 /* It ends so, unless its key turns out to have been pulled out. */
@@ -128,6 +129,16 @@ static void refuse(struct key_work *w, const char *why)
     fail(w, OUTCOME_KEY_FAILED);
 }
 
+/* The person in front of the key reads it in a window, whoever asked is told. */
+static void wait_for(struct key_work *w, enum waiting_for what)
+{
+    bool shown = w->notice && w->noticed == (int)what && strcmp(w->noticed_key, w->name) == 0;
+    if (!shown && ++w->notices > NOTICES_MAX)
+        refuse(w, "says too much");
+    else if (shown || key_notice(w, what))
+        key_work_tell(w, what, -1);
+}
+
 static void on_news(void *context, const struct fido_news *news)
 {
     static const int waits[] = {
@@ -143,14 +154,16 @@ static void on_news(void *context, const struct fido_news *news)
         refuse(w, "goes on by itself");
         return;
     }
-    if (*news->key || !w->request.start->key[0])
+    if (*news->key || !w->path[0])
         settle(w, news->key, news->product);
     if (news->ask != 0 && (asks_nobody(w) || ++w->asked > ASKED_MAX))
         refuse(w, "asks too much");
     else if (news->ask != 0)
         key_ask(w, news);
     else if (news->waiting < sizeof waits / sizeof *waits && waits[news->waiting] >= 0)
-        key_work_tell(w, (enum waiting_for)waits[news->waiting], -1);
+        wait_for(w, (enum waiting_for)waits[news->waiting]);
+    else
+        prompt_free(&w->notice); /* the key is at work */
 }
 
 static void on_done(void *context, struct fido_done *done)
@@ -191,15 +204,55 @@ static void on_gone(void *context)
     loop_timer_set(works->look_again, 0);
 }
 
-void key_work_launch(struct key_work *w)
+static void launch(struct key_work *w)
 {
     struct key_works *home = w->home;
+    struct fido_start start = *w->request.start; /* which keeps what it points at */
     struct key_process_events events = {
         .context = w, .news = on_news, .done = on_done, .failed = on_failed};
-    home->process = key_process_new(home->loop, home->helpers, home->config->keys_redirect,
-                                    w->request.start, &events, on_gone, home);
+    memcpy(start.key, w->path, sizeof start.key);
+    home->process = key_process_new(home->loop, home->helpers, home->config->keys_redirect, &start,
+                                    &events, on_gone, home);
     if (!home->process)
         key_work_finish(w, OUTCOME_INTERNAL);
+}
+
+/* A key can be reset in the first seconds after it was plugged in only (CTAP 2.1 §6.6), which a
+ * person would spend reading what it means. So the question comes first, and the key after it. */
+void key_work_await_replug(struct key_work *w)
+{
+    w->replug = true;
+    key_works_keys_changed(w->home);
+}
+
+/* The key that was plugged in since the other one left, if it calls itself the same. */
+static const struct key_found *find_replugged(const struct key_work *w)
+{
+    const struct key_found *found = NULL, *key;
+    for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
+        if (key->id > w->newest && strcmp(key->name, w->name) == 0)
+            found = key;
+    return found;
+}
+
+static void look_for_replugged(struct key_work *w)
+{
+    const struct key_found *key;
+    if (!key_left(w)) {
+        for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
+            if (key->id > w->newest)
+                w->newest = key->id;
+        wait_for(w, WAITING_REPLUG);
+        return;
+    }
+    key = find_replugged(w);
+    if (!key)
+        return;
+    w->replug = false;
+    w->key = key->id;
+    memcpy(w->path, key->path, sizeof w->path);
+    prompt_free(&w->notice);
+    launch(w);
 }
 
 bool key_work_say(struct key_work *w, const struct fido_word *word)
@@ -233,7 +286,7 @@ static void begin_turn(struct key_work *w)
     if (start->operation == FIDO_RESET)
         key_ask_meant(w);
     else
-        key_work_launch(w);
+        launch(w);
 }
 
 /* Back to its place in the line. The key is told, and the process ends. */
@@ -325,7 +378,9 @@ void key_works_keys_changed(struct key_works *works)
     struct key_work *w = works->turn;
     if (!w)
         return;
-    if (key_left(w))
+    if (w->replug)
+        look_for_replugged(w);
+    else if (key_left(w))
         key_work_finish(w, OUTCOME_KEY_REMOVED);
     else if (works->process && w->verdict == OUTCOME_OK)
         key_work_say(w, &(struct fido_word){.type = FIDO_MESSAGE_KEYS});
@@ -366,7 +421,7 @@ struct key_work *key_work_begin(struct key_works *works, const struct key_work_r
                                 const struct key_work_events *events, int *refusal)
 {
     *refusal = works->closing                 ? OUTCOME_CANCELLED
-               : !works->config->keys_enabled ? OUTCOME_NO_KEY
+               : !works->config->keys_enabled ? OUTCOME_KEYS_OFF
                : !has_room(works, request)    ? OUTCOME_BUSY
                                               : OUTCOME_OK;
     if (*refusal != OUTCOME_OK)
@@ -381,7 +436,9 @@ struct key_work *key_work_begin(struct key_works *works, const struct key_work_r
                            .events = *events,
                            .rank = rank_of(request),
                            .told = -1,
-                           .told_tries = -1};
+                           .told_tries = -1,
+                           .noticed = -1};
+    memcpy(w->path, request->start->key, sizeof w->path);
     const char *path = request->start->key;
     const struct key_found *key = *path ? key_watch_find_path(works->watch, path) : NULL;
     w->key = key ? key->id : 0;

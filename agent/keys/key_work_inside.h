@@ -36,6 +36,16 @@ struct key_work {
     int verdict; /* OUTCOME_OK: none yet; else how it ends, unless the key turns out to have left */
     char name[FIDO_TEXT_MAX + 1]; /* of it, for the person; "": not settled */
 
+    char path[FIDO_PATH_MAX + 1]; /* the only key that will do; "": any */
+    bool replug;                  /* FIDO_RESET: the key is to be pulled out and plugged in */
+    uint64_t newest;              /* the last plugging in, while the key was still in */
+
+    /* what to do with the key, and for whom; one window or a question, never both */
+    struct prompt *notice;
+    int noticed; /* enum waiting_for */
+    char noticed_key[FIDO_TEXT_MAX + 1];
+    unsigned notices;
+
     /* the question */
     struct prompt *prompt;
     struct chooser *chooser;
@@ -64,16 +74,20 @@ struct key_works {
 void key_work_finish(struct key_work *w, int result);
 /* To whoever waits. */
 void key_work_tell(struct key_work *w, enum waiting_for what, int tries_left);
-/* The person has said that it is meant: starts the process. */
-void key_work_launch(struct key_work *w);
+/* The person has said that a reset is meant: waits until the key is plugged in anew, then launches.
+ */
+void key_work_await_replug(struct key_work *w);
 /* A word to the process; false: the work has ended. */
 bool key_work_say(struct key_work *w, const struct fido_word *word);
 
 /* ---- key_questions.c ---- */
 
-/* Asks whether the reset is meant, then launches. */
+/* Asks whether the reset is meant; key_work_await_replug follows. */
 void key_ask_meant(struct key_work *w);
+/* Says in a window what to do with the key and which site wants it, where that is due, in the place
+ * of the one before. False: the work has ended. */
+bool key_notice(struct key_work *w, enum waiting_for what);
 /* Asks what the process wants to know. */
 void key_ask(struct key_work *w, const struct fido_news *news);
-/* Takes every window away, and what was typed. */
+/* Takes every window away, the notice too, and what was typed. */
 void key_ask_end(struct key_work *w);

@@ -118,6 +118,8 @@ enum waiting_for {
     WAITING_VERIFICATION, /* a finger on the key, or its own PIN pad */
     WAITING_KEY_PIN,      /* type the key's PIN */
     WAITING_ACCOUNT,      /* say which account */
+    WAITING_REPLUG,       /* pull the key out and plug it in again */
+    WAITING_USE_KEY,      /* all that a page is told of the seven before WAITING_REPLUG */
 };
 
 struct reader_view {
@@ -204,7 +206,8 @@ void answer_done(struct request **request); /* {} */
 void answer_error(struct request **request, int result);
 
 /* operation.waiting to the request's caller. reader (or the security key's name) NULL and
- * tries_left -1: not said. */
+ * tries_left -1: not said. Pages are told nothing of security keys but to use one, and once: which
+ * are in, and what is on them, is theirs to know when the person has used one (WebAuthn §14.5). */
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,
                      int tries_left);
 

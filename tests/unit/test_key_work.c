@@ -344,6 +344,12 @@ const struct key_found *key_watch_find(const struct key_watch *watch, uint64_t i
     return NULL;
 }
 
+const struct key_found *key_watch_at(const struct key_watch *watch, size_t i)
+{
+    (void)watch;
+    return i < in_count ? &in[i] : NULL;
+}
+
 const struct key_found *key_watch_find_path(const struct key_watch *watch, const char *path)
 {
     (void)watch;
@@ -353,14 +359,21 @@ const struct key_found *key_watch_find_path(const struct key_watch *watch, const
     return NULL;
 }
 
-static void put_in(uint64_t id, const char *path)
+static void plug_in(uint64_t id, const char *path, const char *name)
 {
     struct key_found *key = &in[in_count++];
     key->id = id;
     snprintf(key->path, sizeof key->path, "%s", path);
-    snprintf(key->name, sizeof key->name, "Example Key %d", (int)id);
+    snprintf(key->name, sizeof key->name, "%s", name);
     key_works_keys_changed(works);
     pass(0);
+}
+
+static void put_in(uint64_t id, const char *path)
+{
+    char name[32];
+    snprintf(name, sizeof name, "Example Key %d", (int)id);
+    plug_in(id, path, name);
 }
 
 static void pull_out(void)
@@ -391,6 +404,7 @@ static void on_waiting(void *context, enum waiting_for what, const char *key, in
         [WAITING_OTHER_KEY] = "other-key", [WAITING_KEY_CHOICE] = "key-choice",
         [WAITING_TOUCH] = "touch",         [WAITING_VERIFICATION] = "verification",
         [WAITING_KEY_PIN] = "key-pin",     [WAITING_ACCOUNT] = "account",
+        [WAITING_REPLUG] = "replug",
     };
     (void)context;
     size_t used = strlen(heard);
@@ -653,9 +667,109 @@ static void a_reset_is_asked_about_first(void **state)
     ended_count = 0;
     begin(FIDO_RESET);
     answer(OUTCOME_OK, "");
+    assert_int_equal(started, 0); /* the key's ten seconds begin when the person is ready */
+    assert_string_equal(heard, "replug[Example Key 1]");
+    assert_int_equal(question.kind, PROMPT_PIN_PAD);
+    assert_true(shows("Pull the security key out and plug it in again."));
+    in_count = 0;
+    put_in(2, PATH_B); /* another one is not it */
+    assert_int_equal(ended_count, 0);
+    assert_int_equal(started, 0);
+    in_count = 0;
+    plug_in(3, PATH_B, "Example Key 1");
     assert_int_equal(started, 1);
-    end_at(OUTCOME_KEY_RESET_LATE, PATH_A);
+    assert_string_equal(told.key, PATH_B);
+    assert_int_equal(told.operation, FIDO_RESET);
+    wait_for(FIDO_WAITING_TOUCH, PATH_B);
+    assert_true(shows("Touch your security key to erase it."));
+    end_at(OUTCOME_KEY_RESET_LATE, PATH_B);
     assert_ended(OUTCOME_KEY_RESET_LATE);
+}
+
+static void a_key_beside_it_that_was_in_before_is_not_erased(void **state)
+{
+    (void)state;
+    snprintf(start.key, sizeof start.key, PATH_A);
+    begin(FIDO_RESET);
+    answer(OUTCOME_OK, "");
+    plug_in(2, PATH_B, "Example Key 1"); /* of the same make */
+    in[0] = in[1];
+    in_count = 1;
+    key_works_keys_changed(works);
+    pass(0);
+    assert_int_equal(started, 0);
+    pass(PIN_TIMEOUT * 1000);
+    assert_ended(OUTCOME_TIMED_OUT);
+    assert_int_equal(started, 0);
+}
+
+/* Before a key is touched its person reads which site wants that, and can say no. */
+static void while_a_key_blinks_a_window_names_the_site(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fido_waiting wait;
+        const char *key, *says;
+    } waits[] = {
+        {FIDO_WAITING_KEY, "", "Plug in your security key to sign in."},
+        {FIDO_WAITING_OTHER_KEY, "", "Plug in another one to sign in."},
+        {FIDO_WAITING_KEY_CHOICE, "", "Touch the security key that you mean to sign in."},
+        {FIDO_WAITING_TOUCH, PATH_A, "Touch your security key to sign in."},
+        {FIDO_WAITING_VERIFICATION, PATH_A, "by a finger on it or on its own keys, to sign in."},
+    };
+    begin_by(&page, FIDO_GET);
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        wait_for(waits[i].wait, waits[i].key);
+        assert_int_equal(question.kind, PROMPT_PIN_PAD);
+        assert_true(shows(waits[i].says));
+        assert_true(shows("Site: " SITE "\n"));
+    }
+    assert_true(shows("Security key: Example Key 1\n"));
+    wait_for(FIDO_WAITING_WORK, PATH_A);
+    assert_null(prompt);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    answer(OUTCOME_CANCELLED, "");
+    assert_ended(OUTCOME_CANCELLED);
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+    assert_null(prompt);
+}
+
+static void and_without_a_window_nothing_blinks(void **state)
+{
+    (void)state;
+    no_display = true;
+    begin_by(&page, FIDO_CREATE);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    assert_ended(OUTCOME_PROMPT_UNAVAILABLE);
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+}
+
+/* A key that lies in its socket all day is no reason for a window while a card is waited for. */
+static void the_sessions_sign_in_shows_what_blinks_only(void **state)
+{
+    (void)state;
+    struct fido_start own = {.operation = FIDO_GET, .rp_id = "session.example"};
+    begin_for_session(&own, true, NULL);
+    wait_for(FIDO_WAITING_OTHER_KEY, "");
+    assert_null(prompt);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    assert_true(shows("Touch your security key"));
+}
+
+static void a_helper_does_not_flood_the_desktop(void **state)
+{
+    (void)state;
+    begin_by(&page, FIDO_GET);
+    for (int i = 0; i < 100; i++) {
+        wait_for(FIDO_WAITING_TOUCH, PATH_A);
+        wait_for(FIDO_WAITING_KEY, "");
+        heard[0] = '\0';
+    }
+    assert_int_equal(ended_count, 0);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    pass(2000);
+    assert_ended(OUTCOME_KEY_FAILED);
+    assert_null(prompt);
 }
 
 static void without_a_display_nothing_is_typed(void **state)
@@ -863,7 +977,7 @@ static void where_keys_are_not_used_there_is_none(void **state)
     int refusal;
     config.keys_enabled = false;
     assert_null(try_begin(NULL, &refusal));
-    assert_int_equal(refusal, OUTCOME_NO_KEY);
+    assert_int_equal(refusal, OUTCOME_KEYS_OFF);
 }
 
 static void time_runs_from_the_turn_on(void **state)
@@ -1093,6 +1207,14 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_accounts_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_asked_about_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_beside_it_that_was_in_before_is_not_erased, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(while_a_key_blinks_a_window_names_the_site, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(and_without_a_window_nothing_blinks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_sessions_sign_in_shows_what_blinks_only, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_helper_does_not_flood_the_desktop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_display_nothing_is_typed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_is_done_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(beyond_nine_it_is_busy, set_up, tear_down),

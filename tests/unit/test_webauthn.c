@@ -344,7 +344,15 @@ static void a_sign_in_reaches_the_key_and_comes_back(void **state)
     assert_int_equal(rig->work->copy.caller->door, DOOR_WEB);
     assert_int_equal(webauthns_count(rig->webauthns), 1);
     rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
-    expect("\"for\":\"touch\",\"reader\":\"Example Key\"");
+    expect("\"for\":\"use-key\"}");
+    unsigned told = rig->sent; /* which key, and what is on it, is not the page's to know */
+    rig->work->events.waiting(rig->work->events.context, WAITING_OTHER_KEY, NULL, -1);
+    rig->work->events.waiting(rig->work->events.context, WAITING_KEY_PIN, "Example Key", 8);
+    assert_int_equal(rig->sent, told);
+    rig->work->events.waiting(rig->work->events.context, WAITING_TURN, NULL, -1);
+    expect("\"for\":\"turn\"");
+    rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
+    expect("\"for\":\"use-key\"}");
     struct fido_done done = assertion();
     answer(&done);
     assert_true(says_base64url("clientDataJSON", client_data, strlen(client_data)));
@@ -740,6 +748,25 @@ static void what_callers_take_back_is_nobody_s_no(void **state)
     assert_int_equal(rig->begun, 5);
 }
 
+/* Nor is it an endless row of windows, or a way to look again and again. */
+static void but_a_site_that_takes_back_everything_waits(void **state)
+{
+    (void)state;
+    static const char back[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
+                               "\"params\":{\"request\":1}}";
+    for (int i = 0; i < 9; i++) {
+        ask(GET(""));
+        connection_receive(&rig->page, back, sizeof back - 1);
+    }
+    assert_int_equal(rig->begun, 9);
+    ask(GET(""));
+    expect_error("busy", "NotAllowedError");
+    assert_int_equal(rig->begun, 9);
+    ask_as(&rig->program, GET(""), ",\"origin\":\"" ORIGIN "\"");
+    assert_int_equal(rig->begun, 10);
+    fail_with(OUTCOME_CANCELLED);
+}
+
 static void a_time_out_between_does_not_count_as_a_yes(void **state)
 {
     (void)state;
@@ -795,6 +822,7 @@ int main(void)
         TEST(who_gives_up_reads_another_name_than_whose_person_does),
         TEST(a_page_that_takes_no_no_waits),
         TEST(what_callers_take_back_is_nobody_s_no),
+        TEST(but_a_site_that_takes_back_everything_waits),
         TEST(a_time_out_between_does_not_count_as_a_yes),
         TEST(too_many_are_turned_away),
         TEST(the_agent_s_end_answers_everybody),
