@@ -9,6 +9,9 @@
  * vendor has more, and a list of the bad ones would never be complete; so the list is of the
  * harmless.
  *
+ * A spare is a helper like any other, except that nobody has it yet. The one who is given it does
+ * not notice; so it is made sure first that it still waits.
+ *
  * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
  * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
  * process was reaped forgets the pid, so that a number which the kernel has given to somebody else
@@ -42,6 +45,9 @@ struct helpers {
     const char *folder;
     struct loop_watch *child_ended;
     struct helper *first;
+    enum helper_program spare_program;
+    const char *spare_argument; /* NULL: none is kept */
+    struct helper *spare;       /* NULL: none waits */
 };
 
 struct helper {
@@ -49,6 +55,7 @@ struct helper {
     struct helper *next;
     pid_t pid; /* 0 once reaped */
     int fd;
+    bool spare_after; /* there is to be a spare once it is gone */
     struct loop_watch *watch;
     helper_fn *readable;
     void *context;
@@ -122,6 +129,7 @@ void helpers_free(struct helpers **helpers)
 {
     if (!*helpers)
         return;
+    helpers_keep_spare(*helpers, 0, NULL);
     loop_watch_free(&(*helpers)->child_ended);
     /* What was killed ends soon, but not necessarily before now: wait for each. */
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
@@ -170,7 +178,7 @@ static int spawn(char *const arguments[], char *const variables[], int socket, p
     return -r;
 }
 
-struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+static struct helper *start(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context)
 {
     static const char *const names[] = {[HELPER_CARD] = "lanyard-card",
@@ -222,6 +230,65 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
     return h->watch ? STEAL(h) : NULL;
 }
 
+/* ---- the spare ---- */
+
+/* It has ended, or spoken unasked. */
+static void on_spare(void *context, struct helper *helper)
+{
+    (void)helper;
+    struct helpers *helpers = context;
+    helper_free(&helpers->spare);
+}
+
+static void start_spare(struct helpers *helpers)
+{
+    if (helpers->spare_argument && !helpers->spare)
+        helpers->spare =
+            start(helpers, helpers->spare_program, helpers->spare_argument, on_spare, helpers);
+}
+
+void helpers_keep_spare(struct helpers *helpers, enum helper_program program, const char *argument)
+{
+    if (!argument)
+        helper_free(&helpers->spare);
+    helpers->spare_program = program;
+    helpers->spare_argument = argument;
+    start_spare(helpers);
+}
+
+static bool is_spared(const struct helpers *helpers, enum helper_program program,
+                      const char *argument)
+{
+    return helpers->spare_argument && program == helpers->spare_program &&
+           strcmp(argument, helpers->spare_argument) == 0;
+}
+
+/* NULL: none waits. */
+static struct helper *take_spare(struct helpers *helpers)
+{
+    uint8_t word;
+    if (helpers->spare && helper_read(helpers->spare, &word, sizeof word) != -EAGAIN)
+        helper_free(&helpers->spare);
+    return STEAL(helpers->spare);
+}
+
+struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+                            const char *argument, helper_fn *readable, void *context)
+{
+    bool spared = is_spared(helpers, program, argument);
+    struct helper *h = spared ? take_spare(helpers) : NULL;
+    if (!h)
+        h = start(helpers, program, argument, readable, context);
+    if (h) {
+        h->spare_after = spared;
+        h->readable = readable;
+        h->context = context;
+    }
+    return h;
+}
+
+/* ---- one helper ---- */
+
 void helper_free(struct helper **helper)
 {
     struct helper *h = *helper;
@@ -236,6 +303,8 @@ void helper_free(struct helper **helper)
         kill(h->pid, SIGKILL);
     loop_watch_free(&h->watch);
     close_fd(&h->fd);
+    if (h->spare_after)
+        start_spare(h->home);
     free(h);
     *helper = NULL;
 }
