@@ -185,8 +185,7 @@ static bool take_auth_data(const struct request *request, size_t i, struct fido_
     if (!data || auth_data_parse(data, len, &parsed) < 0 ||
         !hash_is_of(parsed.rp_id_hash, rp_of(request)) || !(parsed.flags & AUTH_DATA_PRESENT))
         return false;
-    done->verified = parsed.flags & AUTH_DATA_VERIFIED;
-    if (request->start->verification == FIDO_UV_REQUIRED && !done->verified)
+    if (request->start->verification == FIDO_UV_REQUIRED && !(parsed.flags & AUTH_DATA_VERIFIED))
         return false;
     return copy(&done->auth_data, data, len, FIDO_AUTH_DATA_MAX);
 }

@@ -225,9 +225,8 @@ static bool take_answer(const struct request *request, struct fido_done *done)
         !SHA256((const uint8_t *)start->rp_id, strlen(start->rp_id), expected) ||
         memcmp(parsed.rp_id_hash, expected, sizeof expected) != 0)
         return false;
-    done->verified = parsed.flags & AUTH_DATA_VERIFIED;
     if (!(parsed.flags & AUTH_DATA_PRESENT) || !parsed.credential_id ||
-        (start->verification == FIDO_UV_REQUIRED && !done->verified) ||
+        (start->verification == FIDO_UV_REQUIRED && !(parsed.flags & AUTH_DATA_VERIFIED)) ||
         (start->protection_enforced && parsed.protection < request->protection))
         return false;
     int code = verify(request, &parsed, data, len);

@@ -183,7 +183,6 @@ struct fido_done {
     struct bytes credential_id;
     struct bytes auth_data; /* as the key signed it, without a CBOR head */
     bool with_appid;        /* the credential is the appid's */
-    bool verified;          /* UV is set in auth_data */
     /* GET; PROBE: signature */
     struct bytes signature, user_id;
     char user_name[FIDO_TEXT_MAX + 1], user_display_name[FIDO_TEXT_MAX + 1];

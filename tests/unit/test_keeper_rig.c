@@ -673,7 +673,7 @@ static void end_work(struct fido_done *done, int key)
 
 void key_signs_so(int key, uint8_t credential, const char *rp_id, uint8_t flags)
 {
-    struct fido_done done = {.result = OUTCOME_OK, .verified = true};
+    struct fido_done done = {.result = OUTCOME_OK};
     uint8_t auth_data[AUTH_DATA_AAGUID_OFFSET] = {[AUTH_DATA_HASH_BYTES] = flags};
     assert_non_null(SHA256((const uint8_t *)rp_id, strlen(rp_id), auth_data));
     assert_int_equal(bytes_set(&done.credential_id, &credential, 1), 0);
