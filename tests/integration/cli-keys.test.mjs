@@ -170,16 +170,18 @@ test('what is on a key is listed, renamed and deleted', async () => {
     const again = lanyard('key', 'credentials', 'delete', alice);
     await types(pinentry, PIN);
     await ends(again, 5, /LY-1816/);
+    const hyphened = lanyard('key', 'credentials', 'delete', '--', '-_8');
+    await types(pinentry, PIN);
+    await ends(hyphened, 5, /LY-1816/);
     await ends(lanyard('key', 'credentials', 'delete', 'no base64!'), 2);
     const trail = await audited(sandbox);
     assert.deepEqual(trail.map((entry) => [entry.LANYARD_EVENT, entry.LANYARD_OUTCOME]), [
       ['key-credential-renamed', 'ok'], ['key-credential-deleted', 'ok'], ['key-credential-deleted', 'credential-unknown'],
+      ['key-credential-deleted', 'credential-unknown'],
     ]);
     const name = createHash('sha256').update(Buffer.from(alice, 'base64url')).digest('hex').slice(0, 16);
-    for (const entry of trail) {
-      assert.equal(entry.LANYARD_CREDENTIAL, name);
-      assert.match(entry.LANYARD_KEY, /\S/);
-    }
+    assert.deepEqual(trail.slice(0, 3).map((entry) => entry.LANYARD_CREDENTIAL), [name, name, name]);
+    for (const entry of trail) assert.match(entry.LANYARD_KEY, /\S/);
   });
 });
 
@@ -335,6 +337,7 @@ test('what is wrong with the command line is said before anything is asked', asy
       [['key', 'pin', 'set', '1234'], /"1234" is one word too many/],
       [['key', 'credentials', 'delete'], /needs ID/],
       [['key', 'credentials', 'rename', 'AQ'], /needs ID NAME/],
+      [['key', 'credentials', 'delete', '-_8'], /An ID that begins with a hyphen stands behind --: -- -_8/],
       [['key', 'credentials', 'rename', 'AQ', 'b', 'c', 'd'], /"d" is one word too many/],
       [['keys', '--key', '1'], /keys does not take --key/],
     ]) await ends(lanyard(...words), 2, pattern);
