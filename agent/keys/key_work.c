@@ -382,6 +382,8 @@ void key_works_keys_changed(struct key_works *works)
         look_for_replugged(w);
     else if (key_left(w))
         key_work_finish(w, OUTCOME_KEY_REMOVED);
+    else if (goes_before(foremost(works), w))
+        interrupt(w); /* before it opens the key that has come, in whose way it would be */
     else if (works->process && w->verdict == OUTCOME_OK)
         key_work_say(w, &(struct fido_word){.type = FIDO_MESSAGE_KEYS});
 }

@@ -877,6 +877,24 @@ static void a_look_for_the_sessions_key_waits_for_nobodys_touch(void **state)
     assert_string_equal(heard, "touch[Example Key 1] turn touch[Example Key 1]");
 }
 
+/* Two that open the key that has come would be in each other's way. */
+static void nor_does_the_other_open_the_key_that_has_come(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE};
+    int refusal;
+    const struct key_work_request request = {.start = &probe};
+    const struct key_work_events events = {.done = on_done};
+    begin_by(&page, FIDO_GET);
+    wait_for(FIDO_WAITING_OTHER_KEY, "");
+    assert_non_null(key_work_begin(works, &request, &events, &refusal));
+    put_in(2, PATH_B);
+    assert_false(was_told(FIDO_MESSAGE_KEYS));
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+    hang_up();
+    assert_int_equal(told.operation, FIDO_PROBE);
+}
+
 static void nor_for_a_pin_that_nobody_types(void **state)
 {
     (void)state;
@@ -1220,6 +1238,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(beyond_nine_it_is_busy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_do_not_take_all_the_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_for_the_sessions_key_waits_for_nobodys_touch, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nor_does_the_other_open_the_key_that_has_come, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(nor_for_a_pin_that_nobody_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(but_nothing_that_had_a_pin_is_done_again, set_up,
