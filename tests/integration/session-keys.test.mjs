@@ -240,6 +240,22 @@ test('lock-persistence: the same key and its PIN resume it', async (t) => {
       assert.ok(desk.op.sessions.find(sid).authTime > before);
     });
 
+    await t.test('also where a page\'s request waits for a key', async () => {
+      await locked();
+      const page = await connectPage(desk.sandbox, desk.origin);
+      const waits = page.request('webauthn.get', { publicKey: {
+        ...desk.op.keys.requestOptions(newChallenge()), userVerification: 'discouraged',
+        allowCredentials: [{ type: 'public-key', id: Buffer.from('on no key').toString('base64url') }],
+      } });
+      await page.notification('operation.waiting', ({ for: what }) => what === 'use-key');
+      await key('plug', 'key-0');
+      (await desk.pinentry.next()).answer(KEY_PIN);
+      await desk.changed(client, 'active');
+      assert.equal((await desk.proves(client)).sid, sid);
+      page.close();
+      await assert.rejects(waits, /closed the connection/);
+    });
+
     await t.test('another key does nothing', async () => {
       await locked();
       const asked = desk.pinentry.dialogues.length;
