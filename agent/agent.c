@@ -351,6 +351,14 @@ static void tell_of_keys(struct agent *agent)
     doors_key_changed(agent->doors, &(struct key_list){.count = count, .keys = views});
 }
 
+/* lanyard-fido is about as long in starting as a key in answering; so while there is a key one
+ * waits. */
+static void keep_spare(struct agent *agent)
+{
+    bool wanted = key_watch_count(agent->key_watch) > 0;
+    helpers_keep_spare(agent->helpers, HELPER_FIDO, wanted ? agent->config->keys_redirect : NULL);
+}
+
 /* The session first, and whoever works with a key next: one that has left is not to be waited for.
  */
 static void on_keys_changed(void *context)
@@ -359,6 +367,7 @@ static void on_keys_changed(void *context)
     keeper_keys_changed(agent->keeper);
     key_works_keys_changed(agent->key_works);
     tell_of_keys(agent);
+    keep_spare(agent);
 }
 
 static void on_session_changed(void *context, const struct session_view *view,
@@ -519,6 +528,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     agent->doors = doors_open(loop, &doors, &agent->service);
     if (!agent->doors || !open_session(agent))
         return NULL;
+    keep_spare(agent);
     return STEAL(agent);
 }
 
@@ -531,6 +541,8 @@ void agent_free(struct agent **agent)
     sign_ins_free(&a->sign_ins);
     card_upkeep_free(&a->card_upkeep);
     webauthns_free(&a->webauthns);
+    if (a->helpers)
+        helpers_keep_spare(a->helpers, HELPER_FIDO, NULL);
     key_upkeep_free(&a->key_upkeep);
     keeper_free(&a->keeper);
     ceremonies_free(&a->ceremonies);

@@ -76,10 +76,16 @@ static int priority_of(enum audit_event event, int outcome)
     case AUDIT_SESSION_END_DELAYED:
     case AUDIT_REFUSED:
         return LOG_WARNING;
+    case AUDIT_KEY_RESET:
+        return by_person ? LOG_NOTICE : LOG_WARNING;
     case AUDIT_KEY_SIGN_IN:
     case AUDIT_KEY_REGISTRATION:
     case AUDIT_PIN_CHANGE:
     case AUDIT_PIN_UNBLOCK:
+    case AUDIT_KEY_PIN_SET:
+    case AUDIT_KEY_PIN_CHANGED:
+    case AUDIT_KEY_CREDENTIAL_DELETED:
+    case AUDIT_KEY_CREDENTIAL_RENAMED:
         if (outcome == OUTCOME_OK)
             return LOG_INFO;
         return by_person ? LOG_NOTICE : LOG_WARNING;

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "ipc/base/bytes.h"
+
 #include <stddef.h>
 #include <time.h>
 
@@ -21,6 +23,12 @@
     /* a security key: a sign-in at a site (webauthn.get), a registration (webauthn.create) */     \
     ROW(KEY_SIGN_IN, "key-sign-in", "5f0c9d3e6a7b4f0f9e1d2b7c8a634d15")                            \
     ROW(KEY_REGISTRATION, "key-registration", "b8a1e64c27d94d3d8c5f90e2417bfa63")                  \
+    /* something was to be changed on a security key, and how that ended */                        \
+    ROW(KEY_PIN_SET, "key-pin-set", "0915d4aaaf9c46ebb022908ebce98b90")                            \
+    ROW(KEY_PIN_CHANGED, "key-pin-changed", "03638b90ff9143849c3bff5f5369d99a")                    \
+    ROW(KEY_CREDENTIAL_DELETED, "key-credential-deleted", "77c7b70b475c442094b4019ac66d6513")      \
+    ROW(KEY_CREDENTIAL_RENAMED, "key-credential-renamed", "0f7884314244432badbe5cb8beb36bee")      \
+    ROW(KEY_RESET, "key-reset", "9415a015137943c2a93f32d4c13ae68c")                                \
     /* a request was turned away: an origin that is not listed, and the like */                    \
     ROW(REFUSED, "refused", "5765db1d73d0414690b4d361521e1fe0")                                    \
     /* a card was given another PIN, by the one it had, or by its PUK; or was not */               \
@@ -80,6 +88,10 @@ struct audit_recent {
 
 /* The newest first. Returns their number. */
 size_t audit_recent(struct audit_recent out[static AUDIT_RECENT_MAX]);
+enum { AUDIT_CREDENTIAL_BYTES = 17 };
+/* A credential for an entry: enough of its id's hash to see that it is the same one again, nothing
+ * that could be asked of a key. "" where there is no hash. */
+void audit_name_credential(const struct bytes *id, char name[AUDIT_CREDENTIAL_BYTES]);
 
 /* ---- what audit_write sends, for tests ---- */
 

@@ -30,6 +30,7 @@ enum config_type {
     CONFIG_MODES,   /* unsigned, a set of 1 << word */
     CONFIG_SECONDS, /* unsigned */
     CONFIG_PATH,    /* char *, as all down to */
+    CONFIG_SOCKET,
     CONFIG_COMMAND,
     CONFIG_ENDPOINT,
     CONFIG_ISSUER,

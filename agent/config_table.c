@@ -52,7 +52,7 @@ const struct config_row config_rows[] = {
     {{"door", "broker-socket", "/run/lanyard/portd",
       "The socket on which lanyard-portd passes on the connections of pages.",
       .when = CONFIG_AT_START},
-     CONFIG_PATH,
+     CONFIG_SOCKET,
      IN_CONFIG(broker_socket)},
     {{"cards", "module",
       "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so:/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so:"
@@ -90,7 +90,7 @@ const struct config_row config_rows[] = {
     {{"keys", "redirect-socket", "",
       "The socket on which a remote-desktop client offers its security key; empty: none.",
       .when = CONFIG_AT_START, .example = "/run/remote-desktop/security-key"},
-     CONFIG_PATH,
+     CONFIG_SOCKET,
      IN_CONFIG(keys_redirect)},
     {{"prompt", "program", "/usr/bin/pinentry", "The pinentry program that asks for the PIN.",
       .when = CONFIG_AT_ONCE},
@@ -220,7 +220,7 @@ const struct config_key *config_key_at(size_t i)
 bool config_key_is_path(const struct config_key *key)
 {
     const struct config_row *row = config_row_named(key->section, key->name);
-    return row->type == CONFIG_PATH || row->type == CONFIG_PATHS;
+    return row->type == CONFIG_PATH || row->type == CONFIG_SOCKET || row->type == CONFIG_PATHS;
 }
 
 bool config_row_of_provider(const struct config_row *row)

@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
+
+enum { SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
 
 /* ---- words and numbers ---- */
 
@@ -215,6 +218,10 @@ static const char *text_wrong(const struct config_row *row, const char *value)
     case CONFIG_PATH:
     case CONFIG_PATHS:
         return value[0] == '/' ? NULL : "is an absolute path";
+    case CONFIG_SOCKET:
+        return value[0] == '/' && strlen(value) <= SOCKET_PATH_MAX
+                   ? NULL
+                   : "is an absolute path of at most 107 bytes";
     case CONFIG_COMMAND:
         return value[0] == '/' ? NULL : "is a program's absolute path and its arguments";
     case CONFIG_ENDPOINT:
@@ -275,6 +282,7 @@ int config_set(struct config_source *source, const struct config_row *row, const
     case CONFIG_LOCKS:
         return add_lock(source, at, value);
     case CONFIG_PATH:
+    case CONFIG_SOCKET:
     case CONFIG_COMMAND:
     case CONFIG_ENDPOINT:
     case CONFIG_ISSUER:

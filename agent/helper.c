@@ -9,6 +9,9 @@
  * vendor has more, and a list of the bad ones would never be complete; so the list is of the
  * harmless.
  *
+ * A spare is a helper like any other, except that nobody has it yet. The one who is given it does
+ * not notice; so it is made sure first that it still waits.
+ *
  * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
  * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
  * process was reaped forgets the pid, so that a number which the kernel has given to somebody else
@@ -51,6 +54,9 @@ struct helpers {
     struct loop_watch *child_ended;
     struct helper *first;
     struct child *children;
+    enum helper_program spare_program;
+    const char *spare_argument; /* NULL: none is kept */
+    struct helper *spare;       /* NULL: none waits */
 };
 
 static const char *const program_names[] = {[HELPER_CARD] = "lanyard-card",
@@ -63,6 +69,7 @@ struct helper {
     struct helper *next;
     pid_t pid; /* 0 once reaped */
     int fd;
+    bool spare_after; /* there is to be a spare once it is gone */
     struct loop_watch *watch;
     helper_fn *readable;
     void *context;
@@ -168,6 +175,7 @@ void helpers_free(struct helpers **helpers)
 {
     if (!*helpers)
         return;
+    helpers_keep_spare(*helpers, 0, NULL);
     loop_watch_free(&(*helpers)->child_ended);
     /* What was killed ends soon, but not necessarily before now: wait for each. */
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
@@ -228,7 +236,7 @@ static bool find_kept(const struct helpers *helpers, enum helper_program program
     return len < (int)size && access(path, X_OK) == 0;
 }
 
-struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+static struct helper *start(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context)
 {
     CLEANUP(free_child) struct child *child = calloc(1, sizeof *child);
@@ -283,6 +291,65 @@ struct helper *helper_spawn(struct helpers *helpers, enum helper_program program
     return h->watch ? STEAL(h) : NULL;
 }
 
+/* ---- the spare ---- */
+
+/* It has ended, or spoken unasked. */
+static void on_spare(void *context, struct helper *helper)
+{
+    (void)helper;
+    struct helpers *helpers = context;
+    helper_free(&helpers->spare);
+}
+
+static void start_spare(struct helpers *helpers)
+{
+    if (helpers->spare_argument && !helpers->spare)
+        helpers->spare =
+            start(helpers, helpers->spare_program, helpers->spare_argument, on_spare, helpers);
+}
+
+void helpers_keep_spare(struct helpers *helpers, enum helper_program program, const char *argument)
+{
+    if (!argument)
+        helper_free(&helpers->spare);
+    helpers->spare_program = program;
+    helpers->spare_argument = argument;
+    start_spare(helpers);
+}
+
+static bool is_spared(const struct helpers *helpers, enum helper_program program,
+                      const char *argument)
+{
+    return helpers->spare_argument && program == helpers->spare_program &&
+           strcmp(argument, helpers->spare_argument) == 0;
+}
+
+/* NULL: none waits. */
+static struct helper *take_spare(struct helpers *helpers)
+{
+    uint8_t word;
+    if (helpers->spare && helper_read(helpers->spare, &word, sizeof word) != -EAGAIN)
+        helper_free(&helpers->spare);
+    return STEAL(helpers->spare);
+}
+
+struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
+                            const char *argument, helper_fn *readable, void *context)
+{
+    bool spared = is_spared(helpers, program, argument);
+    struct helper *h = spared ? take_spare(helpers) : NULL;
+    if (!h)
+        h = start(helpers, program, argument, readable, context);
+    if (h) {
+        h->spare_after = spared;
+        h->readable = readable;
+        h->context = context;
+    }
+    return h;
+}
+
+/* ---- one helper ---- */
+
 void helper_free(struct helper **helper)
 {
     struct helper *h = *helper;
@@ -297,6 +364,8 @@ void helper_free(struct helper **helper)
         kill(h->pid, SIGKILL);
     loop_watch_free(&h->watch);
     close_fd(&h->fd);
+    if (h->spare_after)
+        start_spare(h->home);
     free(h);
     *helper = NULL;
 }

@@ -42,6 +42,11 @@ enum helper_program {
  * fault (logged). */
 struct helper *helper_spawn(struct helpers *helpers, enum helper_program program,
                             const char *argument, helper_fn *readable, void *context);
+/* From now on one process of the program waits, started and told nothing, for the next helper_spawn
+ * with the same argument (borrowed for the helpers' life); after it, once that helper has been
+ * freed, the next. One that ends by itself is not replaced before. Of one program with one argument
+ * only; argument NULL: none waits any more. */
+void helpers_keep_spare(struct helpers *helpers, enum helper_program program, const char *argument);
 /* Kills the process if it still runs. Takes NULL. */
 void helper_free(struct helper **helper);
 

@@ -12,12 +12,13 @@ enum {
 void quiet_note_cancel(struct quiet *quiet, uint64_t now)
 {
     uint64_t length = QUIET_MIN_MS;
+    unsigned free = CANCELS_FREE + quiet->further;
     if (now - quiet->last > CANCELS_FORGOTTEN_MS)
         quiet->cancels = 0;
     quiet->last = now;
-    if (++quiet->cancels <= CANCELS_FREE)
+    if (++quiet->cancels <= free)
         return;
-    for (unsigned i = CANCELS_FREE + 1; i < quiet->cancels && length < QUIET_MAX_MS; i++)
+    for (unsigned i = free + 1; i < quiet->cancels && length < QUIET_MAX_MS; i++)
         length *= 2;
     quiet->until = now + (length < QUIET_MAX_MS ? length : QUIET_MAX_MS);
 }

@@ -11,7 +11,7 @@
 
 /* Zeroed at first. Times are ms of any clock that does not go back. */
 struct quiet {
-    unsigned cancels;
+    unsigned cancels, further; /* so many more than two are free */
     uint64_t last, until;
 };
 

@@ -7,6 +7,7 @@
 #include "agent/sign_in.h"
 
 #include "agent/audit.h"
+#include "agent/refusals.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
@@ -27,6 +28,7 @@ struct sign_ins {
     sign_in_made_fn *made;
     void *context;
     struct sign_in *first;
+    struct refusals refusals; /* in the audit */
 };
 
 static void audit(const struct sign_in *s, const struct ceremony_result *result)
@@ -95,15 +97,16 @@ void sign_ins_free(struct sign_ins **sign_ins)
     *sign_ins = NULL;
 }
 
-static void refuse(const struct sign_ins *sign_ins, struct request **request,
+static void refuse(struct sign_ins *sign_ins, struct request **request,
                    const struct sign_in_params *params, int result)
 {
-    audit_write(&(struct audit_entry){
-        .event = AUDIT_REFUSED,
-        .result = result,
-        .origin = params->origin,
-        .provider = config_provider_name_of(sign_ins->config, params->origin),
-    });
+    if (refusals_take(&sign_ins->refusals, loop_now()))
+        audit_write(&(struct audit_entry){
+            .event = AUDIT_REFUSED,
+            .result = result,
+            .origin = params->origin,
+            .provider = config_provider_name_of(sign_ins->config, params->origin),
+        });
     answer_error(request, result);
 }
 

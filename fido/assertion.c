@@ -10,10 +10,10 @@
  */
 #include "fido/assertion.h"
 
-#include "fido/auth_data.h"
 #include "fido/blob.h"
 #include "fido/probe.h"
 #include "fido/text.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -75,8 +75,7 @@ int assertion_judge(struct candidate *candidate, const struct fido_start *start)
 int assertion_probe(struct candidate *candidate, const struct fido_start *start,
                     struct fido_done *done)
 {
-    (void)done;
-    return probe(candidate, start, start->appid);
+    return probe_signed(candidate, start, done);
 }
 
 /* ---- asking ---- */
@@ -184,11 +183,9 @@ static bool take_auth_data(const struct request *request, size_t i, struct fido_
                                            fido_assert_authdata_len(request->answer, i), &len);
     struct auth_data parsed;
     if (!data || auth_data_parse(data, len, &parsed) < 0 ||
-        !hash_is_of(parsed.rp_id_hash, rp_of(request)) ||
-        !(parsed.flags & CTAP_AUTHDATA_USER_PRESENT))
+        !hash_is_of(parsed.rp_id_hash, rp_of(request)) || !(parsed.flags & AUTH_DATA_PRESENT))
         return false;
-    done->verified = parsed.flags & CTAP_AUTHDATA_USER_VERIFIED;
-    if (request->start->verification == FIDO_UV_REQUIRED && !done->verified)
+    if (request->start->verification == FIDO_UV_REQUIRED && !(parsed.flags & AUTH_DATA_VERIFIED))
         return false;
     return copy(&done->auth_data, data, len, FIDO_AUTH_DATA_MAX);
 }

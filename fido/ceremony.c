@@ -68,16 +68,17 @@ static int choose(struct keys *keys, struct candidate **chosen)
     return count == 1 ? OUTCOME_OK : touch_choose(keys, fit, chosen);
 }
 
-/* KEY_REGISTERED is told to nobody who has not touched the key (WebAuthn §14.5.1). */
+/* What is on a key, and what state it is in, is told to nobody who has not touched it (WebAuthn
+ * §14.5.1, §14.5.2). */
 static int refuse(struct keys *keys, struct candidate *chosen)
 {
-    if (chosen->refusal != OUTCOME_KEY_REGISTERED || chosen->key.settled)
+    if (chosen->key.settled)
         return chosen->refusal;
     for (size_t i = 0; i < keys->count; i++)
         keys->at[i].fit = &keys->at[i] == chosen ? KEY_FIT : KEY_UNFIT;
     struct candidate *touched;
     int r = touch_choose(keys, KEY_FIT, &touched);
-    return r == OUTCOME_OK ? OUTCOME_KEY_REGISTERED : r;
+    return r == OUTCOME_OK ? chosen->refusal : r;
 }
 
 static int wait_for_other(struct keys *keys, enum fido_waiting waiting)
@@ -112,7 +113,11 @@ static int without_key(struct keys *keys, const struct fido_start *start)
 static int make_with(struct keys *keys, struct candidate *chosen, const struct fido_start *start,
                      make_fn *make, struct fido_done *done)
 {
-    int r = chosen->refusal ? refuse(keys, chosen) : make(chosen, start, done);
+    int r = chosen->refusal ? OUTCOME_OK : make(chosen, start, done);
+    if (r == OUTCOME_KEY_BLOCKED || r == OUTCOME_KEY_PIN_NOT_SET)
+        chosen->refusal = r;
+    if (chosen->refusal)
+        r = refuse(keys, chosen);
     if (r == OUTCOME_CANCELLED && !keys->link->cancelled && keys->link->keys_changed)
         return AGAIN;
     if (r == OUTCOME_KEY_NOT_REGISTERED && chosen->fit == KEY_UNSURE && !*start->key) {

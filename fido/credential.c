@@ -6,8 +6,8 @@
  */
 #include "fido/credential.h"
 
-#include "fido/auth_data.h"
 #include "fido/probe.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -187,6 +187,13 @@ static bool copy(struct bytes *to, const uint8_t *data, size_t len, size_t max)
     return len <= max && (len == 0 || data) && bytes_set(to, data, len) == 0;
 }
 
+/* Its AAGUID is all zeros. */
+static bool is_anonymous(const struct auth_data *parsed)
+{
+    static const uint8_t zeros[AUTH_DATA_AAGUID_BYTES];
+    return parsed->aaguid && memcmp(parsed->aaguid, zeros, sizeof zeros) == 0;
+}
+
 /* A site that does not want to know what kind of key it is gets no statement, but for one that says
  * nothing about it: the new key's own signature (WebAuthn §5.1.3, none). */
 static bool take_statement(const struct request *request, const struct auth_data *parsed,
@@ -194,7 +201,8 @@ static bool take_statement(const struct request *request, const struct auth_data
 {
     const fido_cred_t *answer = request->answer;
     const char *format = fido_cred_fmt(answer);
-    bool own = strcmp(format, "packed") == 0 && fido_cred_x5c_len(answer) == 0 && parsed->anonymous;
+    bool own =
+        strcmp(format, "packed") == 0 && fido_cred_x5c_len(answer) == 0 && is_anonymous(parsed);
     size_t len = fido_cred_attstmt_len(answer);
     if (len == 0 || (!request->start->attestation && !own)) {
         snprintf(done->format, sizeof done->format, "none");
@@ -217,9 +225,8 @@ static bool take_answer(const struct request *request, struct fido_done *done)
         !SHA256((const uint8_t *)start->rp_id, strlen(start->rp_id), expected) ||
         memcmp(parsed.rp_id_hash, expected, sizeof expected) != 0)
         return false;
-    done->verified = parsed.flags & CTAP_AUTHDATA_USER_VERIFIED;
-    if (!(parsed.flags & CTAP_AUTHDATA_USER_PRESENT) || !parsed.id || parsed.id_len == 0 ||
-        (start->verification == FIDO_UV_REQUIRED && !done->verified) ||
+    if (!(parsed.flags & AUTH_DATA_PRESENT) || !parsed.credential_id ||
+        (start->verification == FIDO_UV_REQUIRED && !(parsed.flags & AUTH_DATA_VERIFIED)) ||
         (start->protection_enforced && parsed.protection < request->protection))
         return false;
     int code = verify(request, &parsed, data, len);
@@ -231,7 +238,8 @@ static bool take_answer(const struct request *request, struct fido_done *done)
     done->resident = request->resident;
     done->blob_possible = fido_cred_largeblob_key_len(answer) > 0;
     return take_statement(request, &parsed, done) &&
-           copy(&done->credential_id, parsed.id, parsed.id_len, FIDO_CREDENTIAL_ID_MAX) &&
+           copy(&done->credential_id, parsed.credential_id, parsed.credential_id_len,
+                FIDO_CREDENTIAL_ID_MAX) &&
            copy(&done->auth_data, data, len, FIDO_AUTH_DATA_MAX);
 }
 

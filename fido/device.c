@@ -5,13 +5,18 @@
  * has no report number. All waiting happens in wait_for, on both the key and the agent.
  *
  * Every report of the key is looked at before libfido2 sees it, for three things only: whether it
- * is on our channel, whether it is a keep-alive, and what that one says (CTAP 2.1 §11.2.9.2.1). The
- * time a key may take is counted from there. A key can still keep us busy with nonsense on other
- * channels or with messages without end (a large blob has no length), so the number of reports in a
- * call is limited as well.
+ * is for us, whether it is a keep-alive, and what that one says (CTAP 2.1 §11.2.9.2.1). The time a
+ * key may take is counted from there. What the key says to others who have it open, a browser or a
+ * process of ours that is about to end, is passed over; libfido2 would take it for a broken answer.
+ * A key can still keep us busy with nonsense on other channels or with messages without end (a
+ * large blob has no length), so the number of reports in a call is limited as well.
  *
  * A key that has another program's request at hand says that it is busy. It has not taken ours
  * then, and it gets the same reports again a moment later; but not those that may carry a PIN.
+ *
+ * libfido2 asks a key what it is when it opens it, and keeps little of the answer. We want all of
+ * it, which only a call can have that asks again; so the reports of the first answer are kept, and
+ * that call reads them. A key with a long answer is asked twice.
  */
 #include "fido/device.h"
 
@@ -35,6 +40,7 @@ enum {
     COMMAND_AT = 4,
     LENGTH_AT = 5,
     DATA_AT = 7,
+    NONCE_BYTES = 8,
     KEEPALIVE_WANTS_PERSON = 2,
     ERROR = 0x3f, /* CTAP 2.1 §11.2.9.1.6 */
     ERROR_BUSY = 6,
@@ -103,6 +109,17 @@ static bool on_our_channel(const struct key *key)
     return memcmp(key->report + CHANNEL_AT, key->channel, sizeof key->channel) == 0;
 }
 
+/* Everybody who has the key open reads all that it says, and everybody's channels are given on the
+ * same one: whose that is, the eight bytes tell which came with the question (CTAP 2.1
+ * §11.2.9.1.3). */
+static bool is_ours(const struct key *key)
+{
+    const uint8_t *report = key->report;
+    return on_our_channel(key) &&
+           (report[COMMAND_AT] != (INITIAL | CTAP_CMD_INIT) ||
+            memcmp(report + DATA_AT, key->sent[0] + 1 + DATA_AT, NONCE_BYTES) == 0);
+}
+
 static void say_touch(struct key *key)
 {
     if (key->quiet)
@@ -128,7 +145,7 @@ static bool consider(struct key *key)
     if (key->reports_left == 0)
         return false;
     key->reports_left--;
-    bool ours = on_our_channel(key);
+    bool ours = is_ours(key);
     bool keepalive = key->report[COMMAND_AT] == (INITIAL | CTAP_KEEPALIVE);
     bool wants = ours && (keepalive ? key->report[DATA_AT] == KEEPALIVE_WANTS_PERSON
                                     : key->touch && refuses_for_touch(key));
@@ -212,15 +229,37 @@ static bool send_again(struct key *key)
     return true;
 }
 
+/* Keeps the answer that libfido2 reads as it opens the key. */
+static void keep_info(struct key *key)
+{
+    if (key != opening || key->command != CTAP_CBOR_GETINFO)
+        return;
+    if (key->info_count < KEY_INFO_MAX)
+        memcpy(key->info[key->info_count], key->report, sizeof key->report);
+    key->info_count++;
+}
+
+/* The call under way is the one that reads it. */
+static bool reads_kept(const struct key *key)
+{
+    return key != opening && key->command == CTAP_CBOR_GETINFO &&
+           key->info_next < key->info_count && key->info_count <= KEY_INFO_MAX;
+}
+
 static int io_read(void *handle, unsigned char *out, size_t len, int ms)
 {
     struct key *key = handle;
     if (len != sizeof key->report)
         return -1;
+    if (reads_kept(key)) {
+        memcpy(out, key->info[key->info_next++], len);
+        return (int)len;
+    }
     do {
         if (!read_report(key, ms))
             return -1;
-    } while (is_busy(key) && send_again(key));
+    } while (!is_ours(key) || (is_busy(key) && send_again(key)));
+    keep_info(key);
     memcpy(out, key->report, len);
     return (int)len;
 }
@@ -256,6 +295,8 @@ static int io_write(void *handle, const unsigned char *data, size_t len)
         if (key->cancelled)
             return -1;
         note(key, data);
+        if (reads_kept(key))
+            return (int)len;
     }
     return write_report(key, data, cancel) ? (int)len : -1;
 }
@@ -362,6 +403,7 @@ static int read_traits(struct key *key)
         return FIDO_ERR_INTERNAL;
     key_begin(key);
     int code = fido_dev_get_cbor_info(key->dev, info);
+    key->info_count = 0;
     if (code != FIDO_OK)
         return code;
     traits->fido2 = true;

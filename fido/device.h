@@ -23,6 +23,7 @@ enum {
     KEY_REPORTS_MAX = 32768,  /* within one call: ten minutes of keep-alives many times over */
     KEY_IDLE_MAX = 2000,      /* of those, that lead nowhere: a minute's keep-alives thrice over */
     KEY_KEPT_MAX = 64,        /* reports of a message that can be sent again */
+    KEY_INFO_MAX = 32,        /* reports of what a key says about itself: usually 4 to 8 */
     KEY_REPORT_BYTES = 64,    /* CTAP 2.1 §11.2.4 */
     KEY_LIST_BYTES_MAX = 700, /* of credential ids in a message, which a key may limit to 1,024 */
 };
@@ -62,6 +63,8 @@ struct key {
     unsigned reports_left, idle_left;
     size_t kept; /* of the message under way; more than KEY_KEPT_MAX: it was longer */
     uint8_t sent[KEY_KEPT_MAX][KEY_REPORT_BYTES + 1];
+    size_t info_count, info_next; /* of what it said about itself when it was opened; read again */
+    uint8_t info[KEY_INFO_MAX][KEY_REPORT_BYTES];
     bool touch;     /* the call under way wants the person */
     bool verifies;  /* and to know who it is */
     bool quiet;     /* nobody is told so: it is one of several */

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* A security key, whether this user may open it or not. */
@@ -49,6 +50,7 @@ struct key_watch {
     int inotify;
     struct loop_watch *inotify_watch;
     const char *redirect; /* NULL: none */
+    bool redirect_told;   /* that somebody else's socket is there */
     int folder;           /* inotify's number for the folder of the redirected key; -1: none */
     int nodes;            /* inotify's number for /dev; -1: no key there waits to be given to us */
     size_t count;
@@ -285,28 +287,45 @@ static bool open_udev(struct key_watch *watch)
 
 /* ---- the redirected key ---- */
 
-/* Watches the folder of the socket, or the nearest one above that is there. */
+/* Watches the folder of the socket, or the nearest one above that is there. One that is watched
+ * already keeps its number, so that what is to be read of it yet still counts. */
 static void watch_folder(struct key_watch *watch)
 {
     char path[FIDO_PATH_MAX + 1];
+    int before = watch->folder;
     snprintf(path, sizeof path, "%s", watch->redirect);
-    if (watch->folder >= 0)
-        inotify_rm_watch(watch->inotify, watch->folder);
     for (char *folder = dirname(path);; folder = dirname(folder)) {
         watch->folder = inotify_add_watch(watch->inotify, folder,
                                           IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB |
                                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
         if (watch->folder >= 0 || strcmp(folder, "/") == 0 || strcmp(folder, ".") == 0)
-            return;
+            break;
     }
+    if (before >= 0 && before != watch->folder)
+        inotify_rm_watch(watch->inotify, before);
+}
+
+/* Whose socket it is, is whose key: one that another user has put there is none of this user's,
+ * whoever may connect. */
+static bool is_redirected(struct key_watch *watch)
+{
+    struct stat status;
+    if (lstat(watch->redirect, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    if (status.st_uid == geteuid() || status.st_uid == 0)
+        return true;
+    if (!watch->redirect_told)
+        log_warning("%s is user %u's, so it offers no security key to this one", watch->redirect,
+                    (unsigned)status.st_uid);
+    watch->redirect_told = true;
+    return false;
 }
 
 /* True if the list is another. */
 static bool look_at_redirected(struct key_watch *watch)
 {
-    struct stat status;
     struct entry *entry = find_device(watch, NULL);
-    if (lstat(watch->redirect, &status) < 0 || !S_ISSOCK(status.st_mode))
+    if (!is_redirected(watch))
         return drop(watch, entry);
     if (!entry) {
         entry = add(watch, NULL, "");
@@ -320,9 +339,24 @@ static bool look_at_redirected(struct key_watch *watch)
 
 /* ---- inotify ---- */
 
+/* The kernel had to leave events out: what may have happened has. A socket may have come and gone
+ * meanwhile, so it is another key. True if the list is another. */
+static bool look_anew(struct key_watch *watch)
+{
+    bool changed = watch->udev && list_devices(watch);
+    watch_nodes(watch);
+    if (!watch->redirect)
+        return changed;
+    changed = drop(watch, find_device(watch, NULL)) || changed;
+    watch_folder(watch);
+    return look_at_redirected(watch) || changed;
+}
+
 /* One event. True if the list is another. */
 static bool take_event(struct key_watch *watch, const struct inotify_event *event, const char *name)
 {
+    if (event->mask & IN_Q_OVERFLOW)
+        return look_anew(watch);
     if (event->wd == watch->nodes && (event->mask & IN_ATTRIB))
         return look_at_node(watch, name);
     if (event->wd != watch->folder)
@@ -361,7 +395,7 @@ static bool usable_redirect(const char *path)
 {
     if (!path || !*path)
         return false;
-    if (path[0] == '/' && strlen(path) <= FIDO_PATH_MAX)
+    if (path[0] == '/' && strlen(path) < sizeof((struct sockaddr_un *)0)->sun_path)
         return true;
     log_warning("%s is no path for a redirected security key", path);
     return false;

@@ -7,8 +7,8 @@
  * §11.2.8.2), and which this user may open, now or once logind has given it to them. From then on
  * it counts until it is pulled out: that the desktop of another user is in front takes no key away.
  *
- * A redirected key is in while its socket's file is there. Whether somebody listens is not tried,
- * since whoever connects has that client's key (fido/redirect.h).
+ * A redirected key is in while its socket's file is there, and is this user's or root's. Whether
+ * somebody listens is not tried, since whoever connects has that client's key (fido/redirect.h).
  *
  * Loop thread only; nothing blocks.
  */

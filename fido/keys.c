@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Candidates stay where they are in the array, because libfido2 has their addresses. libfido2 also
- * lists NFC readers of the kernel's own; they have no path under /dev and are passed over.
- */
+/* Candidates stay where they are in the array, because libfido2 has their addresses. */
 #include "fido/keys.h"
 
+#include "fido/plugged.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
@@ -24,7 +22,7 @@ static int open_one(struct keys *keys, const char *path, const char *product, bo
         return OUTCOME_OK;
     }
     if (r > 0 && r != OUTCOME_CANCELLED) {
-        log_info("%s (%s) cannot be used: %s (%d)", path, product, outcome_reason(r),
+        log_info("%s (%s) cannot be used: %s (%d)", path, candidate->key.product, outcome_reason(r),
                  candidate->key.code);
         keys->failure = r;
     }
@@ -32,19 +30,12 @@ static int open_one(struct keys *keys, const char *path, const char *product, bo
     return r == OUTCOME_CANCELLED ? r : OUTCOME_OK;
 }
 
-static int open_listed(struct keys *keys, const char *only, const fido_dev_info_t *list, size_t len)
+static int open_listed(struct keys *keys, const char *only, const struct plugged *list, size_t len)
 {
     for (size_t i = 0; i < len && keys->count < FIDO_KEYS_MAX; i++) {
-        const fido_dev_info_t *info = fido_dev_info_ptr(list, i);
-        const char *path = fido_dev_info_path(info);
-        if (strncmp(path, "/dev/", 5) != 0 || (*only && strcmp(path, only) != 0))
+        if (*only && strcmp(list[i].path, only) != 0)
             continue;
-        const char *maker = fido_dev_info_manufacturer_string(info);
-        const char *product = fido_dev_info_product_string(info);
-        char name[2 * FIDO_TEXT_MAX];
-        snprintf(name, sizeof name, "%s%s%s", maker ? maker : "", maker && *maker ? " " : "",
-                 product ? product : "");
-        int r = open_one(keys, path, name, false);
+        int r = open_one(keys, list[i].path, list[i].name, false);
         if (r != OUTCOME_OK)
             return r;
     }
@@ -52,12 +43,12 @@ static int open_listed(struct keys *keys, const char *only, const fido_dev_info_
 }
 
 /* Those that are not there any more may come back as others. */
-static void forget_aside(struct keys *keys, const fido_dev_info_t *list, size_t len)
+static void forget_aside(struct keys *keys, const struct plugged *list, size_t len)
 {
     for (size_t k = 0; k < keys->aside_count;) {
         bool there = strcmp(keys->aside[k], keys->redirect) == 0;
         for (size_t i = 0; i < len; i++)
-            there |= strcmp(keys->aside[k], fido_dev_info_path(fido_dev_info_ptr(list, i))) == 0;
+            there |= strcmp(keys->aside[k], list[i].path) == 0;
         if (there)
             k++;
         else
@@ -67,15 +58,12 @@ static void forget_aside(struct keys *keys, const fido_dev_info_t *list, size_t 
 
 int keys_open(struct keys *keys, const char *only)
 {
+    struct plugged list[FIDO_KEYS_MAX];
+    size_t len = plugged_list(list);
     keys->count = 0;
     keys->failure = OUTCOME_OK;
-    size_t len = 0;
-    fido_dev_info_t *list = fido_dev_info_new(FIDO_KEYS_MAX);
-    if (!list || fido_dev_info_manifest(list, FIDO_KEYS_MAX, &len) != FIDO_OK)
-        len = 0;
     forget_aside(keys, list, len);
     int r = open_listed(keys, only, list, len);
-    fido_dev_info_free(&list, FIDO_KEYS_MAX);
     if (r == OUTCOME_OK && *keys->redirect && keys->count < FIDO_KEYS_MAX &&
         (!*only || strcmp(only, keys->redirect) == 0))
         r = open_one(keys, keys->redirect, REDIRECTED_NAME, true);

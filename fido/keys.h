@@ -2,8 +2,8 @@
 /*
  * The keys that are plugged in now, opened, and what each is worth to the operation.
  *
- * Finding them goes through libfido2's list of hidraw devices, which opens no smartcard reader, and
- * the redirected key's socket. One thread; may block as fido/device.h says.
+ * They are found in the kernel's list (fido/plugged.h) and at the redirected key's socket. One
+ * thread; may block as fido/device.h says.
  */
 #pragma once
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hash in these requests is none that any site has asked for, so that the signatures a key
- * makes here are worth nothing. The list goes out in pieces that the key can take.
+ * makes here are worth nothing to anybody; but where the agent wants one to see that the key is the
+ * one it says, the hash is the agent's own, as random as none that a site has asked for can be. The
+ * list goes out in pieces that the key can take.
  */
 #include "fido/probe.h"
 
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
@@ -13,6 +16,7 @@ struct search {
     const char *rp_id;
     size_t from, to; /* this piece of the list */
     struct bytes *found;
+    struct fido_done *proof; /* gets the signature; NULL: nobody wants it */
 };
 
 /* One piece: as many as the key takes, without those that are too long to be its own. */
@@ -58,13 +62,30 @@ static int take_found(const struct key *key, const struct search *search, const 
     return bytes_set(search->found, only->data, only->len) < 0 ? FIDO_ERR_INTERNAL : FIDO_OK;
 }
 
+static bool copy(struct bytes *to, const uint8_t *data, size_t len, size_t max)
+{
+    return data && len > 0 && len <= max && bytes_set(to, data, len) == 0;
+}
+
+static int take_proof(const struct search *search, const fido_assert_t *got)
+{
+    size_t len = 0;
+    const uint8_t *data =
+        auth_data_unwrap(fido_assert_authdata_ptr(got, 0), fido_assert_authdata_len(got, 0), &len);
+    bool whole = copy(&search->proof->auth_data, data, len, FIDO_AUTH_DATA_MAX) &&
+                 copy(&search->proof->signature, fido_assert_sig_ptr(got, 0),
+                      fido_assert_sig_len(got, 0), FIDO_SIGNATURE_MAX);
+    return whole ? FIDO_OK : FIDO_ERR_RX_INVALID_CBOR;
+}
+
 static int search_piece(void *context, struct key *key, const char *pin, bool own)
 {
     struct search *search = context;
     static const uint8_t nobody_asked[32];
+    const uint8_t *hash = search->proof ? search->start->client_data_hash : nobody_asked;
     CLEANUP(fido_assert_free) fido_assert_t *request = fido_assert_new();
     if (!request || fido_assert_set_rp(request, search->rp_id) != FIDO_OK ||
-        fido_assert_set_clientdata_hash(request, nobody_asked, sizeof nobody_asked) != FIDO_OK ||
+        fido_assert_set_clientdata_hash(request, hash, sizeof nobody_asked) != FIDO_OK ||
         fido_assert_set_up(request, FIDO_OPT_FALSE) != FIDO_OK ||
         (own && fido_assert_set_uv(request, FIDO_OPT_TRUE) != FIDO_OK))
         return FIDO_ERR_INTERNAL;
@@ -78,7 +99,8 @@ static int search_piece(void *context, struct key *key, const char *pin, bool ow
         return code;
     if (fido_assert_count(request) == 0)
         return FIDO_ERR_NO_CREDENTIALS;
-    return search->start->list_count == 0 ? FIDO_OK : take_found(key, search, request);
+    code = search->start->list_count == 0 ? FIDO_OK : take_found(key, search, request);
+    return code == FIDO_OK && search->proof ? take_proof(search, request) : code;
 }
 
 /* A U2F key takes one at a time, and says of the one it has that it wants to be touched for it. */
@@ -138,6 +160,14 @@ int probe(struct candidate *candidate, const struct fido_start *start, const cha
         candidate->with_appid = i > 0 && r == OUTCOME_OK;
     }
     return r;
+}
+
+int probe_signed(struct candidate *candidate, const struct fido_start *start,
+                 struct fido_done *done)
+{
+    struct search search = {
+        .start = start, .rp_id = start->rp_id, .found = &done->credential_id, .proof = done};
+    return search_all(&candidate->key, &search, NULL);
 }
 
 int probe_verified(struct candidate *candidate, const struct fido_start *start,

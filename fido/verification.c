@@ -84,9 +84,9 @@ static int with_pin(struct key *key, verified_call *call, void *context)
     struct secret *pin = key->pin = pin_new();
     if (!pin)
         return -ENOMEM;
-    key->settled = true;
     int r = key->traits.pin_change_owed ? pin_change(key, pin) : pin_ask(key, OUTCOME_OK, pin);
     while (r == OUTCOME_OK) {
+        key->settled = true;
         r = call_once(key, call, context, pin);
         if (r != OUTCOME_PIN_WRONG)
             break;

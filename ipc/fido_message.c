@@ -433,7 +433,6 @@ static void write_done(struct writer *w, const struct fido_done *done)
     write_bytes(w, &done->credential_id);
     write_bytes(w, &done->auth_data);
     write_u8(w, done->with_appid);
-    write_u8(w, done->verified);
     write_bytes(w, &done->signature);
     write_bytes(w, &done->user_id);
     write_text(w, done->user_name);
@@ -463,7 +462,6 @@ static void read_assertion(struct reader *r, struct fido_done *done)
     read_bytes(r, FIDO_CREDENTIAL_ID_MAX, &done->credential_id);
     read_bytes(r, FIDO_AUTH_DATA_MAX, &done->auth_data);
     done->with_appid = read_bool(r);
-    done->verified = read_bool(r);
     read_bytes(r, FIDO_SIGNATURE_MAX, &done->signature);
     read_bytes(r, FIDO_USER_ID_MAX, &done->user_id);
     read_text(r, done->user_name, sizeof done->user_name);

@@ -50,7 +50,9 @@ enum {
 enum fido_operation {
     FIDO_GET = 1, /* an assertion: authenticatorGetAssertion */
     FIDO_CREATE,  /* a credential: authenticatorMakeCredential */
-    FIDO_PROBE,   /* is that credential (allow[0]) on this key? Nobody is asked anything */
+    FIDO_PROBE,   /* is that credential (allow[0]) on this key? Nobody is asked anything. It signs
+                     client_data_hash, which is to be random: what it says is worth nothing before
+                     the signature is verified */
     FIDO_INFO,    /* what the key is and can */
     FIDO_PIN_SET, /* the first PIN */
     FIDO_PIN_CHANGE,
@@ -87,10 +89,13 @@ struct fido_start {
     uint8_t operation;
     char key[FIDO_PATH_MAX + 1]; /* only the key at that path; "": any, and one that comes is waited
                                     for (GET and CREATE; of the others: no-key) */
-    /* GET and CREATE */
+    /* GET, CREATE and PROBE */
     char rp_id[FIDO_RP_ID_MAX + 1];
-    char appid[FIDO_RP_ID_MAX + 1]; /* tried with U2F credentials when rp_id finds none; "": none */
+    char
+        appid[FIDO_RP_ID_MAX + 1]; /* GET, CREATE: tried with U2F credentials when rp_id finds none;
+                                      "": none */
     uint8_t client_data_hash[32];
+    /* GET and CREATE */
     uint8_t verification; /* enum fido_verification */
     uint8_t list_count;   /* GET: allow, CREATE: exclude list; others: see the operation */
     struct bytes list[FIDO_LIST_MAX];
@@ -173,12 +178,12 @@ struct fido_done {
     char product[FIDO_TEXT_MAX + 1];
     uint8_t tries_left;
     int32_t device_code; /* the FIDO_ERR_ behind it, for the log; 0 for none */
-    /* GET and CREATE */
+    /* GET, CREATE and PROBE (of a U2F key, which signs nothing unasked, without auth_data and
+     * signature) */
     struct bytes credential_id;
     struct bytes auth_data; /* as the key signed it, without a CBOR head */
     bool with_appid;        /* the credential is the appid's */
-    bool verified;          /* UV is set in auth_data */
-    /* GET */
+    /* GET; PROBE: signature */
     struct bytes signature, user_id;
     char user_name[FIDO_TEXT_MAX + 1], user_display_name[FIDO_TEXT_MAX + 1];
     struct bytes hmac_secret; /* 32 or 64 bytes, or none; wiped with the reply */

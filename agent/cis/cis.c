@@ -136,6 +136,8 @@ static int reason_outcome(const char *reason)
         {"person-unknown", OUTCOME_PERSON_UNKNOWN},
         {"stale-challenge", OUTCOME_TIMED_OUT},
         {"key-unknown", OUTCOME_KEY_NOT_REGISTERED},
+        {"key-unverified", OUTCOME_KEY_UNVERIFIED},
+        {"another-person", OUTCOME_CARD_CHANGED},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(reason, words[i].word) == 0)

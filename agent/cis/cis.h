@@ -30,7 +30,8 @@ void cis_free(struct cis **cis);
  *   CLOCK_WRONG            the server refused without one of the causes below, and its Date is more
  *                          than two minutes from ours
  *   CERTIFICATE_REVOKED, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, ISSUER_UNKNOWN,
- *   PERSON_UNKNOWN, KEY_NOT_REGISTERED (key-unknown), TIMED_OUT (stale-challenge),
+ *   PERSON_UNKNOWN, KEY_NOT_REGISTERED (key-unknown), KEY_UNVERIFIED, CARD_CHANGED
+ *   (another-person), TIMED_OUT (stale-challenge),
  *   PROVIDER_REFUSED       it refused (401, 403)
  *   PROVIDER_UNREACHABLE   anything else, a nonsensical answer included
  * session: of open, look, role and authenticate with OUTCOME_OK; owned: the callback may take it

@@ -8,6 +8,7 @@
 #include "agent/cis/cis_session.h"
 
 #include "agent/card_token.h"
+#include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
@@ -25,48 +26,14 @@ static const int64_t time_max = INT64_C(253402300799); /* the end of the year 99
 
 /* ---- texts ---- */
 
-/* The character at s, of valid UTF-8; *len is its bytes. */
-static uint32_t character_at(const unsigned char *s, size_t *len)
-{
-    *len = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    uint32_t c = *len == 1 ? s[0] : s[0] & (0xffU >> (*len + 1));
-    for (size_t i = 1; i < *len; i++)
-        c = c << 6 | (s[i] & 0x3f);
-    return c;
-}
-
-/* What no text has: it shows nothing, or changes how what stands beside it is shown. U+200C and
- * U+200D are not among them: Persian and the scripts of India are not written without. */
-static const struct {
-    uint32_t first, last;
-} unfit[] = {
-    {0x00, 0x1f},     /* controls */
-    {0x7f, 0x9f},     /* controls */
-    {0x061c, 0x061c}, /* Arabic letter mark */
-    {0x200e, 0x200f}, /* left-to-right and right-to-left mark */
-    {0x2028, 0x202e}, /* separators of lines and paragraphs; embedding and override of direction */
-    {0x2060, 0x2064}, /* word joiner, invisible operators */
-    {0x2066, 0x2069}, /* isolates of direction */
-    {0xfeff, 0xfeff}, /* byte order mark */
-    {0xfff9, 0xfffb}, /* interlinear annotation */
-    {0xe0001, 0xe0001}, /* tags, which repeat ASCII unseen */
-    {0xe0020, 0xe007f},
-};
-
-static bool character_prints(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
-        if (c >= unfit[i].first && c <= unfit[i].last)
-            return false;
-    return true;
-}
-
 static bool text_prints(const char *text)
 {
-    size_t len;
-    for (const unsigned char *s = (const unsigned char *)text; *s; s += len)
-        if (!character_prints(character_at(s, &len)))
+    uint32_t character;
+    for (size_t len; *text; text += len) {
+        len = utf8_character(text, &character);
+        if (len == 0 || !character_prints(character))
             return false;
+    }
     return true;
 }
 
@@ -142,6 +109,29 @@ static bool read_auth_time(const json_t *value, int64_t *out)
     return json_is_integer(value) && *out > 0 && *out <= time_max;
 }
 
+/* ---- the security key ---- */
+
+/* It is looked into here, so that a provider's mistake is seen at the sign-in, not when somebody
+ * comes back from the coffee machine. */
+static bool read_public_key(const json_t *value, struct cis_session *session)
+{
+    CLEANUP(bytes_deinit) struct bytes cose = {0}, spki = {0};
+    int32_t algorithm;
+    session->public_key_len = 0;
+    if (!value || json_is_null(value))
+        return true;
+    if (!json_is_string(value) ||
+        base64url_decode(json_string_value(value), json_string_length(value), &cose) < 0 ||
+        cose.len > CIS_PUBLIC_KEY_MAX ||
+        public_key_parse(cose.data, cose.len, &algorithm, &spki) < 0)
+        return false;
+    if (spki.len == 0)
+        return true;
+    memcpy(session->public_key, cose.data, cose.len);
+    session->public_key_len = cose.len;
+    return true;
+}
+
 /* ---- lists ---- */
 
 static bool list_or_nothing(const json_t *value)
@@ -208,6 +198,7 @@ static bool read_session(const json_t *root, struct cis_session *session)
            read_seconds(json_object_get(root, "expires_in"), 1, &session->expires_in) &&
            read_idle(json_object_get(root, "idle"), &session->idle) &&
            read_keep_alive(json_object_get(root, "keep_alive"), &session->keep_alive) &&
+           read_public_key(json_object_get(root, "credential_public_key"), session) &&
            read_roles(root, session);
 }
 
@@ -260,6 +251,15 @@ static void append_number(struct bytes *out, const char *name, int64_t number)
     bytes_append_text(out, text);
 }
 
+static void append_public_key(struct bytes *out, const struct cis_session *session)
+{
+    if (session->public_key_len == 0)
+        return;
+    bytes_append_text(out, ",\"credential_public_key\":\"");
+    base64url_append(out, session->public_key, session->public_key_len);
+    bytes_append_text(out, "\"");
+}
+
 static void append_roles(struct bytes *out, const struct cis_session *session)
 {
     bytes_append_text(out, ",\"roles\":[");
@@ -295,6 +295,7 @@ int cis_session_write(const struct cis_session *session, struct bytes *out)
     append_number(&text, "expires_in", session->expires_in);
     append_number(&text, "idle", session->idle);
     append_number(&text, "keep_alive", session->keep_alive);
+    append_public_key(&text, session);
     append_roles(&text, session);
     bytes_append_text(&text, "}");
     bytes_append(&text, "", 1);

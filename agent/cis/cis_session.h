@@ -17,6 +17,7 @@ enum {
     CIS_KEEP_ALIVE_DEFAULT = 60, /* seconds */
     CIS_KEEP_ALIVE_MIN = 10,
     CIS_KEEP_ALIVE_MAX = 3600,
+    CIS_PUBLIC_KEY_MAX = 1024, /* COSE; with a modulus of 4,096 bits it is about 530 */
 };
 
 /* Printable UTF-8, terminated; "" when not said. */
@@ -36,10 +37,13 @@ struct cis_session {
     size_t amr_count;
     char amr[CIS_AMR_MAX][CIS_TEXT_MAX + 1];
     int64_t auth_time;
-    unsigned expires_in; /* seconds; at least 1 */
-    unsigned idle;       /* seconds; 0: no limit */
-    unsigned keep_alive; /* seconds, within the bounds above */
-    int role;            /* index; -1: none chosen */
+    unsigned expires_in;   /* seconds; at least 1 */
+    unsigned idle;         /* seconds; 0: no limit */
+    unsigned keep_alive;   /* seconds, within the bounds above */
+    size_t public_key_len; /* of the credential that signed in; 0: not said, or of a kind that is
+                              not known here */
+    uint8_t public_key[CIS_PUBLIC_KEY_MAX]; /* COSE, for agent/webauthn/public_key.h */
+    int role;                               /* index; -1: none chosen */
     size_t role_count;
     struct cis_role roles[]; /* role_count of them */
 };

@@ -44,7 +44,7 @@ static const struct action {
      .what = "reset",
      .before = "This erases the security key: its PIN, and every sign-in that was registered with\n"
                "it anywhere. It cannot be undone. Lanyard's window asks whether it is meant; then\n"
-               "touch the key. A key does it only within ten seconds of being plugged in.",
+               "pull the key out, plug it in again, and touch it within ten seconds.",
      .after = "The security key is erased. It has no PIN any more."},
 };
 

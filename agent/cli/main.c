@@ -285,6 +285,16 @@ static int take_option(int letter, struct line *line)
     }
 }
 
+/* One letter is no option here; a credential's ID may begin so. */
+static void explain_hyphen(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (argv[i][0] == '-' && argv[i][1] != '\0' && argv[i][1] != '-') {
+            fprintf(stderr, "An ID that begins with a hyphen stands behind --: -- %s\n", argv[i]);
+            return;
+        }
+}
+
 static int read_line(int argc, char **argv, struct line *line)
 {
     int status = STATUS_DONE;
@@ -297,6 +307,8 @@ static int read_line(int argc, char **argv, struct line *line)
         if (c != '?' && !is_whole(word, long_options[which].name))
             return usage_error("\"%s\" is not an option", word);
         status = take_option(c, line);
+        if (c == '?')
+            explain_hyphen(argc, argv);
     }
     if (status != STATUS_DONE || line->command)
         return status;

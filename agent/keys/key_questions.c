@@ -20,6 +20,7 @@ enum { PIN_CHARACTERS_MIN = 4 }; /* CTAP 2.1 §6.5.1 */
 
 void key_ask_end(struct key_work *w)
 {
+    prompt_free(&w->notice);
     prompt_free(&w->prompt);
     chooser_free(&w->chooser);
     secret_free(&w->typed);
@@ -55,6 +56,7 @@ static int tries_told(const struct key_work *w)
 /* Shows it in the place of whatever is shown. */
 static void show(struct key_work *w, const struct prompt_question *question, prompt_fn *fn)
 {
+    prompt_free(&w->notice);
     prompt_free(&w->prompt);
     w->prompt =
         prompt_ask(w->home->loop, w->home->helpers, w->home->config->pinentry, question, fn, w);
@@ -67,6 +69,7 @@ static void show(struct key_work *w, const struct prompt_question *question, pro
 static void send_pin(struct key_work *w, const uint8_t *pin, size_t len)
 {
     struct fido_word word = {.type = FIDO_MESSAGE_PIN, .pin = pin, .pin_len = (uint8_t)len};
+    w->committed = true;
     if (key_work_say(w, &word))
         key_ask_end(w);
 }
@@ -152,6 +155,7 @@ static void on_new_pin(void *context, const struct prompt_answer *answer)
         return;
     }
     int wrong = new_pin_take(answer, w->min_length, FIDO_PIN_BYTES_MAX, &w->typed);
+    w->committed |= wrong == 0;
     if (wrong == 0)
         ask_again(w);
     else if (wrong == WRONG_PIN_FAULT)
@@ -175,6 +179,7 @@ static void on_account(void *context, int result, size_t account)
 {
     struct key_work *w = context;
     struct fido_word word = {.type = FIDO_MESSAGE_CHOICE, .choice = (uint8_t)account};
+    w->committed = true;
     if (result != OUTCOME_OK)
         key_work_finish(w, result);
     else if (key_work_say(w, &word))
@@ -186,6 +191,7 @@ static void ask_for_account(struct key_work *w, const struct fido_news *news)
 {
     struct chooser_account accounts[FIDO_ACCOUNTS_MAX];
     size_t count = news->account_count;
+    prompt_free(&w->notice);
     for (size_t i = 0; i < count; i++) {
         const struct fido_account *each = &news->accounts[i];
         bool named = each->display_name[0] != '\0';
@@ -210,8 +216,9 @@ static void on_meant(void *context, const struct prompt_answer *answer)
     struct key_work *w = context;
     int result = (int)answer->result;
     key_ask_end(w);
+    w->committed = true;
     if (result == OUTCOME_OK)
-        key_work_launch(w);
+        key_work_await_replug(w);
     else
         key_work_finish(w, result);
 }
@@ -225,6 +232,43 @@ void key_ask_meant(struct key_work *w)
                            on_meant, w);
     if (!w->prompt)
         key_work_finish(w, OUTCOME_PROMPT_UNAVAILABLE);
+}
+
+/* ---- what to do with the key ---- */
+
+/* Its one button calls it off. */
+static void on_notice(void *context, const struct prompt_answer *answer)
+{
+    key_work_finish(context, (int)answer->result);
+}
+
+/* The session's sign-in says by other means what is missing; of what is to be touched a person
+ * knows by this window alone for whom it is. */
+static bool notice_due(const struct key_work *w, enum waiting_for what)
+{
+    if (w->request.start->operation == FIDO_RESET)
+        return true;
+    bool blinks =
+        what == WAITING_TOUCH || what == WAITING_VERIFICATION || what == WAITING_KEY_CHOICE;
+    return w->request.site && (blinks || !w->request.session);
+}
+
+bool key_notice(struct key_work *w, enum waiting_for what)
+{
+    prompt_free(&w->notice);
+    if (!notice_due(w, what))
+        return true;
+    struct key_wording words = wording(w);
+    struct prompt_question question;
+    key_wording_notice(&words, what, &question);
+    w->noticed = (int)what;
+    memcpy(w->noticed_key, w->name, sizeof w->noticed_key);
+    w->notice = prompt_ask(w->home->loop, w->home->helpers, w->home->config->pinentry, &question,
+                           on_notice, w);
+    if (w->notice)
+        return true;
+    key_work_finish(w, OUTCOME_PROMPT_UNAVAILABLE);
+    return false;
 }
 
 void key_ask(struct key_work *w, const struct fido_news *news)

@@ -5,6 +5,7 @@
  */
 #include "agent/keys/key_upkeep.h"
 
+#include "agent/audit.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -45,6 +46,31 @@ static void on_waiting(void *context, enum waiting_for what, const char *key, in
     request_waiting(job->request, what, key, tries_left);
 }
 
+/* What was changed on a key, or should have been. */
+static void audit(const struct job *job, int result)
+{
+    static const struct {
+        bool changes;
+        enum audit_event event;
+    } events[FIDO_OPERATIONS] = {
+        [FIDO_PIN_SET] = {true, AUDIT_KEY_PIN_SET},
+        [FIDO_PIN_CHANGE] = {true, AUDIT_KEY_PIN_CHANGED},
+        [FIDO_DELETE] = {true, AUDIT_KEY_CREDENTIAL_DELETED},
+        [FIDO_RENAME] = {true, AUDIT_KEY_CREDENTIAL_RENAMED},
+        [FIDO_RESET] = {true, AUDIT_KEY_RESET},
+    };
+    const struct fido_start *start = &job->start;
+    char credential[AUDIT_CREDENTIAL_BYTES] = "";
+    if (!events[start->operation].changes)
+        return;
+    if (start->list_count > 0)
+        audit_name_credential(&start->list[0], credential);
+    audit_write(&(struct audit_entry){.event = events[start->operation].event,
+                                      .result = result,
+                                      .key = job->key.name,
+                                      .credential = credential});
+}
+
 static void answer(struct job *job, const struct fido_done *done)
 {
     const struct key_view key = {.id = job->key.id, .name = job->key.name};
@@ -67,8 +93,7 @@ static void on_done(void *context, struct fido_done *done, uint64_t key)
             *at = job->next;
             break;
         }
-    if (done->result == OUTCOME_OK && job->start.operation == FIDO_RESET)
-        log_warning("a security key was erased: %s (%s)", job->key.name, job->key.path);
+    audit(job, (int)done->result);
     answer(job, done);
 }
 
@@ -77,6 +102,8 @@ static void on_done(void *context, struct fido_done *done, uint64_t key)
 /* OUTCOME_OK: *key is the one that is meant. */
 static int find_key(const struct key_watch *watch, uint64_t id, struct key_found *key)
 {
+    if (!watch)
+        return OUTCOME_KEYS_OFF;
     size_t count = key_watch_count(watch);
     const struct key_found *found = id != 0 ? key_watch_find(watch, id) : key_watch_at(watch, 0);
     if (!found)

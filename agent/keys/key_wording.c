@@ -137,12 +137,45 @@ void key_wording_new_pin_again(const struct key_wording *w, struct prompt_questi
     add_facts(w, false, question);
 }
 
+static const char *to_do(enum waiting_for what)
+{
+    switch (what) {
+    case WAITING_KEY:
+        return "Plug in your security key";
+    case WAITING_OTHER_KEY:
+        return "No security key that is in will do. Plug in another one";
+    case WAITING_KEY_CHOICE:
+        return "Touch the security key that you mean";
+    case WAITING_VERIFICATION:
+        return "Show your security key that it is you, by a finger on it or on its own keys,";
+    case WAITING_REPLUG:
+        return "Pull the security key out and plug it in again. Then touch it when it blinks";
+    default:
+        return "Touch your security key";
+    }
+}
+
+void key_wording_notice(const struct key_wording *w, enum waiting_for what,
+                        struct prompt_question *question)
+{
+    const char *what_for = w->operation == FIDO_CREATE  ? "to register it with this site"
+                           : w->operation == FIDO_RESET ? "to erase it"
+                           : w->another_pin             ? "to carry on with your session"
+                                                        : "to sign in";
+    begin(w, PROMPT_PIN_PAD, "", question);
+    wording_add(question, "%s %s.", to_do(what), what_for);
+    if (w->operation != FIDO_RESET)
+        wording_add(question, " If you have not asked for that, cancel it.");
+    add_facts(w, false, question);
+}
+
 void key_wording_reset(const struct key_wording *w, struct prompt_question *question)
 {
     begin(w, PROMPT_CONFIRM, "Erase the key", question);
-    wording_add(question,
-                "This erases the security key: its PIN, and with it every sign-in that was "
-                "registered with it anywhere. Nothing brings them back. If you go on, touch the "
-                "key when it blinks.");
+    wording_add(
+        question,
+        "This erases the security key: its PIN, and with it every sign-in that was "
+        "registered with it anywhere. Nothing brings them back. If you go on, you are asked "
+        "to pull the key out, plug it in again and touch it.");
     add_facts(w, false, question);
 }

@@ -27,4 +27,7 @@ void key_wording_pin(const struct key_wording *w, int wrong, struct prompt_quest
 void key_wording_last_try(const struct key_wording *w, int wrong, struct prompt_question *question);
 void key_wording_new_pin(const struct key_wording *w, int wrong, struct prompt_question *question);
 void key_wording_new_pin_again(const struct key_wording *w, struct prompt_question *question);
+/* A notice, without anything to answer but to call it off. */
+void key_wording_notice(const struct key_wording *w, enum waiting_for what,
+                        struct prompt_question *question);
 void key_wording_reset(const struct key_wording *w, struct prompt_question *question);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of works is looked at from its head whenever one came or ended: the first gets the turn
- * when nobody has it and no process is left, the others are told that they wait. So there is one
- * place that decides.
+ * The list of works is looked at whenever one came or ended: the foremost gets the turn when nobody
+ * has it and no process is left, or interrupts who has it; the others are told that they wait. So
+ * there is one place that decides.
  *
  * What the rest relies on:
  * - A work remembers its key by its plugging in. When that is gone, it ends; no later event can
@@ -24,9 +24,12 @@
 #include <string.h>
 
 enum {
-    WORKS_MAX = 9,    /* one at work, eight that wait; beyond that somebody is playing */
-    ASKED_MAX = 32,   /* more often no key asks: eight tries, and what comes of a forced change */
-    VERDICT_MS = 500, /* udev is slower than the process by milliseconds */
+    WORKS_MAX = 9,     /* one at work, eight that wait; beyond that somebody is playing */
+    PAGES_MAX = 4,     /* of them, pages' */
+    SITE_MAX = 2,      /* of them, one site's: one at work, one that waits */
+    ASKED_MAX = 32,    /* more often no key asks: eight tries, and what comes of a forced change */
+    NOTICES_MAX = 200, /* nobody plugs keys in and out so often */
+    VERDICT_MS = 500,  /* udev is slower than the process by milliseconds */
 };
 
 /* ---- every way out ---- */
@@ -97,7 +100,7 @@ static bool asks_nobody(const struct key_work *w)
 
 static bool elsewhere(const struct key_work *w, const char *path)
 {
-    return w->request.start->key[0] != '\0' && *path && strcmp(w->request.start->key, path) != 0;
+    return w->path[0] != '\0' && *path && strcmp(w->path, path) != 0;
 }
 
 /* It ends so, unless its key turns out to have been pulled out. */
@@ -126,6 +129,16 @@ static void refuse(struct key_work *w, const char *why)
     fail(w, OUTCOME_KEY_FAILED);
 }
 
+/* The person in front of the key reads it in a window, whoever asked is told. */
+static void wait_for(struct key_work *w, enum waiting_for what)
+{
+    bool shown = w->notice && w->noticed == (int)what && strcmp(w->noticed_key, w->name) == 0;
+    if (!shown && ++w->notices > NOTICES_MAX)
+        refuse(w, "says too much");
+    else if (shown || key_notice(w, what))
+        key_work_tell(w, what, -1);
+}
+
 static void on_news(void *context, const struct fido_news *news)
 {
     static const int waits[] = {
@@ -141,14 +154,16 @@ static void on_news(void *context, const struct fido_news *news)
         refuse(w, "goes on by itself");
         return;
     }
-    if (*news->key || !w->request.start->key[0])
+    if (*news->key || !w->path[0])
         settle(w, news->key, news->product);
     if (news->ask != 0 && (asks_nobody(w) || ++w->asked > ASKED_MAX))
         refuse(w, "asks too much");
     else if (news->ask != 0)
         key_ask(w, news);
     else if (news->waiting < sizeof waits / sizeof *waits && waits[news->waiting] >= 0)
-        key_work_tell(w, (enum waiting_for)waits[news->waiting], -1);
+        wait_for(w, (enum waiting_for)waits[news->waiting]);
+    else
+        prompt_free(&w->notice); /* the key is at work */
 }
 
 static void on_done(void *context, struct fido_done *done)
@@ -189,15 +204,55 @@ static void on_gone(void *context)
     loop_timer_set(works->look_again, 0);
 }
 
-void key_work_launch(struct key_work *w)
+static void launch(struct key_work *w)
 {
     struct key_works *home = w->home;
+    struct fido_start start = *w->request.start; /* which keeps what it points at */
     struct key_process_events events = {
         .context = w, .news = on_news, .done = on_done, .failed = on_failed};
-    home->process = key_process_new(home->loop, home->helpers, home->config->keys_redirect,
-                                    w->request.start, &events, on_gone, home);
+    memcpy(start.key, w->path, sizeof start.key);
+    home->process = key_process_new(home->loop, home->helpers, home->config->keys_redirect, &start,
+                                    &events, on_gone, home);
     if (!home->process)
         key_work_finish(w, OUTCOME_INTERNAL);
+}
+
+/* A key can be reset in the first seconds after it was plugged in only (CTAP 2.1 §6.6), which a
+ * person would spend reading what it means. So the question comes first, and the key after it. */
+void key_work_await_replug(struct key_work *w)
+{
+    w->replug = true;
+    key_works_keys_changed(w->home);
+}
+
+/* The key that was plugged in since the other one left, if it calls itself the same. */
+static const struct key_found *find_replugged(const struct key_work *w)
+{
+    const struct key_found *found = NULL, *key;
+    for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
+        if (key->id > w->newest && strcmp(key->name, w->name) == 0)
+            found = key;
+    return found;
+}
+
+static void look_for_replugged(struct key_work *w)
+{
+    const struct key_found *key;
+    if (!key_left(w)) {
+        for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
+            if (key->id > w->newest)
+                w->newest = key->id;
+        wait_for(w, WAITING_REPLUG);
+        return;
+    }
+    key = find_replugged(w);
+    if (!key)
+        return;
+    w->replug = false;
+    w->key = key->id;
+    memcpy(w->path, key->path, sizeof w->path);
+    prompt_free(&w->notice);
+    launch(w);
 }
 
 bool key_work_say(struct key_work *w, const struct fido_word *word)
@@ -208,11 +263,17 @@ bool key_work_say(struct key_work *w, const struct fido_word *word)
     return false;
 }
 
+static uint64_t patience_of(const struct key_work *w)
+{
+    return w->left                 ? w->left
+           : w->request.timeout_ms ? w->request.timeout_ms
+                                   : (uint64_t)w->home->config->pin_timeout * 1000;
+}
+
 static void begin_turn(struct key_work *w)
 {
     const struct fido_start *start = w->request.start;
-    unsigned patience =
-        w->request.timeout_ms ? w->request.timeout_ms : w->home->config->pin_timeout * 1000;
+    uint64_t patience = patience_of(w);
     w->home->turn = w;
     w->deadline = loop_now() + patience;
     loop_timer_set(w->timer, patience);
@@ -225,21 +286,56 @@ static void begin_turn(struct key_work *w)
     if (start->operation == FIDO_RESET)
         key_ask_meant(w);
     else
-        key_work_launch(w);
+        launch(w);
+}
+
+/* Back to its place in the line. The key is told, and the process ends. */
+static void interrupt(struct key_work *w)
+{
+    uint64_t now = loop_now();
+    w->left = w->deadline > now ? w->deadline - now : 1;
+    w->told = -1;
+    w->name[0] = '\0';
+    w->home->turn = NULL;
+    loop_timer_stop(w->timer);
+    key_ask_end(w);
+    key_process_leave(w->home->process);
+    log_info("security key: a request is interrupted by the session's");
+}
+
+static bool goes_before(const struct key_work *w, const struct key_work *turn)
+{
+    if (w->rank <= turn->rank || turn->committed || turn->verdict != OUTCOME_OK)
+        return false;
+    bool window = turn->prompt || turn->chooser;
+    return w->rank == KEY_RANK_PROBE ||
+           (w->rank == KEY_RANK_SESSION && turn->rank == KEY_RANK_PAGE && !window);
+}
+
+static struct key_work *foremost(const struct key_works *works)
+{
+    struct key_work *found = works->first;
+    for (struct key_work *w = found; w; w = w->next)
+        if (w->rank > found->rank)
+            found = w;
+    return found;
 }
 
 static void look(void *context)
 {
     struct key_works *works = context;
-    if (works->closing)
+    struct key_work *next = foremost(works);
+    if (works->closing || !next)
         return;
-    if (!works->turn && !works->process && works->first) {
-        begin_turn(works->first);
+    if (works->turn && goes_before(next, works->turn))
+        interrupt(works->turn);
+    if (!works->turn && !works->process) {
+        begin_turn(next);
         loop_timer_set(works->look_again, 0); /* the rest, which may be another now */
         return;
     }
     for (struct key_work *w = works->first; w; w = w->next)
-        if (w != works->turn && w->told < 0 && (works->turn || w != works->first)) {
+        if (w != works->turn && w->told < 0 && (works->turn || w != next)) {
             key_work_tell(w, WAITING_TURN, -1);
             loop_timer_set(works->look_again, 0); /* who was told may have changed the list */
             return;
@@ -282,8 +378,12 @@ void key_works_keys_changed(struct key_works *works)
     struct key_work *w = works->turn;
     if (!w)
         return;
-    if (key_left(w))
+    if (w->replug)
+        look_for_replugged(w);
+    else if (key_left(w))
         key_work_finish(w, OUTCOME_KEY_REMOVED);
+    else if (goes_before(foremost(works), w))
+        interrupt(w); /* before it opens the key that has come, in whose way it would be */
     else if (works->process && w->verdict == OUTCOME_OK)
         key_work_say(w, &(struct fido_word){.type = FIDO_MESSAGE_KEYS});
 }
@@ -296,13 +396,36 @@ size_t key_works_count(const struct key_works *works)
     return count;
 }
 
+static enum key_rank rank_of(const struct key_work_request *request)
+{
+    if (request->start->operation == FIDO_PROBE)
+        return KEY_RANK_PROBE;
+    if (request->session)
+        return KEY_RANK_SESSION;
+    bool page = request->caller && request->caller->door == DOOR_WEB;
+    return page ? KEY_RANK_PAGE : KEY_RANK_PROGRAM;
+}
+
+static bool has_room(const struct key_works *works, const struct key_work_request *request)
+{
+    enum key_rank rank = rank_of(request);
+    size_t pages = 0, of_site = 0;
+    for (const struct key_work *w = works->first; w && rank == KEY_RANK_PAGE; w = w->next)
+        if (w->rank == KEY_RANK_PAGE) {
+            pages++;
+            of_site += strcmp(w->request.caller->origin, request->caller->origin) == 0;
+        }
+    return rank >= KEY_RANK_SESSION ||
+           (key_works_count(works) < WORKS_MAX && pages < PAGES_MAX && of_site < SITE_MAX);
+}
+
 struct key_work *key_work_begin(struct key_works *works, const struct key_work_request *request,
                                 const struct key_work_events *events, int *refusal)
 {
-    *refusal = works->closing                        ? OUTCOME_CANCELLED
-               : !works->config->keys_enabled        ? OUTCOME_NO_KEY
-               : key_works_count(works) >= WORKS_MAX ? OUTCOME_BUSY
-                                                     : OUTCOME_OK;
+    *refusal = works->closing                 ? OUTCOME_CANCELLED
+               : !works->config->keys_enabled ? OUTCOME_KEYS_OFF
+               : !has_room(works, request)    ? OUTCOME_BUSY
+                                              : OUTCOME_OK;
     if (*refusal != OUTCOME_OK)
         return NULL;
     struct key_work *w = calloc(1, sizeof *w);
@@ -310,8 +433,14 @@ struct key_work *key_work_begin(struct key_works *works, const struct key_work_r
         *refusal = log_fault(ENOMEM, "security key");
         return NULL;
     }
-    *w = (struct key_work){
-        .home = works, .request = *request, .events = *events, .told = -1, .told_tries = -1};
+    *w = (struct key_work){.home = works,
+                           .request = *request,
+                           .events = *events,
+                           .rank = rank_of(request),
+                           .told = -1,
+                           .told_tries = -1,
+                           .noticed = -1};
+    memcpy(w->path, request->start->key, sizeof w->path);
     const char *path = request->start->key;
     const struct key_found *key = *path ? key_watch_find_path(works->watch, path) : NULL;
     w->key = key ? key->id : 0;

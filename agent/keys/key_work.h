@@ -3,9 +3,13 @@
  * One thing done with a security key: a lanyard-fido process from START to DONE, with the questions
  * to the person that come up in between (PIN, new PIN, which account, whether a reset is meant).
  *
- * One is done at a time, first come first served, because one person sits in front of one desk; up
- * to eight wait. Cards have a line of their own (agent/ceremony.h). A PIN goes to the key once; a
- * wrong one is asked for again, from the person. Loop thread only; nothing blocks.
+ * One is done at a time, because one person sits in front of one desk. A look for the session's key
+ * (FIDO_PROBE) goes first, then the session's own sign-in, programs, pages; among equals who came
+ * first. Pages have four places, two of them for one site; with programs there are nine; the
+ * session finds room always. Where nobody has typed a PIN yet the work at its turn makes room for a
+ * look, and a page's without a window for the session's sign-in; it is done anew afterwards, in
+ * what is left of its time. Cards have a line of their own (agent/ceremony.h). A PIN goes to the
+ * key once; a wrong one is asked for again, from the person. Loop thread only; nothing blocks.
  */
 #pragma once
 
@@ -35,6 +39,7 @@ struct key_work_request {
                                     agent itself */
     const char *site;            /* whom the prompt names; borrowed likewise; NULL: none */
     bool another_pin;            /* the words say that the session continues with it */
+    bool session;                /* the session's own sign-in, whoever asked for it */
     unsigned timeout_ms;         /* from its turn on; 0: the configuration's prompt time */
 };
 

@@ -27,8 +27,6 @@
 
 enum {
     SEALED_BYTES_MAX = 32 * 1024,
-    REFUSALS_AUDITED_MS = 6000, /* one in so long, ten at once */
-    REFUSALS_AT_ONCE = 10,
     ROLE_ELSEWHERE_MS = 10000, /* for the person to choose one on the provider's page */
     AFTER_SLEEP_MS = 5000,     /* for the network to come back */
 };
@@ -125,12 +123,7 @@ void keeper_audit(const struct keeper *k, enum audit_event event, int result, co
 
 bool keeper_audits_refusal(struct keeper *k)
 {
-    uint64_t now = keeper_now();
-    uint64_t from = k->refusals_full_at > now ? k->refusals_full_at : now;
-    if (from - now > (uint64_t)(REFUSALS_AT_ONCE - 1) * REFUSALS_AUDITED_MS)
-        return false;
-    k->refusals_full_at = from + REFUSALS_AUDITED_MS;
-    return true;
+    return refusals_take(&k->refusals, keeper_now());
 }
 
 /* ---- one asker's answer ---- */
@@ -295,7 +288,8 @@ static void look_for_card(struct keeper *k)
 static void verify(struct keeper *k)
 {
     if (key_holder_is(&k->holder)) {
-        key_seat_verify(k->key_seat);
+        if (!key_seat_verify(k->key_seat))
+            keeper_put_type(k, SESSION_CARD_MISSING);
         return;
     }
     k->verifying = true;
@@ -634,7 +628,18 @@ uint64_t keeper_take_seat(struct keeper *k)
     if (key_holder_set(&k->holder, signer->key.rp_id, &signer->key.credential) < 0)
         return 0;
     note_key_name(k, signer->plugged);
-    return key_seat_hold(k->key_seat, &k->holder, signer->plugged);
+    uint64_t seat = key_seat_hold(k->key_seat, &k->holder, signer->plugged);
+    if (k->about)
+        key_seat_trust(k->key_seat, k->about->public_key, k->about->public_key_len);
+    return seat;
+}
+
+void keeper_take_about(struct keeper *k, struct cis_session **about)
+{
+    free(k->about);
+    k->about = STEAL(*about);
+    k->reachable = true;
+    key_seat_trust(k->key_seat, k->about->public_key, k->about->public_key_len);
 }
 
 uint64_t keeper_key(const struct keeper *k)
@@ -752,15 +757,14 @@ static void restore(struct keeper *k)
     }
     k->provider = provider;
     k->key = STEAL(sealed.key);
-    k->about = STEAL(sealed.about);
     k->statement = sealed.statement;
     sealed.statement = (struct bytes){0};
-    k->reachable = true;
     k->restored = sealed.place;
     k->holder = sealed.holder;
     sealed.holder = (struct key_holder){0};
     if (key_holder_is(&k->holder))
         key_seat_hold(k->key_seat, &k->holder, 0);
+    keeper_take_about(k, &sealed.about);
     /* Nobody was there to see whether the screen was locked meanwhile. */
     if (k->machine.policy.mode == SESSION_ENHANCED_NORMAL)
         sealed.machine.locked = true;

@@ -9,6 +9,7 @@
 #include "agent/audit.h"
 #include "agent/chooser_client.h"
 #include "agent/quiet.h"
+#include "agent/refusals.h"
 #include "agent/session/asks.h"
 #include "agent/session/handover.h"
 #include "agent/session/keeper.h"
@@ -70,7 +71,7 @@ struct keeper {
     struct asks held;
     struct asks again; /* to be put to the machine once more */
     struct rate *rate;
-    uint64_t refusals_full_at; /* audit of refusals, as in rate.c */
+    struct refusals refusals; /* in the audit */
 
     /* the prompt that is out */
     struct opener *opener;
@@ -137,7 +138,7 @@ uint64_t keeper_now(void);
 void keeper_retry(struct keeper *k);
 void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
 void keeper_audit(const struct keeper *k, enum audit_event event, int result, const char *origin);
-/* Whether a refusal is written down: a page that asks all day long must not fill the journal. */
+/* Whether a refusal is written down. */
 bool keeper_audits_refusal(struct keeper *k);
 /* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
 bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);
@@ -145,6 +146,8 @@ bool keeper_signed_in(const struct keeper *k);
 bool keeper_has_endpoint(const struct config_provider *provider);
 /* The signer's seat, which is the session's from now on; 0: card or key has left. */
 uint64_t keeper_take_seat(struct keeper *k);
+/* What the provider says of the session now (taken), and with it by what its key is known. */
+void keeper_take_about(struct keeper *k, struct cis_session **about);
 /* On the desktop: nobody's page shows why what a card or a key has begun by itself has failed. What
  * the person has done is not said to him. */
 void keeper_tell_person(struct keeper *k, int result);

@@ -305,9 +305,10 @@ static void on_patience(void *context)
 
 static void take_session(struct keeper *k, uint64_t number, struct cis_session **about)
 {
-    free(k->about);
-    k->about = STEAL(*about);
-    k->reachable = true;
+    keeper_take_about(k, about);
+    if (key_holder_is(&k->holder) && k->about->public_key_len == 0)
+        log_info("provider %s does not say by what the session's security key is known again",
+                 k->provider->name);
     if (keeper_has_endpoint(k->provider) &&
         end_statement_make(k->key, k->provider->session_endpoint, k->about->sid, time(NULL),
                            &k->statement) < 0) {
@@ -330,6 +331,7 @@ static void take_session(struct keeper *k, uint64_t number, struct cis_session *
                NULL);
     if (keeper_signed_in(k))
         upkeep_begin(k);
+    key_seat_look(k->key_seat); /* in mobility the key may have left and come back meanwhile */
 }
 
 static void on_opened(void *context, struct cis_answer *answer)

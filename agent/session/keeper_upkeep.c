@@ -21,9 +21,7 @@ bool upkeep_note(struct keeper *k, struct cis_session **about)
 {
     if (strcmp(k->about->uid, (*about)->uid) != 0)
         return false;
-    free(k->about);
-    k->about = STEAL(*about);
-    k->reachable = true;
+    keeper_take_about(k, about);
     return true;
 }
 

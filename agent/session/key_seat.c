@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One probe is out at a time. A key that has said no is not asked again before it is plugged in
- * anew or somebody wants all to be looked at; one that has left, in the middle of its probe too,
- * has said nothing.
+ * One probe is out at a time. A key that has said no, or something that is not so, is not asked
+ * again before it is plugged in anew or somebody wants all to be looked at; one that has left, in
+ * the middle of its probe too, has said nothing.
  */
 #include "agent/session/key_seat.h"
 
+#include "agent/webauthn/auth_check.h"
+#include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +29,9 @@ struct key_seat {
     key_seat_fn *fn;
     void *context;
     struct key_holder holder;
-    uint64_t in; /* the plugging in; 0: it is not in */
-    bool unsure; /* it was out of sight */
+    struct bytes public_key; /* COSE; empty: nobody has told it */
+    uint64_t in;             /* the plugging in; 0: it is not in */
+    bool unsure;             /* it was out of sight */
     struct fido_start start;
     struct key_work *probe;
     uint64_t probed; /* which is asked */
@@ -50,6 +55,7 @@ static void forget(struct key_seat *seat)
     key_work_free(&seat->probe);
     fido_start_deinit(&seat->start);
     key_holder_deinit(&seat->holder);
+    bytes_deinit(&seat->public_key);
     seat->in = 0;
     seat->unsure = false;
     seat->no_count = 0;
@@ -93,6 +99,20 @@ static void forget_those_that_left(struct key_seat *seat)
     seat->no_count = kept;
 }
 
+/* What a key has signed without anybody's touch, so no flag is asked for. */
+static bool is_its_own(const struct key_seat *seat, const struct fido_done *done)
+{
+    CLEANUP(bytes_deinit) struct bytes message = {0};
+    struct auth_data data;
+    bytes_append(&message, done->auth_data.data, done->auth_data.len);
+    bytes_append(&message, seat->start.client_data_hash, sizeof seat->start.client_data_hash);
+    return !message.failed && bytes_equal(&done->credential_id, &seat->holder.credential) &&
+           auth_data_parse(done->auth_data.data, done->auth_data.len, &data) == 0 &&
+           auth_data_is_of(&data, seat->holder.rp_id) &&
+           public_key_has_signed(seat->public_key.data, seat->public_key.len, &message,
+                                 &done->signature);
+}
+
 static void probe_next(struct key_seat *seat);
 
 static void on_probed(void *context, struct fido_done *done, uint64_t key)
@@ -101,12 +121,15 @@ static void on_probed(void *context, struct fido_done *done, uint64_t key)
     struct key_seat *seat = context;
     seat->probe = NULL;
     uint64_t probed = seat->probed;
-    if (plugged_in(seat, probed) && done->result == OUTCOME_OK) {
+    bool claims = plugged_in(seat, probed) && done->result == OUTCOME_OK;
+    if (claims && is_its_own(seat, done)) {
         seat->in = probed;
         seat->unsure = false;
         seat->fn(seat->context, SESSION_CARD_IN, KEY_SEAT | probed);
         return;
     }
+    if (claims)
+        log_warning("a security key says that it is the session's, and has not shown it");
     if (plugged_in(seat, probed) && seat->no_count < FIDO_KEYS_MAX)
         seat->no[seat->no_count++] = probed;
     if (seat->in == probed)
@@ -121,6 +144,11 @@ static bool make_start(struct key_seat *seat, const struct key_found *found)
     seat->start = (struct fido_start){.operation = FIDO_PROBE, .list_count = 1};
     memcpy(seat->start.key, found->path, sizeof seat->start.key);
     memcpy(seat->start.rp_id, seat->holder.rp_id, sizeof seat->start.rp_id);
+    if (RAND_bytes(seat->start.client_data_hash, sizeof seat->start.client_data_hash) != 1) {
+        ERR_clear_error();
+        log_fault(EIO, "random numbers");
+        return false;
+    }
     return bytes_set(&seat->start.list[0], seat->holder.credential.data,
                      seat->holder.credential.len) == 0;
 }
@@ -139,7 +167,7 @@ static void probe(struct key_seat *seat, const struct key_found *found)
 
 static void probe_next(struct key_seat *seat)
 {
-    if (!key_holder_is(&seat->holder) || seat->probe || (seat->in != 0 && !seat->unsure))
+    if (seat->public_key.len == 0 || seat->probe || (seat->in != 0 && !seat->unsure))
         return;
     for (size_t i = 0; i < key_watch_count(seat->watch); i++) {
         const struct key_found *found = key_watch_at(seat->watch, i);
@@ -163,6 +191,14 @@ uint64_t key_seat_hold(struct key_seat *seat, const struct key_holder *holder, u
     return KEY_SEAT | key;
 }
 
+void key_seat_trust(struct key_seat *seat, const uint8_t *cose, size_t len)
+{
+    if (key_holder_is(&seat->holder) && bytes_set(&seat->public_key, cose, len) < 0) {
+        log_fault(ENOMEM, "a security key's public key");
+        bytes_deinit(&seat->public_key);
+    }
+}
+
 void key_seat_look(struct key_seat *seat)
 {
     forget_those_that_left(seat);
@@ -175,10 +211,11 @@ void key_seat_look(struct key_seat *seat)
     probe_next(seat);
 }
 
-void key_seat_verify(struct key_seat *seat)
+bool key_seat_verify(struct key_seat *seat)
 {
     key_work_free(&seat->probe);
     seat->unsure = true;
     seat->no_count = 0;
     probe_next(seat);
+    return seat->public_key.len > 0;
 }

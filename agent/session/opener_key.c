@@ -11,7 +11,7 @@
  */
 #include "agent/session/opener_inside.h"
 
-#include "agent/webauthn/auth_data.h"
+#include "agent/webauthn/auth_check.h"
 #include "agent/webauthn/client_data.h"
 #include "agent/webauthn/rp_id.h"
 #include "ipc/base/cleanup.h"
@@ -158,6 +158,7 @@ static void begin_work(struct opener *o, const char *challenge, const char *rp_i
                                              .caller = o->request.caller,
                                              .site = o->request.site,
                                              .another_pin = o->request.another_pin,
+                                             .session = true,
                                              .timeout_ms = WORK_MS};
     const struct key_work_events events = {.context = o, .waiting = on_waiting, .done = on_done};
     int refusal = make_start(o, challenge, rp_id, keys);

@@ -3,11 +3,14 @@
  * A key's answer is believed in nothing that can be checked here: that it is about the site that
  * was asked for, that somebody was there, that the credential is one of those that were named, that
  * a new one is of a kind that was asked for. Its signature is the site's to check.
+ *
+ * What a session is to come of is asked more of: the key knows its person, and the credential is
+ * the relying party's own, not an appid's, as which nobody could ask for it again.
  */
 #include "agent/webauthn/attempt.h"
 
 #include "agent/webauthn/attestation_object.h"
-#include "agent/webauthn/auth_data.h"
+#include "agent/webauthn/auth_check.h"
 #include "agent/webauthn/client_data.h"
 #include "agent/webauthn/prf.h"
 #include "agent/webauthn/public_key.h"
@@ -41,7 +44,8 @@ static int settle_site(const struct webauthn_params *params, struct fido_start *
         return OUTCOME_RP_ID_NOT_ALLOWED;
     if (*params->appid && !rp_appid_allowed(params->origin, params->appid))
         return OUTCOME_RP_ID_NOT_ALLOWED;
-    memcpy(start->appid, params->appid, sizeof start->appid);
+    if (!params->session)
+        memcpy(start->appid, params->appid, sizeof start->appid);
     return 0;
 }
 
@@ -121,7 +125,7 @@ int attempt_begin(struct attempt *attempt, struct webauthn_params *params)
         r = wish->create ? ask_for_credential(attempt) : ask_for_assertion(attempt);
     if (r != 0)
         return r;
-    start->verification = wish->verification;
+    start->verification = wish->session ? FIDO_UV_REQUIRED : wish->verification;
     start->list_count = wish->list_count;
     for (size_t i = 0; i < wish->list_count; i++)
         start->list[i] = moved(&wish->list[i]);

@@ -2,9 +2,9 @@
 /* Three members, in the order of CTAP 2.1 §8: the shorter name first. */
 #include "agent/webauthn/attestation_object.h"
 
-#include "agent/webauthn/auth_data.h"
-#include "agent/webauthn/cbor.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/log.h"
+#include "ipc/cbor.h"
 
 #include <errno.h>
 #include <string.h>

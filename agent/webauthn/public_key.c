@@ -6,9 +6,9 @@
  */
 #include "agent/webauthn/public_key.h"
 
-#include "agent/webauthn/cbor.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/cbor.h"
 
 #include <errno.h>
 #include <openssl/bn.h>
@@ -160,6 +160,7 @@ static EVP_PKEY *rsa_key(const struct cose_key *key)
     return pkey;
 }
 
+/* NULL: none of its algorithm, or of one that is not known here. */
 static EVP_PKEY *key_of(const struct cose_key *key)
 {
     switch (key->alg) {
@@ -169,8 +170,10 @@ static EVP_PKEY *key_of(const struct cose_key *key)
         return ec_key(key, CRV_P384, "P-384", 48);
     case COSE_EDDSA:
         return ed25519_key(key);
-    default:
+    case COSE_RS256:
         return rsa_key(key);
+    default:
+        return NULL;
     }
 }
 
@@ -201,4 +204,27 @@ int public_key_parse(const uint8_t *cose, size_t len, int32_t *algorithm, struct
     int r = pkey ? write_spki(pkey, spki) : -EPROTO;
     ERR_clear_error();
     return r;
+}
+
+/* NULL: the algorithm hashes for itself. */
+static const EVP_MD *hash_of(int64_t algorithm)
+{
+    if (algorithm == COSE_EDDSA)
+        return NULL;
+    return algorithm == COSE_ES384 ? EVP_sha384() : EVP_sha256();
+}
+
+bool public_key_has_signed(const uint8_t *cose, size_t len, const struct bytes *message,
+                           const struct bytes *signature)
+{
+    struct cose_key key = {0};
+    CLEANUP(free_pkey) EVP_PKEY *pkey = read_key(cose, len, &key) ? key_of(&key) : NULL;
+    EVP_MD_CTX *context = pkey ? EVP_MD_CTX_new() : NULL;
+    bool signed_by_it =
+        context && EVP_DigestVerifyInit(context, NULL, hash_of(key.alg), NULL, pkey) == 1 &&
+        EVP_DigestVerify(context, signature->data, signature->len, message->data, message->len) ==
+            1;
+    EVP_MD_CTX_free(context);
+    ERR_clear_error();
+    return signed_by_it;
 }

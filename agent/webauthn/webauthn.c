@@ -2,25 +2,32 @@
 /*
  * A request is refused at once, before any key is asked, or it is in the list exactly as long as
  * its work lives; on_done is then the one place where it is answered and written down.
- *
- * The audit names a credential by a piece of its id's hash: enough to see that it is the same one
- * again, nothing that could be asked of a key.
  */
 #include "agent/webauthn/webauthn.h"
 
 #include "agent/audit.h"
 #include "agent/quiet.h"
+#include "agent/refusals.h"
 #include "agent/webauthn/attempt.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NAME_BYTES = 8 /* of a credential, in the audit */ };
+enum {
+    GIVEN_UP_FREE = 6 /* more than a person's own cancels: a page is reloaded, or thinks again */
+};
+
+/* A site whose pages take their own requests away. */
+struct site {
+    struct site *next;
+    struct quiet quiet;
+    char origin[ORIGIN_TEXT_MAX + 1];
+};
 
 struct webauthn {
     struct webauthns *home;
@@ -38,26 +45,19 @@ struct webauthns {
     void *context;
     struct webauthn *first;
     struct quiet quiet;
+    struct refusals refusals; /* in the audit */
+    struct site *sites;       /* of those that the administrator has listed */
 };
 
 /* ---- the audit ---- */
-
-static void name_credential(const struct bytes *id, char name[2 * NAME_BYTES + 1])
-{
-    uint8_t hash[SHA256_DIGEST_LENGTH];
-    if (!SHA256(id->data, id->len, hash))
-        return; /* an entry without it is better than none */
-    for (size_t i = 0; i < NAME_BYTES; i++)
-        snprintf(name + 2 * i, 3, "%02x", hash[i]);
-}
 
 /* done NULL: no key was asked. */
 static void audit(const struct webauthn *w, int result, const struct fido_done *done)
 {
     const struct webauthn_params *params = &w->attempt.params;
-    char credential[2 * NAME_BYTES + 1] = "";
+    char credential[AUDIT_CREDENTIAL_BYTES] = "";
     if (result == OUTCOME_OK)
-        name_credential(&done->credential_id, credential);
+        audit_name_credential(&done->credential_id, credential);
     audit_write(&(struct audit_entry){
         .event = !done            ? AUDIT_REFUSED
                  : params->create ? AUDIT_KEY_REGISTRATION
@@ -96,14 +96,44 @@ static bool asked_by_page(const struct webauthn *w)
     return request_caller(w->request)->door == DOOR_WEB;
 }
 
+/* NULL where there is no memory: then nobody has to wait. */
+static struct site *site_of(const struct webauthn *w)
+{
+    const char *origin = w->attempt.params.origin;
+    struct site *site = w->home->sites;
+    while (site && strcmp(site->origin, origin) != 0)
+        site = site->next;
+    if (site || !(site = calloc(1, sizeof *site)))
+        return site;
+    snprintf(site->origin, sizeof site->origin, "%s", origin);
+    site->quiet.further = GIVEN_UP_FREE;
+    site->next = w->home->sites;
+    w->home->sites = site;
+    return site;
+}
+
 static void note_end(struct webauthn *w, int result)
 {
-    if (!asked_by_page(w) || w->given_up)
+    struct site *site = asked_by_page(w) ? site_of(w) : NULL;
+    if (!asked_by_page(w))
         return;
-    if (outcome_of(result) == OUTCOME_CANCELLED)
+    if (w->given_up && site)
+        quiet_note_cancel(&site->quiet, loop_now());
+    if (!w->given_up && outcome_of(result) == OUTCOME_CANCELLED)
         quiet_note_cancel(&w->home->quiet, loop_now());
-    else if (result == OUTCOME_OK)
+    if (result == OUTCOME_OK)
         quiet_note_end(&w->home->quiet);
+    if (result == OUTCOME_OK && site)
+        quiet_note_end(&site->quiet);
+}
+
+/* Why the page has to wait. */
+static int patience_of(const struct webauthn *w)
+{
+    const struct site *site = asked_by_page(w) ? site_of(w) : NULL;
+    if (asked_by_page(w) && quiet_wanted(&w->home->quiet, loop_now()))
+        return OUTCOME_CANCELLED;
+    return site && quiet_wanted(&site->quiet, loop_now()) ? OUTCOME_BUSY : OUTCOME_OK;
 }
 
 static void on_waiting(void *context, enum waiting_for what, const char *key, int tries_left)
@@ -171,6 +201,11 @@ void webauthns_free(struct webauthns **webauthns)
         return;
     while (home->first)
         give_up(home->first);
+    while (home->sites) {
+        struct site *site = home->sites;
+        home->sites = site->next;
+        free(site);
+    }
     free(home);
     *webauthns = NULL;
 }
@@ -181,8 +216,9 @@ static int begin(struct webauthn *w, struct webauthn_params *params)
     int r = attempt_begin(&w->attempt, params);
     if (r != 0)
         return r;
-    if (asked_by_page(w) && quiet_wanted(&home->quiet, loop_now()))
-        return OUTCOME_CANCELLED;
+    r = patience_of(w);
+    if (r != OUTCOME_OK)
+        return r;
     const struct key_work_request wanted = {.start = &w->attempt.start,
                                             .caller = request_caller(w->request),
                                             .site = w->attempt.params.origin,
@@ -204,7 +240,8 @@ void webauthns_add(struct webauthns *webauthns, struct request *request,
     w->request = request;
     int refusal = begin(w, params);
     if (refusal != OUTCOME_OK) {
-        audit(w, refusal, NULL);
+        if (refusals_take(&webauthns->refusals, loop_now()))
+            audit(w, refusal, NULL);
         answer_error(&w->request, refusal);
         return;
     }

@@ -3,7 +3,7 @@
  * webauthn.get and webauthn.create, from the request to its answer: the rules of attempt.h around
  * one thing done with a security key (agent/keys/key_work.h), and one audit entry for its end,
  * whatever that is. A page whose requests the person takes away three times running has to wait
- * (agent/quiet.h).
+ * (agent/quiet.h), and so do those of a site whose pages take theirs away themselves nine times.
  *
  * Loop thread only; nothing blocks.
  */

@@ -262,6 +262,43 @@ bool utf8_valid(const void *data, size_t len)
     return true;
 }
 
+size_t utf8_character(const char *text, uint32_t *character)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    *character = 0;
+    if (strnlen(text, len) < len || !utf8_valid(text, len))
+        return 0;
+    *character = len == 1 ? p[0] : p[0] & (0xffU >> (len + 1));
+    for (size_t i = 1; i < len; i++)
+        *character = *character << 6 | (p[i] & 0x3f);
+    return len;
+}
+
+static const struct {
+    uint32_t first, last;
+} unfit[] = {
+    {0x00, 0x1f},     /* controls */
+    {0x7f, 0x9f},     /* controls */
+    {0x061c, 0x061c}, /* Arabic letter mark */
+    {0x200e, 0x200f}, /* left-to-right and right-to-left mark */
+    {0x2028, 0x202e}, /* separators of lines and paragraphs; embedding and override of direction */
+    {0x2060, 0x2064}, /* word joiner, invisible operators */
+    {0x2066, 0x2069}, /* isolates of direction */
+    {0xfeff, 0xfeff}, /* byte order mark */
+    {0xfff9, 0xfffb}, /* interlinear annotation */
+    {0xe0001, 0xe0001}, /* tags, which repeat ASCII unseen */
+    {0xe0020, 0xe007f},
+};
+
+bool character_prints(uint32_t character)
+{
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++)
+        if (character >= unfit[i].first && character <= unfit[i].last)
+            return false;
+    return true;
+}
+
 static const char url_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char mime_alphabet[] =

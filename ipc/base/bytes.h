@@ -87,6 +87,13 @@ bool reader_done(const struct reader *r);
 
 /* True if the len bytes are well-formed UTF-8 (RFC 3629). */
 bool utf8_valid(const void *data, size_t len);
+/* The character that a text begins with, into *character; returns its bytes, 0: none stands there.
+ */
+size_t utf8_character(const char *text, uint32_t *character);
+/* False for what shows nothing, or changes how what stands beside it is shown (controls, and the
+ * marks by which the direction of writing is turned): no text that a person reads has it. U+200C
+ * and U+200D are not among them: Persian and the scripts of India are not written without. */
+bool character_prints(uint32_t character);
 /* base64url without padding (RFC 4648 §5), appended to *out. */
 void base64url_append(struct bytes *out, const void *data, size_t len);
 /* base64 with padding (RFC 4648 §4), appended to *out. */

@@ -166,7 +166,7 @@
         "Leave only one in, or say by --key which is meant.")                                      \
     ROW(KEY_RESET_LATE, 1815, "key-reset-late",                                                    \
         "A security key can be reset only in the first seconds after it was plugged in.",          \
-        "Pull it out, plug it in again, and start again at once.")                                 \
+        "Start again, and touch the key as soon as it blinks.")                                    \
     ROW(CREDENTIAL_UNKNOWN, 1816, "credential-unknown",                                            \
         "There is no such sign-in on this security key.",                                          \
         "The command lanyard key credentials list shows those that are.")                          \
@@ -176,6 +176,8 @@
     ROW(ALGORITHM_UNKNOWN, 1818, "algorithm-unknown",                                              \
         "This site asks for a kind of security key that does not exist here.",                     \
         "This is a fault of the page or program that asked. Tell its makers.")                     \
+    ROW(KEYS_OFF, 1819, "keys-off", "Security keys are not used on this computer.",                \
+        "Sign in another way, or ask your IT service desk.")                                       \
     ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
         "Start again. If it persists, send your IT service desk the code.")
 

@@ -63,10 +63,10 @@ const char *lanyard_version(const struct lanyard *agent);
 
 /* What a request waits for. what: "turn", "reader", "card", "choice", "pin", "pin-pad",
  * "signature", "provider", "role", and of security keys "key", "other-key", "key-choice", "touch",
- * "verification", "key-pin" or "account", and while a card's PIN is set "puk" and "new-pin" (or a
- * later agent's word; ipc/PROTOCOL.md 2.3, 2.15). reader, or the security key's name, may be NULL;
- * tries_left is -1 when not known. Borrowed for the call, during which the connection must not be
- * used. */
+ * "verification", "key-pin", "account" or "replug", and while a card's PIN is set "puk" and
+ * "new-pin" (or a later agent's word; ipc/PROTOCOL.md 2.3, 2.15). reader, or the security key's
+ * name, may be NULL; tries_left is -1 when not known. Borrowed for the call, during which the
+ * connection must not be used. */
 typedef void lanyard_waiting_fn(void *context, const char *what, const char *reader,
                                 int tries_left);
 

@@ -73,14 +73,18 @@ static int write_notification(struct bytes *out, const char *method, json_t *par
 
 /* ---- errors ---- */
 
-static int write_error(struct bytes *out, const struct rpc_id *id, int code, const char *message,
-                       int outcome, const char *name)
+struct words {
+    const char *message, *advice; /* static */
+};
+
+static int write_error(struct bytes *out, const struct rpc_id *id, int code,
+                       const struct words *words, int outcome, const char *name)
 {
     char number[sizeof "LY-4294967295"];
     snprintf(number, sizeof number, "LY-%04d", outcome);
     json_t *error = json_pack("{s:i, s:s, s:{s:s, s:s, s:s, s:s*}}", "code", code, "message",
-                              message, "data", "reason", outcome_reason(outcome), "code", number,
-                              "advice", outcome_advice(outcome), "name", name);
+                              words->message, "data", "reason", outcome_reason(outcome), "code",
+                              number, "advice", words->advice, "name", name);
     return write_message(
         out, json_pack("{s:s, s:o, s:o}", "jsonrpc", "2.0", "id", id_value(id), "error", error));
 }
@@ -88,13 +92,21 @@ static int write_error(struct bytes *out, const struct rpc_id *id, int code, con
 int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result, const char *name)
 {
     int outcome = outcome_of(result);
-    return write_error(out, id, outcome, outcome_sentence(outcome), outcome, name);
+    const struct words words = {outcome_sentence(outcome), outcome_advice(outcome)};
+    return write_error(out, id, outcome, &words, outcome, name);
+}
+
+int answer_encode_cancelled(struct bytes *out, const struct rpc_id *id)
+{
+    static const struct words words = {"That was cancelled.", "Start again when you are ready."};
+    return write_error(out, id, OUTCOME_CANCELLED, &words, OUTCOME_CANCELLED, NULL);
 }
 
 int answer_encode_refusal(struct bytes *out, const struct rpc_id *id, enum rpc_code code,
                           const char *words, const char *name)
 {
-    return write_error(out, id, code, words, OUTCOME_INVALID_REQUEST, name);
+    const struct words said = {words, outcome_advice(OUTCOME_INVALID_REQUEST)};
+    return write_error(out, id, code, &said, OUTCOME_INVALID_REQUEST, name);
 }
 
 /* ---- results ---- */
@@ -452,8 +464,10 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_VERIFICATION] = "verification",
                                         [WAITING_KEY_PIN] = "key-pin",
                                         [WAITING_ACCOUNT] = "account",
-                                        [WAITING_PUK] = "puk",
-                                        [WAITING_NEW_PIN] = "new-pin"};
+                                         [WAITING_PUK] = "puk",
+                                         [WAITING_NEW_PIN] = "new-pin",
+                                         [WAITING_REPLUG] = "replug",
+                                         [WAITING_USE_KEY] = "use-key"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));

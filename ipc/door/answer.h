@@ -38,6 +38,8 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
 /* An outcome as an error. name: that of the DOMException, of the methods that have one; NULL: none.
  * Static text. */
 int answer_encode_error(struct bytes *out, const struct rpc_id *id, int result, const char *name);
+/* OUTCOME_CANCELLED of what is no sign-in. */
+int answer_encode_cancelled(struct bytes *out, const struct rpc_id *id);
 /* Malformed JSON-RPC; id NULL: it could not be read. words are static text. */
 int answer_encode_refusal(struct bytes *out, const struct rpc_id *id, enum rpc_code code,
                           const char *words, const char *name);

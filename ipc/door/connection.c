@@ -30,6 +30,7 @@ struct request {
     struct rpc_id id;
     enum request_kind kind;
     bool cancelled; /* the service was told */
+    bool told_of_key;
 };
 
 const struct caller *request_caller(const struct request *request)
@@ -320,6 +321,8 @@ const struct rpc_id *request_id(const struct request *request)
 
 static int encode_error(struct bytes *message, const struct request *request, int result)
 {
+    if (request->kind == REQUEST_UPKEEP && result == OUTCOME_CANCELLED)
+        return answer_encode_cancelled(message, &request->id);
     return answer_encode_error(message, &request->id, result,
                                name_of(request->kind, result, request->cancelled));
 }
@@ -434,8 +437,17 @@ void answer_error(struct request **request, int result)
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,
                      int tries_left)
 {
+    bool of_key = what >= WAITING_KEY && what <= WAITING_ACCOUNT;
     if (!request->connection)
         return;
+    if (of_key && request->caller.door == DOOR_WEB) {
+        if (request->told_of_key)
+            return;
+        what = WAITING_USE_KEY;
+        reader = NULL;
+        tries_left = -1;
+    }
+    request->told_of_key = what == WAITING_USE_KEY;
     CLEANUP(bytes_deinit) struct bytes message = {0};
     if (notify_encode_waiting(&message, &request->id, what, reader, tries_left) == 0)
         connection_send(request->connection, &message);

@@ -159,7 +159,7 @@ void dispatch_key_list(struct connection *connection, const struct rpc_request *
 void dispatch_key(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
-    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    struct request *opened = request_open(connection, &request->id, REQUEST_UPKEEP);
     if (opened)
         service->key_upkeep(service->context, opened, &request->key);
 }

@@ -120,6 +120,8 @@ enum waiting_for {
     WAITING_ACCOUNT,      /* say which account */
     WAITING_PUK,          /* type the card's PUK */
     WAITING_NEW_PIN,      /* choose a new PIN for the card, and type it twice */
+    WAITING_REPLUG,       /* pull the key out and plug it in again */
+    WAITING_USE_KEY,      /* all that a page is told of the security key's before it */
 };
 
 struct reader_view {
@@ -235,7 +237,8 @@ void answer_status_url(struct request **request);
 void answer_error(struct request **request, int result);
 
 /* operation.waiting to the request's caller. reader (or the security key's name) NULL and
- * tries_left -1: not said. */
+ * tries_left -1: not said. Pages are told nothing of security keys but to use one, and once: which
+ * are in, and what is on them, is theirs to know when the person has used one (WebAuthn §14.5). */
 void request_waiting(struct request *request, enum waiting_for what, const char *reader,
                      int tries_left);
 

@@ -41,19 +41,13 @@ export type WaitingFor =
   | 'signature' // the card is signing
   | 'provider' // the provider has not answered yet
   | 'role' // choose a role in Lanyard's window
-  | 'key' // plug a security key in
-  | 'other-key' // plug another one in: none that is in is registered here
-  | 'key-choice' // touch the one that is meant: several are in
-  | 'touch' // touch the key
-  | 'verification' // show the key who is there: a finger on it, or its own PIN pad
-  | 'key-pin' // type the key's PIN into Lanyard's window
-  | 'account' // say in Lanyard's window which of several accounts
+  | 'use-key' // use a security key: Lanyard's window says how
   | 'browser'; // follow the browser's own window (credentials only)
 
 export interface Waiting {
   for: WaitingFor;
   triesLeft?: number;
-  /** The reader, or the security key. */
+  /** The reader. Which security key it is no page is told. */
   reader?: string;
 }
 

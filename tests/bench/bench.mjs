@@ -35,8 +35,12 @@
 // With a security key (keys.mjs), the virtual one behind libfido2:
 //
 //   fido_assert_agent_p50_ms   webauthn.get over the native door and back, for one credential and without
-//                           a PIN: helper, key, touch, answer. The touch takes no time
-//   fido_assert_direct_p50_ms  fido2-assert for the same credential; the two take turns
+//                           a PIN: helper (started before, as while any key is in), finding the key,
+//                           touch, answer. The touch takes no time. The key gets four messages: INIT,
+//                           getInfo, a silent look for the credential (no standard demands it, but a wrong
+//                           key is then neither touched nor given a PIN in vain), the assertion
+//   fido_assert_direct_p50_ms  fido2-assert for the same credential, from its start to its end; it is told
+//                           where the key is and does not look before: three messages. They take turns
 //   fido_ratio              the one by the other
 //   key_unplug_to_ended_p99_ms from when the virtual key is told to unplug itself until a native client
 //                           has heard that the session has ended

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Authenticator data as a security key gives it out, wrapped in its CBOR byte string. What was
  * found in it lies in it. */
-#include "fido/auth_data.h"
+#include "ipc/auth_data.h"
 
 #include <stdlib.h>
 
@@ -20,7 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (len < AUTH_DATA_HEAD_BYTES || parsed.rp_id_hash != inside)
         abort();
-    if (parsed.id && (parsed.id < inside || parsed.id + parsed.id_len > inside + len))
+    if (parsed.credential_id &&
+        (parsed.aaguid < inside || parsed.credential_id_len == 0 ||
+         parsed.credential_id != parsed.aaguid + AUTH_DATA_AAGUID_BYTES + 2 ||
+         parsed.public_key != parsed.credential_id + parsed.credential_id_len ||
+         parsed.public_key + parsed.public_key_len > inside + len))
         abort();
     return 0;
 }

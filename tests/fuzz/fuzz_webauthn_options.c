@@ -7,7 +7,7 @@
  * credential are put right, or nothing would ever come further.
  */
 #include "agent/webauthn/attempt.h"
-#include "agent/webauthn/auth_data.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 #include "ipc/door/answer.h"

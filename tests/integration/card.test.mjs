@@ -363,7 +363,7 @@ test('the PIN pad: typed there, wrong there, cancelled there, not answered there
     await ctl('insert', 'pinpad-0', 'alice');
     let answer = signIn();
     assert.match((await agent.waiting('pin-pad')).reader, /PIN Pad/);
-    let notice = await pinentry.next();
+    let notice = await pinentry.notice();
     assert.notEqual(notice.kind, 'pin', 'the PIN is not typed on the screen');
     await ctl('pinpad', 'pinpad-0', PIN);
     assert.equal(await tokenUid((await answer).token), ALICE);
@@ -388,7 +388,7 @@ test('the notice beside the PIN pad can be cancelled', async () => {
     await ctl('insert', 'pinpad-0', 'alice');
     const answer = signIn();
     await agent.waiting('pin-pad');
-    (await pinentry.next()).cancel();
+    (await pinentry.notice()).cancel();
     await refusedWith('cancelled', answer);
   });
 });

@@ -218,7 +218,7 @@ describe('a session endpoint', { concurrency: 4 }, () => {
       'certificate-revoked': 'certificate-revoked', 'certificate-expired': 'certificate-expired',
       'certificate-not-yet-valid': 'certificate-not-yet-valid', 'issuer-unknown': 'issuer-unknown',
       'person-unknown': 'person-unknown', 'stale-challenge': 'timed-out',
-      'key-unknown': 'key-not-registered',
+      'key-unknown': 'key-not-registered', 'key-unverified': 'key-unverified', 'another-person': 'card-changed',
       'anything-else': 'provider-refused', ok: 'provider-refused',
     };
     for (const [error, result] of Object.entries(expected))

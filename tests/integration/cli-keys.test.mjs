@@ -4,6 +4,9 @@
 // and udev's library, and a person at the agent's window (pinentry.mjs).
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeKeyPair } from '../sandbox/keys.mjs';
 import { connectNative } from '../sandbox/native.mjs';
@@ -19,6 +22,7 @@ async function withKeys(keys, play, settings = '') {
   try {
     await play({
       ...sandbox,
+      sandbox,
       ctl: sandbox.keys.ctl,
       lanyard: (...args) => lanyard(sandbox, args),
       // Until that many keys are in, as subscribers hear it.
@@ -39,6 +43,12 @@ async function withKeys(keys, play, settings = '') {
   }
 }
 
+// What the trail has of security keys so far: [event, outcome] each.
+async function audited({ directory }) {
+  const lines = (await readFile(join(directory, 'state', 'lanyard', 'audit.jsonl'), 'utf8')).trim().split('\n');
+  return lines.map((line) => JSON.parse(line)).filter(({ LANYARD_EVENT: event }) => event.startsWith('key-'));
+}
+
 // Puts a resident credential of that name onto the key; resolves with its id.
 async function register(ctl, key, name) {
   const { privateKey } = makeKeyPair('ec', { namedCurve: 'P-256' });
@@ -49,7 +59,7 @@ async function register(ctl, key, name) {
 }
 
 test('a new key is listed, told of, and gets its PIN', async () => {
-  await withKeys(['key-0'], async ({ lanyard, pinentry, ctl }) => {
+  await withKeys(['key-0'], async ({ sandbox, lanyard, pinentry, ctl }) => {
     const [key] = JSON.parse(await ends(lanyard('keys', '--json'), 0));
     assert.deepEqual({ ...key, id: '', name: '' }, { id: '', name: '', path: '/dev/hidraw0', session: false });
     assert.match(key.id, /^[1-9]\d*$/);
@@ -88,11 +98,15 @@ test('a new key is listed, told of, and gets its PIN', async () => {
     const list = lanyard('key', 'credentials', 'list');
     await types(pinentry, 'abc123');
     await ends(list, 0, /No sign-in is kept/);
+    assert.deepEqual((await audited(sandbox)).map((entry) => [entry.LANYARD_EVENT, entry.LANYARD_OUTCOME]), [
+      ['key-pin-changed', 'key-pin-not-set'], ['key-pin-set', 'ok'], ['key-pin-set', 'key-pin-set'],
+      ['key-pin-set', 'key-pin-set'], ['key-pin-changed', 'ok'],
+    ]);
   });
 });
 
 test('what is on a key is listed, renamed and deleted', async () => {
-  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl }) => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ sandbox, lanyard, pinentry, ctl }) => {
     const alice = await register(ctl, 'key-0', 'alice');
     await register(ctl, 'key-0', 'bob');
     const credentials = async () => {
@@ -116,7 +130,18 @@ test('what is on a key is listed, renamed and deleted', async () => {
     const again = lanyard('key', 'credentials', 'delete', alice);
     await types(pinentry, PIN);
     await ends(again, 5, /LY-1816/);
+    const hyphened = lanyard('key', 'credentials', 'delete', '--', '-_8');
+    await types(pinentry, PIN);
+    await ends(hyphened, 5, /LY-1816/);
     await ends(lanyard('key', 'credentials', 'delete', 'no base64!'), 2);
+    const trail = await audited(sandbox);
+    assert.deepEqual(trail.map((entry) => [entry.LANYARD_EVENT, entry.LANYARD_OUTCOME]), [
+      ['key-credential-renamed', 'ok'], ['key-credential-deleted', 'ok'], ['key-credential-deleted', 'credential-unknown'],
+      ['key-credential-deleted', 'credential-unknown'],
+    ]);
+    const name = createHash('sha256').update(Buffer.from(alice, 'base64url')).digest('hex').slice(0, 16);
+    assert.deepEqual(trail.slice(0, 3).map((entry) => entry.LANYARD_CREDENTIAL), [name, name, name]);
+    for (const entry of trail) assert.match(entry.LANYARD_KEY, /\S/);
   });
 });
 
@@ -147,8 +172,16 @@ test('three wrong PINs want the key anew, eight block it', async () => {
   });
 });
 
-test('a reset is asked about, and comes too late', async () => {
-  await withKeys([{ name: 'key-0', pin: PIN }], async ({ lanyard, pinentry, ctl, keys, count }) => {
+test('a reset is asked about, then the key is plugged in anew; later than that it is too late', async () => {
+  await withKeys([{ name: 'key-0', pin: PIN }], async ({ sandbox, lanyard, pinentry, ctl, keys, count }) => {
+    const replug = async (reset) => {
+      await reset.said(/Pull your security key out and plug it in again/);
+      const notice = await pinentry.notice(/Pull the security key out/);
+      await ctl('unplug', 'key-0');
+      await count(0);
+      await ctl('plug', 'key-0');
+      await notice.gone;
+    };
     await register(ctl, 'key-0', 'alice');
     const no = lanyard('key', 'reset');
     const question = await pinentry.next();
@@ -160,23 +193,23 @@ test('a reset is asked about, and comes too late', async () => {
     await ctl('fault', 'key-0', 'status', '30', 'at', 'reset'); // as ten seconds after it was plugged in
     const late = lanyard('key', 'reset');
     (await pinentry.next()).confirm();
-    await ends(late, 5, /only in the first seconds .*\(LY-1815\)\nPull it out/);
+    await replug(late);
+    await ends(late, 5, /only in the first seconds .*\(LY-1815\)\nStart again/);
     await ctl('clear', 'key-0');
     await ctl('pin', 'key-0', 'set', PIN);
     await register(ctl, 'key-0', 'bob');
 
-    await ctl('unplug', 'key-0');
-    await count(0);
-    await ctl('plug', 'key-0');
-    await count(1);
     await ctl('delay', 'key-0', 'command');
     const yes = lanyard('key', 'reset');
     (await pinentry.next()).confirm();
+    await replug(yes);
     await yes.said(/Touch your security key/);
     await ctl('touch', 'key-0');
     await ends(yes, 0, /The security key is erased/);
     const { pin, resident } = await keys.state('key-0');
     assert.deepEqual([pin, resident], ['none', 0]);
+    assert.deepEqual((await audited(sandbox)).map((entry) => [entry.LANYARD_EVENT, entry.LANYARD_OUTCOME]),
+      [['key-reset', 'cancelled'], ['key-reset', 'key-reset-late'], ['key-reset', 'ok']]);
   });
 });
 
@@ -221,7 +254,7 @@ test('a key that is pulled out, or an interrupt, takes the window away', async (
     await ends(interrupted, 4);
     const cancelled = lanyard('key', 'credentials', 'list');
     (await pinentry.next()).cancel();
-    await ends(cancelled, 4, /LY-1001/);
+    await ends(cancelled, 4, /That was cancelled\. \(LY-1001\)\nStart again when you are ready\.$/m);
   });
 });
 
@@ -250,7 +283,8 @@ test('a redirected key is a key while its socket is there', async () => {
 test('where security keys are not to be used there are none', async () => {
   await withKeys(['key-0'], async ({ lanyard }) => {
     await ends(lanyard('keys'), 0, /No security key is connected/);
-    await ends(lanyard('key', 'info'), 5, /LY-1801/);
+    for (const command of [['info'], ['pin', 'set']])
+      await ends(lanyard('key', ...command), 5, /Security keys are not used on this computer\. \(LY-1819\)/);
     assert.equal(JSON.parse(await ends(lanyard('status', '--json'), 0)).keys, 0);
   }, '[keys]\nenabled = no\n');
 });
@@ -263,6 +297,7 @@ test('what is wrong with the command line is said before anything is asked', asy
       [['key', 'pin', 'set', '1234'], /"1234" is one word too many/],
       [['key', 'credentials', 'delete'], /needs ID/],
       [['key', 'credentials', 'rename', 'AQ'], /needs ID NAME/],
+      [['key', 'credentials', 'delete', '-_8'], /An ID that begins with a hyphen stands behind --: -- -_8/],
       [['key', 'credentials', 'rename', 'AQ', 'b', 'c', 'd'], /"d" is one word too many/],
       [['keys', '--key', '1'], /keys does not take --key/],
     ]) await ends(lanyard(...words), 2, pattern);

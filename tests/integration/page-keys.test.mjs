@@ -189,16 +189,13 @@ test('a connection that was made for one request is closed after it', async () =
 });
 
 test('the page is told what the person has to do now', async () => {
-  const words = ['key', 'other-key', 'key-choice', 'touch', 'verification', 'key-pin', 'account'];
   const { port } = await played(({ id }, reply) => {
-    for (const what of words) reply.notify('operation.waiting', { request: id, for: what, reader: 'Key' });
-    reply.notify('operation.waiting', { request: id, for: 'key-pin', triesLeft: 2, reader: 'Key' });
+    for (const what of ['turn', 'use-key']) reply.notify('operation.waiting', { request: id, for: what });
     reply.result(ASSERTION);
   });
   const waited = [];
   await credentials.get({ publicKey: OPTIONS, port, onWaiting: (waiting) => waited.push(waiting) });
-  assert.deepEqual(waited.map((waiting) => waiting.for), [...words, 'key-pin']);
-  assert.deepEqual(waited.at(-1), { for: 'key-pin', triesLeft: 2, reader: 'Key' });
+  assert.deepEqual(waited, [{ for: 'turn' }, { for: 'use-key' }]);
 });
 
 test('the agent\'s refusal has the name that a browser\'s has, and the agent\'s own words behind it', async () => {
@@ -257,7 +254,7 @@ test('a page that wants the browser where it has no WebAuthn is told', async () 
 test('aborting cancels at the agent and rejects with AbortError', async () => {
   const controller = new AbortController();
   const { port, agent } = await played((request, reply) =>
-    request.method === 'webauthn.get' && reply.notify('operation.waiting', { request: request.id, for: 'touch' }));
+    request.method === 'webauthn.get' && reply.notify('operation.waiting', { request: request.id, for: 'use-key' }));
   const error = await refusal(credentials.get({
     publicKey: OPTIONS, port, signal: controller.signal, onWaiting: () => controller.abort(),
   }));

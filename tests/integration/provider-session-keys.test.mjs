@@ -59,9 +59,11 @@ test('a challenge says that keys are taken, and the PIN is owed', async () => {
 });
 
 test('a key opens a session, bound to the session key that it has vouched for', async () => {
-  const { uid, acr, amr } = await opened();
+  const { uid, acr, amr, credential_public_key: publicKey } = await opened();
   assert.deepEqual({ uid, acr, amr }, { uid: BOB, acr: 'AAL3_FIDO2', amr: ['FIDO2'] });
-  assert.equal((await agent.look()).status, 200);
+  assert.deepEqual(Buffer.from(publicKey, 'base64url'), Buffer.from(rig.op.keys.of({ uid: BOB })[0].publicKey));
+  const { status, body } = await agent.look();
+  assert.deepEqual([status, body.credential_public_key], [200, publicKey]);
   const other = await rig.agent('bob');
   other.sid = agent.sid;
   await refused(other.look(), 401, 'invalid_dpop_proof');

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import {
   asService, atDesk, clockThatPasses, gone, helpersWith, PIN, RELUCTANT, withoutSealedMemory,
 } from './keeper-rig.mjs';
+import { below } from './processes.mjs';
 
 test('the agent is killed', async (t) => {
   const clock = clockThatPasses();

@@ -5,6 +5,7 @@
 // key-1 is somebody's whom nobody knows.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -51,6 +52,20 @@ async function typesPin(desk, answer) {
   const prompt = await desk.prompt(answer);
   assert.ok(prompt.texts.description.includes(desk.origin), prompt.texts.description);
   prompt.answer(KEY_PIN);
+}
+
+// key-1 says from now on that bob's credential is on it; but the private key is another.
+async function makesUp({ key, origin }) {
+  const [, id, user] = / id=(\S+) .*user=(\S+)/.exec(` ${await key('credentials', 'key-0')}`);
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64url');
+  await key('import', 'key-1', new URL(origin).hostname, id, der, user, 'resident');
+}
+
+// Until key-1, plugged in just now, has been asked and let go.
+async function isAsked({ key, sandbox }) {
+  await becomes('the other key to be looked at', async () => (await sandbox.keys.state('key-1')).messages > 0);
+  await key('closed', 'key-1');
 }
 
 // With key-0, which is in; resolves with session.status.
@@ -192,8 +207,8 @@ test('a page has a key sign, and hands its session over', async () => {
     };
     assert.equal((await signed({})).sessionKey, null);
     await refusedWith('sign-in-expired', page.request('session.begin', { sid: 'made-up' }));
-    const { person, sessionKey, acr, amr } = await signed({ session: true });
-    const { sid } = op.sessions.open({ person, key: sessionKey, acr, amr });
+    const { person, sessionKey, publicKey, acr, amr } = await signed({ session: true });
+    const { sid } = op.sessions.open({ person, key: sessionKey, publicKey, acr, amr });
     assert.equal((await page.request('session.begin', { sid })).uid, BOB);
     assert.equal((await desk.proves(client)).sid, sid);
     await key('unplug', 'key-0');
@@ -225,12 +240,33 @@ test('lock-persistence: the same key and its PIN resume it', async (t) => {
       assert.ok(desk.op.sessions.find(sid).authTime > before);
     });
 
+    await t.test('also where a page\'s request waits for a key', async () => {
+      await locked();
+      const page = await connectPage(desk.sandbox, desk.origin);
+      const waits = page.request('webauthn.get', { publicKey: {
+        ...desk.op.keys.requestOptions(newChallenge()), userVerification: 'discouraged',
+        allowCredentials: [{ type: 'public-key', id: Buffer.from('on no key').toString('base64url') }],
+      } });
+      await page.notification('operation.waiting', ({ for: what }) => what === 'use-key');
+      await key('plug', 'key-0');
+      (await desk.pinentry.next()).answer(KEY_PIN);
+      await desk.changed(client, 'active');
+      assert.equal((await desk.proves(client)).sid, sid);
+      page.close();
+      await assert.rejects(waits, /closed the connection/);
+    });
+
     await t.test('another key does nothing', async () => {
       await locked();
       const asked = desk.pinentry.dialogues.length;
       await key('plug', 'key-1');
-      await becomes('the other key to be looked at', async () => (await desk.sandbox.keys.state('key-1')).messages > 0);
-      await key('closed', 'key-1');
+      await isAsked(desk);
+      assert.equal((await desk.status(client)).state, 'locked');
+      assert.equal(desk.pinentry.dialogues.length, asked);
+      await key('unplug', 'key-1');
+      await makesUp(desk); // nor one that says that it is the one
+      await key('plug', 'key-1');
+      await isAsked(desk);
       assert.equal((await desk.status(client)).state, 'locked');
       assert.equal(desk.pinentry.dialogues.length, asked);
       await key('unplug', 'key-1');
@@ -263,9 +299,11 @@ test('a session outlives its agent where the key stays in', { skip: withoutSeale
 
     await service.stop(); // pulled and put back while none ran, it is the same key
     await key('unplug', 'key-0');
+    await makesUp(desk); // and not one that says so
     await key('plug', 'key-1');
     await service.start();
     client = await desk.connect();
+    await isAsked(desk);
     assert.equal((await desk.status(client)).state, 'checking');
     const proof = desk.proves(client);
     await key('plug', 'key-0');

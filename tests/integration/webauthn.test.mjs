@@ -10,6 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectNative } from '../sandbox/native.mjs';
+import { connectPage } from '../sandbox/page-raw.mjs';
 import { verifyKeyAssertion, verifyKeyRegistration } from '../sandbox/op/key-assertion.mjs';
 import { inSandbox as inCardSandbox, newChallenge, PIN as CARD_PIN, readToken } from './card-rig.mjs';
 
@@ -186,6 +187,62 @@ test('a key that is registered already is told apart, once it is touched', async
     await refusedAs('InvalidStateError', 'key-registered',
       site.create({ excludeCredentials: allow(credential).allowCredentials }));
     await site.register({ excludeCredentials: [{ type: 'public-key', id: randomBytes(32).toString('base64url') }] });
+  });
+});
+
+test('a page learns nothing of the keys that are in before one is used', async () => {
+  await inSandbox([{ name: 'key-0', pin: PIN }], async ({ sandbox, site, keys, origin, pinentry }) => {
+    const { credential } = await site.register();
+    await keys.ctl('delay', 'key-0', 'command');
+    pinentry.always(null);
+    const page = await connectPage(sandbox, origin);
+    const strange = { id: randomBytes(32).toString('base64url') };
+    const heard = async (method, publicKey, shown) => {
+      const from = page.notifications.length;
+      const answer = page.request(method, { publicKey: { challenge: site.challenge(), ...publicKey } });
+      const window = await shown();
+      assert.match(window.texts.description, new RegExp(`Site: ${origin}`));
+      const told = page.notifications.slice(from);
+      await page.request('operation.cancel', { request: told[0].params.request });
+      await refusedAs('AbortError', 'cancelled', answer);
+      await window.gone;
+      return told.map(({ params: { request, ...told } }) => told);
+    };
+    const verified = (...allowed) => ({ ...allow(...allowed), userVerification: 'required' });
+    const unverified = (...allowed) => ({ ...allow(...allowed), userVerification: 'discouraged' });
+    const registration = (...excluded) => ({
+      rp: { name: 'Sandbox' }, user: { id: site.userId, name: 'a', displayName: 'A' },
+      pubKeyCredParams: [{ type: 'public-key', alg: -7 }], excludeCredentials: allow(...excluded).allowCredentials,
+    });
+    const hearsNothing = async (...asked) => assert.deepEqual(await heard(...asked), [{ for: 'use-key' }]);
+    await hearsNothing('webauthn.get', unverified(credential), () => pinentry.notice(/Touch your security key to sign in/));
+    await hearsNothing('webauthn.get', unverified(strange), () => pinentry.notice(/Plug in another one/));
+    await hearsNothing('webauthn.get', verified(credential), () => pinentry.next());
+    await hearsNothing('webauthn.create', registration(strange), () => pinentry.next());
+    await hearsNothing('webauthn.create', registration(credential), () => pinentry.notice(/Touch your security key/));
+    await keys.ctl('unplug', 'key-0');
+    await hearsNothing('webauthn.get', unverified(credential), () => pinentry.notice(/Plug in your security key/));
+    page.close();
+  });
+});
+
+test('that a key has no PIN, or a blocked one, is said to whoever has touched it', async () => {
+  await inSandbox([{ name: 'key-0', pin: PIN }, { name: 'key-1', plugged: false }], async ({ site, keys }) => {
+    const { credential } = await site.register();
+    const saidAfterTouch = async (key, name, reason, answer) => {
+      await keys.ctl('blinks', key);
+      await keys.ctl('touch', key);
+      await refusedAs(name, reason, answer);
+    };
+    await keys.ctl('pin', 'key-0', 'tries', '0');
+    await keys.ctl('delay', 'key-0', 'command');
+    await saidAfterTouch('key-0', 'NotAllowedError', 'key-blocked',
+      site.get({ ...allow(credential), userVerification: 'required' }));
+    await keys.ctl('unplug', 'key-0');
+    await keys.ctl('delay', 'key-1', 'command');
+    await keys.ctl('plug', 'key-1');
+    await saidAfterTouch('key-1', 'ConstraintError', 'key-pin-not-set',
+      site.create({ authenticatorSelection: { userVerification: 'required' } }));
   });
 });
 
@@ -396,7 +453,7 @@ test('a key that comes late is used, and one that is pulled out ends it', async 
 });
 
 test('a sign-in that means a session has the session key signed', async () => {
-  await inSandbox(['key-0'], async ({ site }) => {
+  await inSandbox([{ name: 'key-0', pin: PIN }], async ({ site }) => {
     const { credential } = await site.register();
     const { sessionKey, answer } = await site.signIn(credential, allow(credential), { session: true });
     assert.equal(sessionKey.crv, 'P-256');

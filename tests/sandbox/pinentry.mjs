@@ -10,6 +10,9 @@
 //   dialogue.answer('123456');       // or .confirm(), .cancel(), or let it wait
 //   await dialogue.gone;             // the agent has closed it
 //
+// A notice, which only says what to do and can be called off, comes by notice() and not by next(), and
+// only while it is shown.
+//
 // The protocol is Assuan as pinentry speaks it (pinentry's manual, "Protocol").
 
 import { chmod, writeFile } from 'node:fs/promises';
@@ -33,17 +36,15 @@ export async function startPinentry(directory) {
   await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' '${PIPE}' '${socket}'\n`);
   await chmod(program, 0o700);
 
-  const dialogues = []; // every question so far
-  const unseen = []; // those that no next() has taken
-  const takers = []; // next() calls that wait for one
+  const questions = queue('a question to the person');
+  const notices = queue('a notice to the person');
   const connections = new Set();
   let automatic = null;
 
-  function ask(dialogue) {
-    dialogues.push(dialogue);
-    if (automatic) automatic(dialogue);
-    else if (takers.length > 0) takers.shift()(dialogue);
-    else unseen.push(dialogue);
+  function ask(dialogue, gone) {
+    if (dialogue.kind !== 'message') return questions.add(dialogue, automatic);
+    notices.add(dialogue);
+    gone.then(() => notices.forget(dialogue));
   }
 
   const server = createServer((connection) => {
@@ -56,19 +57,42 @@ export async function startPinentry(directory) {
 
   return {
     program,
-    dialogues,
-    // The next question, now or when it comes.
-    next: () => unseen.length > 0 ? Promise.resolve(unseen.shift())
-      : inTime(new Promise((resolve) => takers.push(resolve)), 'a question to the person',
-        () => `questions before it: ${dialogues.length}${last(dialogues)}`),
+    dialogues: questions.all,
+    // The next question, now or when it comes; the next notice likewise, that says so.
+    next: () => questions.next(),
+    notice: (says = /(?:)/) => notices.next(({ texts }) => says.test(texts.description)),
     // From now on `how(dialogue)` deals with every question; null ends that.
     always(how) {
       automatic = how;
-      if (how) unseen.splice(0).forEach(how);
+      if (how) questions.unseen.splice(0).forEach(how);
     },
     close() {
       for (const connection of connections) connection.destroy();
       return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function queue(what) {
+  const all = []; // every one so far
+  const unseen = []; // those that no next() has taken
+  const takers = []; // next() calls that wait for one: { fits, resolve }
+  return {
+    all,
+    unseen,
+    add(dialogue, automatic) {
+      all.push(dialogue);
+      const taker = takers.findIndex(({ fits }) => fits(dialogue));
+      if (automatic) automatic(dialogue);
+      else if (taker >= 0) takers.splice(taker, 1)[0].resolve(dialogue);
+      else unseen.push(dialogue);
+    },
+    forget: (dialogue) => unseen.includes(dialogue) && unseen.splice(unseen.indexOf(dialogue), 1),
+    next(fits = () => true) {
+      const found = unseen.findIndex(fits);
+      if (found >= 0) return Promise.resolve(unseen.splice(found, 1)[0]);
+      return inTime(new Promise((resolve) => takers.push({ fits, resolve })), what,
+        () => `before it: ${all.length}${last(all)}`);
     },
   };
 }
@@ -88,7 +112,8 @@ function converse(connection, ask) {
     const [command, ...rest] = line.split(' ');
     const argument = unescape(rest.join(' '));
     if (command in QUESTIONS) {
-      ask(question(QUESTIONS[command], { ...texts }, argument, say, gone));
+      const kind = argument === '--one-button' ? 'message' : QUESTIONS[command];
+      ask(question(kind, { ...texts }, argument, say, gone), gone);
       delete texts.error; // pinentry forgets it once shown
       return;
     }

@@ -132,6 +132,43 @@ static void utf8_is_judged_by_rfc_3629(void **state)
         assert_false(utf8_valid(bad[i], strlen(bad[i])));
 }
 
+static void characters_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        uint32_t character;
+        bool prints;
+    } rows[] = {
+        {"a", 1, 'a', true},
+        {"\xc3\xa9x", 2, 0xe9, true},
+        {"\xe2\x82\xac", 3, 0x20ac, true},
+        {"\xf0\x9f\x98\x80", 4, 0x1f600, true},
+        {"\xe2\x80\x8d", 3, 0x200d, true},
+        {"\n", 1, '\n', false},
+        {"\x7f", 1, 0x7f, false},
+        {"\xc2\x85", 2, 0x85, false},
+        {"\xe2\x80\x8e", 3, 0x200e, false},
+        {"\xe2\x80\xaa", 3, 0x202a, false},
+        {"\xe2\x80\xae", 3, 0x202e, false},
+        {"\xe2\x81\xa6", 3, 0x2066, false},
+        {"\xe2\x81\xa9", 3, 0x2069, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint32_t character;
+        assert_int_equal(utf8_character(rows[i].text, &character), rows[i].len);
+        assert_int_equal(character, rows[i].character);
+        assert_int_equal(character_prints(character), rows[i].prints);
+    }
+    static const char *const none[] = {"",         "\xff",         "\x80",        "\xc3",
+                                       "\xe2\x82", "\xed\xa0\x80", "\xf0\x9f\x98"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        uint32_t character;
+        assert_int_equal(utf8_character(none[i], &character), 0);
+    }
+}
+
 static void base64_round_trips(void **state)
 {
     (void)state;
@@ -166,6 +203,7 @@ int main(void)
         cmocka_unit_test(buffers_grow_and_shrink),    cmocka_unit_test(consuming_wipes),
         cmocka_unit_test(what_is_written_is_read),    cmocka_unit_test(a_writer_that_is_full_fails),
         cmocka_unit_test(a_reader_refuses_bad_texts), cmocka_unit_test(utf8_is_judged_by_rfc_3629),
+        cmocka_unit_test(characters_are_told_apart),  cmocka_unit_test(base64_has_one_spelling),
         cmocka_unit_test(base64_round_trips),         cmocka_unit_test(base64_has_one_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

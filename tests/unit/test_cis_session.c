@@ -96,6 +96,66 @@ static void a_server_may_say_more_and_leave_out(void **state)
     }
 }
 
+/* {1: 2, 3: -7, -1: 1, -2: x, -3: y}, the base point of P-256; one that is not on the curve; the
+ * same as secp256k1's; Ed25519's base point. */
+#define P256                                                                                       \
+    "pQECAyYgASFYIGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWIlggT-NC4v4af5uO5-tKfA-eFivOM1dr"     \
+    "MV7Oy7ZAaDe_UfU"
+#define NO_POINT                                                                                   \
+    "pQECAyYgASFYIGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWIlggT-NC4v4af5uO5-tKfA-eFivOM1dr"     \
+    "MV7Oy7ZAaDe_UfY"
+#define ES256K                                                                                     \
+    "pQECAzguIAghWCBrF9Hy4SxCR_i85uVjpEDydwN9gS3rM6D0oTlF2JjCliJYIE_jQuL-Gn-bjufrSnwPnhYrzjNX"     \
+    "azFezsu2QGg3v1H1"
+#define ED25519 "pAEBAycgBiFYIFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
+#define KEY(text) SESSION(",\"credential_public_key\":\"" text "\"")
+
+static void a_security_keys_public_key_is_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+    } keys[] = {
+        {KEY(P256), 77},
+        {KEY(ED25519), 42},
+        {KEY(ES256K), 0}, /* of no use here, and no mistake */
+        {SESSION(",\"credential_public_key\":null"), 0},
+        {SESSION(""), 0},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        CLEANUP(release_session) struct cis_session *session = session_of(keys[i].text);
+        CLEANUP(bytes_deinit) struct bytes text = {0};
+        assert_non_null(session);
+        assert_int_equal(session->public_key_len, keys[i].len);
+        assert_int_equal(cis_session_write(session, &text), 0);
+        CLEANUP(release_session)
+        struct cis_session *again = cis_session_read((const char *)text.data, text.len);
+        assert_non_null(again);
+        assert_int_equal(again->public_key_len, keys[i].len);
+        assert_memory_equal(again->public_key, session->public_key, CIS_PUBLIC_KEY_MAX);
+    }
+}
+
+static void a_public_key_that_is_none_is_no_session(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        KEY(""),
+        KEY("pQ"),
+        KEY(P256 "AA"),
+        KEY(P256 "="),
+        KEY(NO_POINT),
+        SESSION(",\"credential_public_key\":7"),
+        KEY("oA"),
+        SESSION(",\"credential_public_key\":{\"kty\":\"EC\"}"),
+        KEY(X256 X256 X256 X256 X256 X256),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (session_of(bad[i]))
+            fail_msg("%s", bad[i]);
+}
+
 static void what_is_wrong_in_one_detail_is_no_session(void **state)
 {
     (void)state;
@@ -441,6 +501,8 @@ int main(void)
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_that_is_said_is_read),
         cmocka_unit_test(a_server_may_say_more_and_leave_out),
+        cmocka_unit_test(a_security_keys_public_key_is_kept),
+        cmocka_unit_test(a_public_key_that_is_none_is_no_session),
         cmocka_unit_test(what_is_wrong_in_one_detail_is_no_session),
         cmocka_unit_test(a_nul_in_the_text_ends_nothing),
         cmocka_unit_test(there_are_at_most_256_roles),

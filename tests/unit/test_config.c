@@ -22,6 +22,9 @@
 
 #include <cmocka.h>
 
+#define X10 "xxxxxxxxxx"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+
 /* ---- problems, collected ---- */
 
 static char problems[8192];
@@ -366,6 +369,10 @@ static void mistakes_are_named_by_line(void **state)
         {"[cards]\nissuers = issuers.pem", "f:2: issuers is an absolute path"},
         {"[keys]\nenabled = maybe", "f:2: enabled is yes or no"},
         {"[keys]\nredirect-socket = key", "f:2: redirect-socket is an absolute path"},
+        {"[keys]\nredirect-socket = /" X100 "1234567",
+         "f:2: redirect-socket is an absolute path of"},
+        {"[door]\nbroker-socket = /" X100 "1234567",
+         "f:2: broker-socket is an absolute path of at"},
         {"[prompt]\nprogram = pinentry", "f:2: program is an absolute path"},
         {"[provider a]\norigin = https://A.example", "f:2: \"https://A.example\" is not an origin"},
         {"[provider a]\norigin = https://a.example/", "f:2: \"https://a.example/\" is not"},

@@ -221,6 +221,50 @@ static void a_probe_disturbs_nobody(void **state)
     assert_int_equal(rig_state("usb", "blinking"), 0);
 }
 
+/* What it signs is the challenge of this very question, by nobody's touch; even where the key wants
+ * its person for everything else. */
+static void a_probe_brings_a_signature(void **state)
+{
+    (void)state;
+    CLEANUP(bytes_deinit) struct bytes id = {0};
+    struct helper_run run;
+    rig_ctl("pin usb set 123456");
+    rig_ctl("plug usb");
+    rig_register(&id, false, "123456");
+    rig_ctl("option usb always-uv on");
+    rig_ctl("delay usb never");
+    struct fido_start probe = rig_get(&id, NULL);
+    probe.operation = FIDO_PROBE;
+    rig_begin(&run, &probe, false);
+    assert_true(rig_hear(&run));
+    assert_int_equal(run.type, FIDO_MESSAGE_DONE);
+    assert_int_equal(run.done.result, OUTCOME_OK);
+    assert_true(bytes_equal(&run.done.credential_id, &id));
+    assert_int_equal(run.done.auth_data.len, 37);
+    assert_int_equal(run.done.auth_data.data[32], 0); /* nobody was there, and nobody was asked */
+    assert_true(run.done.signature.len >= 64);
+    rig_end(&run);
+}
+
+static void an_old_key_brings_none(void **state)
+{
+    (void)state;
+    CLEANUP(bytes_deinit) struct bytes id = {0};
+    struct helper_run run;
+    rig_ctl("option usb u2f-only on");
+    rig_ctl("plug usb");
+    rig_register(&id, false, NULL);
+    rig_ctl("delay usb never");
+    struct fido_start probe = rig_get(&id, NULL);
+    probe.operation = FIDO_PROBE;
+    rig_begin(&run, &probe, false);
+    assert_true(rig_hear(&run));
+    assert_int_equal(run.done.result, OUTCOME_OK);
+    assert_true(bytes_equal(&run.done.credential_id, &id));
+    assert_int_equal(run.done.auth_data.len + run.done.signature.len, 0);
+    rig_end(&run);
+}
+
 static void a_key_says_what_it_is(void **state)
 {
     (void)state;
@@ -354,6 +398,8 @@ int main(void)
         RESET(no_statement_for_who_does_not_want_it),
         RESET(algorithms_are_taken_best_first),
         RESET(a_probe_disturbs_nobody),
+        RESET(a_probe_brings_a_signature),
+        RESET(an_old_key_brings_none),
         RESET(a_key_says_what_it_is),
         RESET(a_pin_is_set_and_changed),
         RESET(credentials_are_listed_renamed_and_deleted),

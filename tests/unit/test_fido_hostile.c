@@ -149,6 +149,17 @@ static void silence_ends(void **state)
     }
 }
 
+/* As a browser that has the key open, or a process of ours that is about to end. */
+static void answers_to_others_are_passed_over(void **state)
+{
+    (void)state;
+    struct fido_start create = rig_create(), get = get_verified();
+    replug("usb");
+    rig_ctl("fault usb others");
+    assert_int_equal(try_once(&create), OUTCOME_OK);
+    assert_int_equal(try_once(&get), OUTCOME_OK);
+}
+
 static void a_stalling_key_can_be_cancelled(void **state)
 {
     (void)state;
@@ -291,6 +302,7 @@ int main(void)
         RESET(nonsense_is_the_keys_failure),
         RESET(nonsense_when_creating),
         RESET(silence_ends),
+        RESET(answers_to_others_are_passed_over),
         RESET(a_stalling_key_can_be_cancelled),
         RESET(it_may_be_pulled_out_at_any_message),
         RESET(another_credential_is_not_taken),

@@ -405,7 +405,6 @@ static void random_done(struct fido_done *done)
     random_bytes(&done->credential_id, 0, FIDO_CREDENTIAL_ID_MAX);
     random_bytes(&done->auth_data, 0, FIDO_AUTH_DATA_MAX);
     done->with_appid = random_bool();
-    done->verified = random_bool();
     random_bytes(&done->signature, 0, FIDO_SIGNATURE_MAX);
     random_bytes(&done->user_id, 0, FIDO_USER_ID_MAX);
     random_text(done->user_name, sizeof done->user_name);
@@ -500,7 +499,7 @@ static void answers_that_lie_are_refused(void **state)
 static void a_failure_carries_nothing_else(void **state)
 {
     (void)state;
-    struct fido_done done = {.result = OUTCOME_KEY_LOCKED, .verified = true};
+    struct fido_done done = {.result = OUTCOME_KEY_LOCKED, .with_appid = true};
     CLEANUP(secret_free) struct secret *body = secret_new(FIDO_DONE_BYTES_MAX);
     assert_int_equal(fido_done_encode(&done, body), 0);
     CLEANUP(fido_done_deinit) struct fido_done decoded = {0};
@@ -510,7 +509,7 @@ static void a_failure_carries_nothing_else(void **state)
                      0);
     assert_int_equal(type, FIDO_MESSAGE_DONE);
     assert_int_equal(decoded.result, OUTCOME_KEY_LOCKED);
-    assert_false(decoded.verified);
+    assert_false(decoded.with_appid);
 }
 
 static void what_does_not_fit_leaves_nothing(void **state)

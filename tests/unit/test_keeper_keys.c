@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A security key in the place of the card: it signs in, its leaving is the card's, and keys that
  * nobody has signed in with change nothing (test_keeper_rig.c). */
-#include "agent/webauthn/auth_data.h"
+#include "ipc/auth_data.h"
 #include "tests/unit/test_keeper_rig.h"
 
 #include "ipc/base/outcome.h"
@@ -634,6 +634,161 @@ static void behind_another_users_desktop_it_is_pulled(void **state)
     assert_string_equal(rig.due, "sid-1");
 }
 
+/* ---- keys that are not what they say ---- */
+
+static void a_made_up_key_is_another_key(void **state)
+{
+    (void)state;
+    rig.config.session_grace = 10;
+    start(NORMAL);
+    sign_in_with_key();
+    key_out(KEY_A);
+    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+    for (int lie = 0; lie < PROBE_LIES; lie++) {
+        key_in(KEY_B);
+        assert_int_equal(probed_key(), KEY_B);
+        probe_lies((enum probe_lie)lie);
+        state_is("leaving");
+        assert_false(page->answered || rig.probing); /* it is asked once */
+        key_out(KEY_B);
+    }
+    key_in(KEY_B); /* and it hinders nobody */
+    key_in(KEY_A);
+    probe_lies(LIE_ANOTHERS_KEY);
+    assert_int_equal(probed_key(), KEY_A);
+    probe_says(OUTCOME_OK);
+    proved(page);
+    state_is("active");
+    assert_string_equal(rig.key_name, "Key A");
+    key_out(KEY_A);
+    assert_false(rig.probing);
+    pass_time(10000);
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+}
+
+static void a_made_up_key_is_asked_for_no_pin(void **state)
+{
+    (void)state;
+    start(PERSISTENT);
+    sign_in_with_key();
+    key_out(KEY_A);
+    for (int lie = 0; lie < PROBE_LIES; lie++) {
+        key_in(KEY_B);
+        probe_lies((enum probe_lie)lie);
+        state_is("locked");
+        assert_int_equal(rig.calls[CHALLENGE_CALL], 0);
+        assert_false(rig.working);
+        key_out(KEY_B);
+    }
+}
+
+static void a_made_up_key_survives_no_sleep(void **state)
+{
+    (void)state;
+    for (int lie = 0; lie < PROBE_LIES; lie++) {
+        rig.sealing = true;
+        start(NORMAL);
+        sign_in_with_key();
+        keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+        keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+        probe_lies((enum probe_lie)lie); /* what is in the same place says so */
+        state_is("checking");
+        if (lie % 2 == 0) { /* and to the next agent */
+            rig_kill();
+            rig_restart();
+            probe_lies((enum probe_lie)lie);
+            state_is("checking");
+        }
+        pass_time(SESSION_CHECK_MAX_MS);
+        state_is("none");
+        assert_string_equal(rig.due, "sid-1");
+        rig_stop();
+    }
+}
+
+/* ---- a provider that does not say by what the key is known ---- */
+
+static void start_untold(unsigned modes)
+{
+    rig.tells_no_key = rig.sealing = true;
+    start(modes);
+    sign_in_with_key();
+    proved(prove(ORIGIN, INTERACTION_SILENT, -1));
+}
+
+static void an_unknown_key_does_not_come_back(void **state)
+{
+    (void)state;
+    rig.config.session_grace = 10;
+    start_untold(NORMAL);
+    key_out(KEY_A);
+    key_in(KEY_A);
+    assert_false(rig.probing);
+    state_is("leaving");
+    pass_time(10000);
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+}
+
+static void with_an_unknown_key_sleep_is_the_end(void **state)
+{
+    (void)state;
+    start_untold(NORMAL);
+    keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+    state_is("checking");
+    keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+    assert_int_equal(rig.probes, 0);
+}
+
+static void with_an_unknown_key_a_restart_is_the_end(void **state)
+{
+    (void)state;
+    start_untold(NORMAL);
+    rig_kill();
+    rig_restart();
+    state_is("none");
+    assert_string_equal(rig.due, "sid-1");
+    assert_int_equal(rig.probes, 0);
+    pass_time(0);
+}
+
+static void a_session_locked_on_an_unknown_key_is_resumed_on_demand(void **state)
+{
+    (void)state;
+    start_untold(PERSISTENT);
+    key_out(KEY_A);
+    state_is("locked");
+    key_in(KEY_A);
+    assert_false(rig.probing || rig.prompting);
+    struct request *page = prove(ORIGIN, INTERACTION_IF_NEEDED, -1);
+    resume();
+    proved(page);
+    state_is("active");
+    keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+    keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+    state_is("locked");
+}
+
+static void the_provider_may_say_it_later(void **state)
+{
+    (void)state;
+    start_untold(NORMAL);
+    rig.tells_no_key = false;
+    pass_time(0);
+    answer_call(LOOK_CALL, OUTCOME_OK, 1, 0);
+    keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+    keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+    probe_lies(LIE_GARBAGE);
+    state_is("checking");
+    keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+    keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+    probe_says(OUTCOME_OK);
+    state_is("active");
+}
+
 /* ---- the agent's own life ---- */
 
 static void a_restart_keeps_it(void **state)
@@ -746,6 +901,14 @@ int main(void)
         TEST(a_fresh_pin_on_demand),
         TEST(after_sleep_the_key_is_looked_for),
         TEST(behind_another_users_desktop_it_is_pulled),
+        TEST(a_made_up_key_is_another_key),
+        TEST(a_made_up_key_is_asked_for_no_pin),
+        TEST(a_made_up_key_survives_no_sleep),
+        TEST(an_unknown_key_does_not_come_back),
+        TEST(with_an_unknown_key_sleep_is_the_end),
+        TEST(with_an_unknown_key_a_restart_is_the_end),
+        TEST(a_session_locked_on_an_unknown_key_is_resumed_on_demand),
+        TEST(the_provider_may_say_it_later),
         TEST(a_restart_keeps_it),
         TEST(a_restart_without_the_key),
         TEST(a_restart_while_it_is_locked),

@@ -4,7 +4,7 @@
 #include "agent/audit.h"
 #include "agent/candidate.h"
 #include "agent/chooser_client.h"
-#include "agent/webauthn/auth_data.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
@@ -13,6 +13,9 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -512,6 +515,7 @@ static uint64_t last_key_id;
 static struct key_work {
     struct key_work_events events;
     char path[FIDO_PATH_MAX + 1];
+    uint8_t credential;
 } work, probe;
 
 static void say_keys_changed(void)
@@ -564,8 +568,53 @@ const struct key_found *key_watch_find(const struct key_watch *watch, uint64_t i
     return NULL;
 }
 
+/* ---- what a key signs by itself ---- */
+
+enum { COSE_BYTES = 77, PROOF_MESSAGE_BYTES = AUTH_DATA_AAGUID_OFFSET + 32 };
+static EVP_PKEY *hers, *anothers;
+static uint8_t asked_hash[32], last_hash[32]; /* of the probe under way, and of the one before */
+
+/* {1: 2, 3: -7, -1: 1, -2: x, -3: y} */
+static void put_public_key(EVP_PKEY *key, struct cis_session *session)
+{
+    static const uint8_t head[] = {0xa5, 1, 2, 3, 0x26, 0x20, 1, 0x21, 0x58, 32};
+    static const uint8_t between[] = {0x22, 0x58, 32};
+    uint8_t point[65];
+    size_t len = 0;
+    assert_int_equal(
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point, &len),
+        1);
+    assert_int_equal(len, sizeof point);
+    uint8_t *to = session->public_key;
+    memcpy(to, head, sizeof head);
+    memcpy(to + sizeof head, point + 1, 32);
+    memcpy(to + sizeof head + 32, between, sizeof between);
+    memcpy(to + sizeof head + 32 + sizeof between, point + 33, 32);
+    session->public_key_len = COSE_BYTES;
+}
+
+static void sign_proof(EVP_PKEY *key, const char *rp_id, const uint8_t hash[32],
+                       struct fido_done *done)
+{
+    uint8_t message[PROOF_MESSAGE_BYTES] = {0}, signature[80];
+    size_t len = sizeof signature;
+    assert_non_null(SHA256((const uint8_t *)rp_id, strlen(rp_id), message));
+    memcpy(message + AUTH_DATA_AAGUID_OFFSET, hash, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key), 1);
+    assert_int_equal(EVP_DigestSign(context, signature, &len, message, sizeof message), 1);
+    EVP_MD_CTX_free(context);
+    assert_int_equal(bytes_set(&done->auth_data, message, AUTH_DATA_AAGUID_OFFSET), 0);
+    assert_int_equal(bytes_set(&done->signature, signature, len), 0);
+}
+
 static void begin_probe(const struct fido_start *start)
 {
+    memcpy(last_hash, asked_hash, sizeof last_hash);
+    memcpy(asked_hash, start->client_data_hash, sizeof asked_hash);
+    assert_memory_not_equal(asked_hash, last_hash, sizeof asked_hash);
+    probe.credential = start->list[0].data[0];
+
     assert_false(rig.probing);
     assert_int_equal(start->list_count, 1);
     assert_string_equal(start->rp_id, RP_ID);
@@ -630,7 +679,7 @@ static void end_work(struct fido_done *done, int key)
 
 void key_signs_so(int key, uint8_t credential, const char *rp_id, uint8_t flags)
 {
-    struct fido_done done = {.result = OUTCOME_OK, .verified = true};
+    struct fido_done done = {.result = OUTCOME_OK};
     uint8_t auth_data[AUTH_DATA_AAGUID_OFFSET] = {[AUTH_DATA_HASH_BYTES] = flags};
     assert_non_null(SHA256((const uint8_t *)rp_id, strlen(rp_id), auth_data));
     assert_int_equal(bytes_set(&done.credential_id, &credential, 1), 0);
@@ -656,12 +705,39 @@ int probed_key(void)
     return probe.path[strlen(probe.path) - 1] - '0';
 }
 
+static void end_probe(struct fido_done *done)
+{
+    int key = probed_key();
+    rig.probing = false;
+    probe.events.done(probe.events.context, done, desk_keys[key].found.id);
+    fido_done_deinit(done);
+}
+
 void probe_says(int outcome)
 {
     struct fido_done done = {.result = (uint32_t)outcome};
-    int key = probed_key();
-    rig.probing = false;
-    probe.events.done(probe.events.context, &done, desk_keys[key].found.id);
+    if (outcome == OUTCOME_OK) {
+        assert_int_equal(bytes_set(&done.credential_id, &probe.credential, 1), 0);
+        sign_proof(hers, RP_ID, asked_hash, &done);
+    }
+    end_probe(&done);
+}
+
+void probe_lies(enum probe_lie lie)
+{
+    struct fido_done done = {.result = OUTCOME_OK};
+    uint8_t credential = lie == LIE_CREDENTIAL ? probe.credential + 1 : probe.credential;
+    assert_int_equal(bytes_set(&done.credential_id, &credential, 1), 0);
+    sign_proof(lie == LIE_ANOTHERS_KEY ? anothers : hers,
+               lie == LIE_SITE ? "elsewhere.example" : RP_ID,
+               lie == LIE_OLD ? last_hash : asked_hash, &done);
+    if (lie == LIE_GARBAGE)
+        done.signature.data[done.signature.len - 1] ^= 1;
+    if (lie == LIE_NOTHING)
+        bytes_reset(&done.signature);
+    if (lie == LIE_CUT)
+        done.auth_data.len--;
+    end_probe(&done);
 }
 
 void key_hands_over(const char *origin, int key, uint8_t credential)
@@ -786,6 +862,8 @@ static struct cis_session *new_session(unsigned roles, int chosen)
         snprintf(session->roles[i].name, sizeof session->roles[i].name, "Nurse %u", i);
         snprintf(session->roles[i].organisation, sizeof session->roles[i].organisation, "W0001");
     }
+    if (rig.keys && !rig.tells_no_key)
+        put_public_key(hers, session);
     return session;
 }
 
@@ -1013,6 +1091,9 @@ int rig_setup(void **state)
     memset(&slot, 0, sizeof slot);
     memset(desk_keys, 0, sizeof desk_keys);
     slot.reader = slot.service_up = true;
+    hers = EVP_EC_gen("P-256");
+    anothers = EVP_EC_gen("P-256");
+    assert_true(hers && anothers);
     clock_ms = 1000000;
     sealed_len = 0;
     return 0;
@@ -1022,6 +1103,8 @@ int rig_teardown(void **state)
 {
     (void)state;
     rig_stop();
+    EVP_PKEY_free(hers);
+    EVP_PKEY_free(anothers);
     assert_null(timers);
     assert_false(rig.prompting);
     assert_false(rig.choosing || rig.working || rig.probing);

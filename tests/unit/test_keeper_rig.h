@@ -73,7 +73,19 @@ void key_signs_so(int key, uint8_t credential, const char *rp_id, uint8_t flags)
 void key_gives_up(int outcome);
 /* The probe under way: which key is asked, and its answer. */
 int probed_key(void);
-void probe_says(int outcome);
+void probe_says(int outcome); /* OK: and has signed as the key that it is */
+/* It says that the credential is on it, too. */
+enum probe_lie {
+    LIE_GARBAGE,      /* the signature is none */
+    LIE_NOTHING,      /* there is none, as of a U2F key */
+    LIE_ANOTHERS_KEY, /* right, but by another key */
+    LIE_OLD,          /* of an earlier probe */
+    LIE_SITE,         /* for another site */
+    LIE_CREDENTIAL,   /* and names another credential */
+    LIE_CUT,          /* authenticator data that is none */
+    PROBE_LIES,
+};
+void probe_lies(enum probe_lie lie);
 /* webauthn.get with session: true for a page. */
 void key_hands_over(const char *origin, int key, uint8_t credential);
 
@@ -96,6 +108,7 @@ struct rig {
     bool keys;              /* there can be some */
     bool keys_busy;         /* too many wait for them */
     bool takes_keys;        /* the provider */
+    bool tells_no_key;      /* by what HERS is known again, the provider does not say */
     const char *rp_id;      /* which it names */
     uint8_t allowed;        /* the one credential that it allows; 0: any */
     bool working;           /* a key has something to sign */

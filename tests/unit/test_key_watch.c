@@ -28,6 +28,7 @@
 #include <umockdev.h>
 
 enum { PATIENCE_MS = 60000 };
+enum { NOBODY = 65534 };
 
 #define KEY_DESCRIPTOR                                                                             \
     0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75,      \
@@ -127,6 +128,18 @@ static void wait_for(size_t count)
     }
     loop_timer_stop(patience);
     assert_int_equal(key_watch_count(watch), count);
+}
+
+/* Until the one key that is in is another one. */
+static void wait_for_another(uint64_t id)
+{
+    loop_timer_set(patience, PATIENCE_MS);
+    uint64_t until = loop_now() + PATIENCE_MS;
+    while ((key_watch_count(watch) != 1 || key_watch_at(watch, 0)->id == id) && loop_now() < until)
+        loop_run(loop);
+    loop_timer_stop(patience);
+    assert_int_equal(key_watch_count(watch), 1);
+    assert_int_not_equal(key_watch_at(watch, 0)->id, id);
 }
 
 /* Until the watch has heard of everything that has happened by now: one more key comes and goes. */
@@ -318,8 +331,16 @@ static void a_redirected_key_is_in_while_its_socket_is(void **state)
     close(fd);
     unlink(path);
     fd = make_socket(path);
-    while (key_watch_count(watch) != 1 || key_watch_at(watch, 0)->id == id)
-        loop_run(loop);
+    wait_for_another(id);
+
+    /* Whatever else happens there at the same time. */
+    id = key_watch_at(watch, 0)->id;
+    assert_int_equal(mkdir(other, 0700), 0);
+    close(fd);
+    unlink(path);
+    fd = make_socket(path);
+    assert_int_equal(rmdir(other), 0);
+    wait_for_another(id);
 
     /* Another one that takes its place in one step. */
     id = key_watch_at(watch, 0)->id;
@@ -348,10 +369,65 @@ static void a_redirected_key_is_in_while_its_socket_is(void **state)
     assert_int_equal(rmdir(deep), 0);
 }
 
+static void another_users_socket_is_no_key(void **state)
+{
+    (void)state;
+    char path[160];
+    if (geteuid() != 0)
+        return; /* who cannot give files away */
+    snprintf(path, sizeof path, "%s/key", folder);
+    int fd = make_socket(path);
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+    watch_for(path);
+    settle();
+    assert_int_equal(key_watch_count(watch), 0);
+    assert_int_equal(chown(path, 0, 0), 0);
+    wait_for(1);
+    assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+    wait_for(0);
+    close(fd);
+    unlink(path);
+}
+
+/* More happens in the folder than the kernel remembers. */
+static void what_the_kernel_has_left_out_has_happened(void **state)
+{
+    (void)state;
+    char deep[128], path[160], other[160];
+    unsigned most = 0;
+    FILE *said = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+    assert_non_null(said);
+    assert_int_equal(fscanf(said, "%u", &most), 1);
+    fclose(said);
+    if (most > 1000000)
+        return;
+    snprintf(deep, sizeof deep, "%s/desk", folder);
+    snprintf(path, sizeof path, "%s/key", deep);
+    snprintf(other, sizeof other, "%s/other", deep);
+    assert_int_equal(mkdir(deep, 0700), 0);
+    int fd = make_socket(path);
+    watch_for(path);
+    assert_int_equal(key_watch_count(watch), 1);
+    uint64_t id = key_watch_at(watch, 0)->id;
+    for (unsigned i = 0; i < most / 2 + 1; i++) {
+        assert_int_equal(mkdir(other, 0700), 0);
+        assert_int_equal(rmdir(other), 0);
+    }
+    close(fd);
+    unlink(path);
+    fd = make_socket(path);
+    wait_for_another(id);
+    unlink(path); /* and it goes on */
+    wait_for(0);
+    close(fd);
+    assert_int_equal(rmdir(deep), 0);
+}
+
 static void a_path_that_is_none_is_no_redirected_key(void **state)
 {
     (void)state;
-    char longer[FIDO_PATH_MAX + 3];
+    char longer[sizeof((struct sockaddr_un *)0)->sun_path + 1];
     memset(longer, '/', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     static const char *const none[] = {"", "key"};
@@ -434,7 +510,6 @@ static void names_are_made_fit_to_be_read(void **state)
 /* Root may open every key, so what is to be seen of another user's is looked at as nobody. */
 static int run_as_nobody(const struct CMUnitTest *tests, size_t count)
 {
-    enum { NOBODY = 65534 };
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -463,6 +538,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_without_a_difference_is_none, begin, end),
         cmocka_unit_test_setup_teardown(more_keys_than_anybody_has_are_left_out, begin, end),
         cmocka_unit_test_setup_teardown(a_redirected_key_is_in_while_its_socket_is, begin, end),
+        cmocka_unit_test_setup_teardown(another_users_socket_is_no_key, begin, end),
+        cmocka_unit_test_setup_teardown(what_the_kernel_has_left_out_has_happened, begin, end),
         cmocka_unit_test_setup_teardown(a_path_that_is_none_is_no_redirected_key, begin, end),
         cmocka_unit_test(where_keys_are_not_used_there_are_none),
         cmocka_unit_test(only_a_fido_collection_makes_a_key),

@@ -344,6 +344,12 @@ const struct key_found *key_watch_find(const struct key_watch *watch, uint64_t i
     return NULL;
 }
 
+const struct key_found *key_watch_at(const struct key_watch *watch, size_t i)
+{
+    (void)watch;
+    return i < in_count ? &in[i] : NULL;
+}
+
 const struct key_found *key_watch_find_path(const struct key_watch *watch, const char *path)
 {
     (void)watch;
@@ -353,14 +359,21 @@ const struct key_found *key_watch_find_path(const struct key_watch *watch, const
     return NULL;
 }
 
-static void put_in(uint64_t id, const char *path)
+static void plug_in(uint64_t id, const char *path, const char *name)
 {
     struct key_found *key = &in[in_count++];
     key->id = id;
     snprintf(key->path, sizeof key->path, "%s", path);
-    snprintf(key->name, sizeof key->name, "Example Key %d", (int)id);
+    snprintf(key->name, sizeof key->name, "%s", name);
     key_works_keys_changed(works);
     pass(0);
+}
+
+static void put_in(uint64_t id, const char *path)
+{
+    char name[32];
+    snprintf(name, sizeof name, "Example Key %d", (int)id);
+    plug_in(id, path, name);
 }
 
 static void pull_out(void)
@@ -375,6 +388,7 @@ static void pull_out(void)
 static struct config config;
 static struct fido_start start;
 static struct caller page = {.door = DOOR_WEB, .origin = SITE};
+static struct caller program = {.door = DOOR_NATIVE, .pid = 42};
 static struct {
     uint32_t result;
     uint64_t key;
@@ -390,6 +404,7 @@ static void on_waiting(void *context, enum waiting_for what, const char *key, in
         [WAITING_OTHER_KEY] = "other-key", [WAITING_KEY_CHOICE] = "key-choice",
         [WAITING_TOUCH] = "touch",         [WAITING_VERIFICATION] = "verification",
         [WAITING_KEY_PIN] = "key-pin",     [WAITING_ACCOUNT] = "account",
+        [WAITING_REPLUG] = "replug",
     };
     (void)context;
     size_t used = strlen(heard);
@@ -410,22 +425,45 @@ static void on_done(void *context, struct fido_done *done, uint64_t key)
     assert_null(chooser);
 }
 
-static struct key_work *try_begin(void *context, int *refusal)
+static struct key_work *try_begin_for(const struct caller *caller, void *context, int *refusal)
 {
-    struct key_work_request request = {.start = &start, .caller = &page, .site = SITE};
+    struct key_work_request request = {.start = &start, .caller = caller, .site = SITE};
     struct key_work_events events = {.context = context, .waiting = on_waiting, .done = on_done};
     return key_work_begin(works, &request, &events, refusal);
 }
 
-static struct key_work *begin(enum fido_operation operation)
+static struct key_work *try_begin(void *context, int *refusal)
+{
+    return try_begin_for(&program, context, refusal);
+}
+
+/* The session's: a look whether its key is in, or its own sign-in. */
+static struct key_work *begin_for_session(const struct fido_start *what, bool own, void *context)
+{
+    int refusal;
+    struct key_work_request request = {
+        .start = what, .caller = own ? &page : NULL, .site = own ? SITE : NULL, .session = own};
+    struct key_work_events events = {.context = context, .waiting = on_waiting, .done = on_done};
+    struct key_work *work = key_work_begin(works, &request, &events, &refusal);
+    assert_non_null(work);
+    pass(0);
+    return work;
+}
+
+static struct key_work *begin_by(const struct caller *caller, enum fido_operation operation)
 {
     int refusal;
     start.operation = (uint8_t)operation;
-    struct key_work *work = try_begin(NULL, &refusal);
+    struct key_work *work = try_begin_for(caller, NULL, &refusal);
     assert_non_null(work);
     assert_int_equal(ended_count, 0); /* never from within */
     pass(0);
     return work;
+}
+
+static struct key_work *begin(enum fido_operation operation)
+{
+    return begin_by(&program, operation);
 }
 
 static void assert_ended(enum outcome result)
@@ -629,9 +667,109 @@ static void a_reset_is_asked_about_first(void **state)
     ended_count = 0;
     begin(FIDO_RESET);
     answer(OUTCOME_OK, "");
+    assert_int_equal(started, 0); /* the key's ten seconds begin when the person is ready */
+    assert_string_equal(heard, "replug[Example Key 1]");
+    assert_int_equal(question.kind, PROMPT_PIN_PAD);
+    assert_true(shows("Pull the security key out and plug it in again."));
+    in_count = 0;
+    put_in(2, PATH_B); /* another one is not it */
+    assert_int_equal(ended_count, 0);
+    assert_int_equal(started, 0);
+    in_count = 0;
+    plug_in(3, PATH_B, "Example Key 1");
     assert_int_equal(started, 1);
-    end_at(OUTCOME_KEY_RESET_LATE, PATH_A);
+    assert_string_equal(told.key, PATH_B);
+    assert_int_equal(told.operation, FIDO_RESET);
+    wait_for(FIDO_WAITING_TOUCH, PATH_B);
+    assert_true(shows("Touch your security key to erase it."));
+    end_at(OUTCOME_KEY_RESET_LATE, PATH_B);
     assert_ended(OUTCOME_KEY_RESET_LATE);
+}
+
+static void a_key_beside_it_that_was_in_before_is_not_erased(void **state)
+{
+    (void)state;
+    snprintf(start.key, sizeof start.key, PATH_A);
+    begin(FIDO_RESET);
+    answer(OUTCOME_OK, "");
+    plug_in(2, PATH_B, "Example Key 1"); /* of the same make */
+    in[0] = in[1];
+    in_count = 1;
+    key_works_keys_changed(works);
+    pass(0);
+    assert_int_equal(started, 0);
+    pass(PIN_TIMEOUT * 1000);
+    assert_ended(OUTCOME_TIMED_OUT);
+    assert_int_equal(started, 0);
+}
+
+/* Before a key is touched its person reads which site wants that, and can say no. */
+static void while_a_key_blinks_a_window_names_the_site(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fido_waiting wait;
+        const char *key, *says;
+    } waits[] = {
+        {FIDO_WAITING_KEY, "", "Plug in your security key to sign in."},
+        {FIDO_WAITING_OTHER_KEY, "", "Plug in another one to sign in."},
+        {FIDO_WAITING_KEY_CHOICE, "", "Touch the security key that you mean to sign in."},
+        {FIDO_WAITING_TOUCH, PATH_A, "Touch your security key to sign in."},
+        {FIDO_WAITING_VERIFICATION, PATH_A, "by a finger on it or on its own keys, to sign in."},
+    };
+    begin_by(&page, FIDO_GET);
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        wait_for(waits[i].wait, waits[i].key);
+        assert_int_equal(question.kind, PROMPT_PIN_PAD);
+        assert_true(shows(waits[i].says));
+        assert_true(shows("Site: " SITE "\n"));
+    }
+    assert_true(shows("Security key: Example Key 1\n"));
+    wait_for(FIDO_WAITING_WORK, PATH_A);
+    assert_null(prompt);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    answer(OUTCOME_CANCELLED, "");
+    assert_ended(OUTCOME_CANCELLED);
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+    assert_null(prompt);
+}
+
+static void and_without_a_window_nothing_blinks(void **state)
+{
+    (void)state;
+    no_display = true;
+    begin_by(&page, FIDO_CREATE);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    assert_ended(OUTCOME_PROMPT_UNAVAILABLE);
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+}
+
+/* A key that lies in its socket all day is no reason for a window while a card is waited for. */
+static void the_sessions_sign_in_shows_what_blinks_only(void **state)
+{
+    (void)state;
+    struct fido_start own = {.operation = FIDO_GET, .rp_id = "session.example"};
+    begin_for_session(&own, true, NULL);
+    wait_for(FIDO_WAITING_OTHER_KEY, "");
+    assert_null(prompt);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    assert_true(shows("Touch your security key"));
+}
+
+static void a_helper_does_not_flood_the_desktop(void **state)
+{
+    (void)state;
+    begin_by(&page, FIDO_GET);
+    for (int i = 0; i < 100; i++) {
+        wait_for(FIDO_WAITING_TOUCH, PATH_A);
+        wait_for(FIDO_WAITING_KEY, "");
+        heard[0] = '\0';
+    }
+    assert_int_equal(ended_count, 0);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    pass(2000);
+    assert_ended(OUTCOME_KEY_FAILED);
+    assert_null(prompt);
 }
 
 static void without_a_display_nothing_is_typed(void **state)
@@ -687,13 +825,177 @@ static void beyond_nine_it_is_busy(void **state)
         assert_int_equal(ended[i].result, OUTCOME_CANCELLED);
 }
 
+/* However many pages insist, programs find room, and the session always. */
+static void pages_do_not_take_all_the_room(void **state)
+{
+    (void)state;
+    static struct caller others[] = {{.door = DOOR_WEB, .origin = "https://a.example"},
+                                     {.door = DOOR_WEB, .origin = "https://b.example"},
+                                     {.door = DOOR_WEB, .origin = "https://c.example"}};
+    struct fido_start probe = {.operation = FIDO_PROBE, .rp_id = "op.example"};
+    int refusal;
+    assert_non_null(try_begin_for(&page, NULL, &refusal));
+    assert_non_null(try_begin_for(&page, NULL, &refusal));
+    assert_null(try_begin_for(&page, NULL, &refusal)); /* one at work, one that waits */
+    assert_int_equal(refusal, OUTCOME_BUSY);
+    assert_non_null(try_begin_for(&others[0], NULL, &refusal));
+    assert_non_null(try_begin_for(&others[1], NULL, &refusal));
+    assert_null(try_begin_for(&others[2], NULL, &refusal));
+    assert_int_equal(refusal, OUTCOME_BUSY);
+    for (int i = 0; i < 5; i++)
+        assert_non_null(try_begin(NULL, &refusal));
+    assert_null(try_begin(NULL, &refusal));
+    begin_for_session(&probe, false, NULL);
+    begin_for_session(&start, true, NULL);
+    assert_int_equal(key_works_count(works), 11);
+}
+
+/* ---- the session's turn ---- */
+
+static void a_look_for_the_sessions_key_waits_for_nobodys_touch(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE, .rp_id = "session.example"};
+    int looked;
+    begin_by(&page, FIDO_GET);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    begin_for_session(&probe, false, &looked);
+    assert_true(was_told(FIDO_MESSAGE_CANCEL)); /* the key stops blinking */
+    hang_up();
+    assert_int_equal(started, 2);
+    assert_string_equal(told.rp_id, "session.example");
+    end_at(OUTCOME_OK, PATH_A);
+    assert_ended(OUTCOME_OK);
+    assert_ptr_equal(ended[0].context, &looked);
+    hang_up();
+    assert_int_equal(started, 3); /* and the page's goes on, from its beginning */
+    assert_string_equal(told.rp_id, "op.example");
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    end_at(OUTCOME_OK, PATH_A);
+    assert_int_equal(ended_count, 2);
+    assert_int_equal(ended[1].result, OUTCOME_OK);
+    assert_string_equal(heard, "touch[Example Key 1] turn touch[Example Key 1]");
+}
+
+/* Two that open the key that has come would be in each other's way. */
+static void nor_does_the_other_open_the_key_that_has_come(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE};
+    int refusal;
+    const struct key_work_request request = {.start = &probe};
+    const struct key_work_events events = {.done = on_done};
+    begin_by(&page, FIDO_GET);
+    wait_for(FIDO_WAITING_OTHER_KEY, "");
+    assert_non_null(key_work_begin(works, &request, &events, &refusal));
+    put_in(2, PATH_B);
+    assert_false(was_told(FIDO_MESSAGE_KEYS));
+    assert_true(was_told(FIDO_MESSAGE_CANCEL));
+    hang_up();
+    assert_int_equal(told.operation, FIDO_PROBE);
+}
+
+static void nor_for_a_pin_that_nobody_types(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE};
+    begin_by(&page, FIDO_GET);
+    ask_pin(FIDO_ASK_PIN, 8, OUTCOME_OK);
+    begin_for_session(&probe, false, NULL);
+    assert_null(prompt);
+    hang_up();
+    end_at(OUTCOME_KEY_NOT_REGISTERED, PATH_A);
+    hang_up();
+    ask_pin(FIDO_ASK_PIN, 8, OUTCOME_OK);
+    type_pin("1234");
+    assert_string_equal(typed, "1234");
+}
+
+static void but_nothing_that_had_a_pin_is_done_again(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE};
+    begin_by(&page, FIDO_GET);
+    ask_pin(FIDO_ASK_PIN, 8, OUTCOME_OK);
+    type_pin("1234");
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    begin_for_session(&probe, false, NULL);
+    assert_int_equal(started, 1);
+    assert_false(was_told(FIDO_MESSAGE_CANCEL));
+    end_at(OUTCOME_OK, PATH_A);
+    assert_ended(OUTCOME_OK);
+    hang_up();
+    assert_int_equal(told.operation, FIDO_PROBE);
+}
+
+static void a_pages_work_keeps_the_time_that_it_has_left(void **state)
+{
+    (void)state;
+    struct fido_start probe = {.operation = FIDO_PROBE};
+    begin_by(&page, FIDO_GET);
+    pass(PIN_TIMEOUT * 1000 - 50);
+    begin_for_session(&probe, false, NULL);
+    hang_up();
+    pass(100); /* not its own */
+    end_at(OUTCOME_OK, PATH_A);
+    assert_int_equal(ended_count, 1);
+    hang_up();
+    pass(49);
+    assert_int_equal(ended_count, 1);
+    pass(1);
+    assert_int_equal(ended[1].result, OUTCOME_TIMED_OUT);
+}
+
+static void the_sessions_sign_in_goes_before_a_pages_that_waits(void **state)
+{
+    (void)state;
+    struct fido_start own = {.operation = FIDO_GET, .rp_id = "session.example"};
+    int signed_in;
+    begin_by(&page, FIDO_GET);
+    wait_for(FIDO_WAITING_KEY, "");
+    begin_for_session(&own, true, &signed_in);
+    hang_up();
+    assert_string_equal(told.rp_id, "session.example");
+    end_at(OUTCOME_OK, PATH_A);
+    assert_ptr_equal(ended[0].context, &signed_in);
+    hang_up();
+    assert_string_equal(told.rp_id, "op.example");
+}
+
+/* A window must not be exchanged under the fingers of who types into it. */
+static void but_takes_no_window_away(void **state)
+{
+    (void)state;
+    struct fido_start own = {.operation = FIDO_GET, .rp_id = "session.example"};
+    begin_by(&page, FIDO_GET);
+    ask_pin(FIDO_ASK_PIN, 8, OUTCOME_OK);
+    begin_for_session(&own, true, NULL);
+    assert_non_null(prompt);
+    answer(OUTCOME_CANCELLED, "");
+    hang_up();
+    assert_string_equal(told.rp_id, "session.example");
+}
+
+static void a_program_is_not_interrupted_by_a_sign_in(void **state)
+{
+    (void)state;
+    struct fido_start own = {.operation = FIDO_GET, .rp_id = "session.example"};
+    begin(FIDO_GET);
+    wait_for(FIDO_WAITING_TOUCH, PATH_A);
+    begin_for_session(&own, true, NULL);
+    assert_int_equal(started, 1);
+    end_at(OUTCOME_OK, PATH_A);
+    hang_up();
+    assert_string_equal(told.rp_id, "session.example");
+}
+
 static void where_keys_are_not_used_there_is_none(void **state)
 {
     (void)state;
     int refusal;
     config.keys_enabled = false;
     assert_null(try_begin(NULL, &refusal));
-    assert_int_equal(refusal, OUTCOME_NO_KEY);
+    assert_int_equal(refusal, OUTCOME_KEYS_OFF);
 }
 
 static void time_runs_from_the_turn_on(void **state)
@@ -923,9 +1225,32 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_accounts_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_asked_about_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_beside_it_that_was_in_before_is_not_erased, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(while_a_key_blinks_a_window_names_the_site, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(and_without_a_window_nothing_blinks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_sessions_sign_in_shows_what_blinks_only, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_helper_does_not_flood_the_desktop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_display_nothing_is_typed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_is_done_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(beyond_nine_it_is_busy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pages_do_not_take_all_the_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_for_the_sessions_key_waits_for_nobodys_touch, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nor_does_the_other_open_the_key_that_has_come, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nor_for_a_pin_that_nobody_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(but_nothing_that_had_a_pin_is_done_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_pages_work_keeps_the_time_that_it_has_left, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_sessions_sign_in_goes_before_a_pages_that_waits, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(but_takes_no_window_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_program_is_not_interrupted_by_a_sign_in, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(where_keys_are_not_used_there_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(time_runs_from_the_turn_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_that_has_left_ends_it, set_up, tear_down),

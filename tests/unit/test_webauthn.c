@@ -6,11 +6,12 @@
  */
 #include "agent/webauthn/webauthn.h"
 
-#include "agent/webauthn/auth_data.h"
-#include "agent/webauthn/cbor.h"
+#include "agent/audit.h"
 #include "agent/webauthn/public_key.h"
+#include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
+#include "ipc/cbor.h"
 #include "ipc/door/connection.h"
 
 #include <openssl/core_names.h>
@@ -63,6 +64,16 @@ struct fixture {
 };
 
 static struct fixture *rig; /* key_work_begin knows no other */
+
+/* ---- what stands for the journal ---- */
+
+static unsigned refusals_written;
+
+void audit_write(const struct audit_entry *entry)
+{
+    if (entry->event == AUDIT_REFUSED)
+        refusals_written++;
+}
 
 /* ---- what stands for agent/keys ---- */
 
@@ -333,7 +344,15 @@ static void a_sign_in_reaches_the_key_and_comes_back(void **state)
     assert_int_equal(rig->work->copy.caller->door, DOOR_WEB);
     assert_int_equal(webauthns_count(rig->webauthns), 1);
     rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
-    expect("\"for\":\"touch\",\"reader\":\"Example Key\"");
+    expect("\"for\":\"use-key\"}");
+    unsigned told = rig->sent; /* which key, and what is on it, is not the page's to know */
+    rig->work->events.waiting(rig->work->events.context, WAITING_OTHER_KEY, NULL, -1);
+    rig->work->events.waiting(rig->work->events.context, WAITING_KEY_PIN, "Example Key", 8);
+    assert_int_equal(rig->sent, told);
+    rig->work->events.waiting(rig->work->events.context, WAITING_TURN, NULL, -1);
+    expect("\"for\":\"turn\"");
+    rig->work->events.waiting(rig->work->events.context, WAITING_TOUCH, "Example Key", -1);
+    expect("\"for\":\"use-key\"}");
     struct fido_done done = assertion();
     answer(&done);
     assert_true(says_base64url("clientDataJSON", client_data, strlen(client_data)));
@@ -640,6 +659,23 @@ static void a_session_s_key_is_signed_and_handed_over(void **state)
     assert_true(says_base64url("clientDataJSON", wanted, strlen(wanted)));
 }
 
+static void a_session_wants_its_person_whatever_the_page_says(void **state)
+{
+    (void)state;
+    ask(GET(ALLOW_ID ",\"userVerification\":\"discouraged\","
+                     "\"extensions\":{\"appid\":\"https://op.example/u2f\"}") ",\"session\":true");
+    assert_int_equal(asked()->verification, FIDO_UV_REQUIRED);
+    assert_string_equal(asked()->appid, ""); /* whose credential nobody could ask for again */
+    struct fido_done done = assertion();
+    write_auth_data(&done.auth_data, "login.op.example", AUTH_DATA_PRESENT);
+    answer(&done);
+    expect_error("key-unverified", "NotAllowedError");
+    assert_int_equal(rig->made, 0);
+    ask(GET(ALLOW_ID ",\"userVerification\":\"discouraged\""));
+    assert_int_equal(asked()->verification, FIDO_UV_DISCOURAGED);
+    fail_with(OUTCOME_CANCELLED);
+}
+
 static void a_session_s_key_is_wiped_when_nobody_takes_it(void **state)
 {
     (void)state;
@@ -650,6 +686,19 @@ static void a_session_s_key_is_wiped_when_nobody_takes_it(void **state)
     ask(SESSION_GET);
     fail_with(OUTCOME_PIN_WRONG);
     assert_int_equal(rig->made, 1);
+}
+
+/* ---- the audit ---- */
+
+static void a_page_that_asks_all_day_long_does_not_fill_the_journal(void **state)
+{
+    (void)state;
+    rig->refusal = OUTCOME_BUSY;
+    for (int i = 0; i < 60; i++) {
+        ask(GET(ALLOW_ID));
+        expect_error("busy", "NotAllowedError");
+    }
+    assert_in_range(refusals_written, 1, 59);
 }
 
 /* ---- giving up ---- */
@@ -697,6 +746,25 @@ static void what_callers_take_back_is_nobody_s_no(void **state)
         connection_receive(&rig->page, back, sizeof back - 1);
     }
     assert_int_equal(rig->begun, 5);
+}
+
+/* Nor is it an endless row of windows, or a way to look again and again. */
+static void but_a_site_that_takes_back_everything_waits(void **state)
+{
+    (void)state;
+    static const char back[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
+                               "\"params\":{\"request\":1}}";
+    for (int i = 0; i < 9; i++) {
+        ask(GET(""));
+        connection_receive(&rig->page, back, sizeof back - 1);
+    }
+    assert_int_equal(rig->begun, 9);
+    ask(GET(""));
+    expect_error("busy", "NotAllowedError");
+    assert_int_equal(rig->begun, 9);
+    ask_as(&rig->program, GET(""), ",\"origin\":\"" ORIGIN "\"");
+    assert_int_equal(rig->begun, 10);
+    fail_with(OUTCOME_CANCELLED);
 }
 
 static void a_time_out_between_does_not_count_as_a_yes(void **state)
@@ -767,10 +835,13 @@ int main(void)
         TEST(a_large_blob_is_read_and_written),
         TEST(an_old_key_signs_for_its_appid),
         TEST(a_session_s_key_is_signed_and_handed_over),
+        TEST(a_session_wants_its_person_whatever_the_page_says),
         TEST(a_session_s_key_is_wiped_when_nobody_takes_it),
+        TEST(a_page_that_asks_all_day_long_does_not_fill_the_journal),
         TEST(who_gives_up_reads_another_name_than_whose_person_does),
         TEST(a_page_that_takes_no_no_waits),
         TEST(what_callers_take_back_is_nobody_s_no),
+        TEST(but_a_site_that_takes_back_everything_waits),
         TEST(a_time_out_between_does_not_count_as_a_yes),
         TEST(too_many_are_turned_away),
         TEST(what_an_origin_has_asked_goes_with_it),

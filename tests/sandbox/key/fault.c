@@ -25,6 +25,7 @@ static const struct {
     {"empty", FAULT_EMPTY},
     {"status", FAULT_STATUS},
     {"wrong-channel", FAULT_WRONG_CHANNEL},
+    {"others", FAULT_OTHERS},
     {"sequence", FAULT_SEQUENCE},
     {"long", FAULT_LONG},
     {"huge", FAULT_HUGE},

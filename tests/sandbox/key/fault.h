@@ -25,6 +25,7 @@ enum fault_action {
     FAULT_EMPTY,         /* of no bytes */
     FAULT_STATUS,        /* that status alone */
     FAULT_WRONG_CHANNEL, /* on a channel of nobody's */
+    FAULT_OTHERS,        /* after answers to others who have the key open */
     FAULT_SEQUENCE,      /* its reports numbered wrongly */
     FAULT_LONG,          /* its length says more than comes */
     FAULT_HUGE,          /* its length is the greatest that can be said */

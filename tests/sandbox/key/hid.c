@@ -101,6 +101,16 @@ static bool fault_now(const struct hid *hid)
     return fault_applies(&hid->fault, hid->messages, hid->command, hid->message, hid->size);
 }
 
+/* A channel for somebody else, and what is asked on another one, in two reports. */
+static void send_answers_to_others(struct hid *hid)
+{
+    uint8_t bytes[100];
+
+    random_bytes(bytes, sizeof bytes);
+    send_message(hid, BROADCAST, HID_INIT, bytes, 17);
+    send_message(hid, hid->channel ^ 0x01010101, HID_CBOR, bytes, sizeof bytes);
+}
+
 static void send_answer(struct hid *hid, struct cbor_writer *answer)
 {
     uint32_t channel = hid->channel;
@@ -110,6 +120,8 @@ static void send_answer(struct hid *hid, struct cbor_writer *answer)
     if (fault_now(hid)) {
         if (hid->command == HID_CBOR || hid->command == HID_MSG)
             fault_spoil(&hid->fault, answer);
+        if (hid->fault.action == FAULT_OTHERS)
+            send_answers_to_others(hid);
         channel ^= hid->fault.action == FAULT_WRONG_CHANNEL ? 0x01010101 : 0;
         first = hid->fault.action == FAULT_SEQUENCE ? 1 : 0;
     }

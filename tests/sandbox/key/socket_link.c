@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A redirected key, as fido/redirect.h says how one is offered: a stream socket on which reports of
+ * A redirected key, as ipc/PROTOCOL.md says how one is offered: a stream socket on which reports of
  * 64 bytes go both ways. The file is there while the key is plugged in; end of file is pulled out.
  */
 #include "link.h"

@@ -5,7 +5,7 @@
 //
 //   const keys = await makeSecurityKeys({ origin, accounts, anchors });
 //   const publicKey = keys.requestOptions(challenge);          // to the page, or to the agent
-//   const { person, sessionKey, acr, amr } = await keys.signIn(assertion, { redeem });
+//   const { person, sessionKey, publicKey, acr, amr } = await keys.signIn(assertion, { redeem });
 //
 // A key with its PIN counts as AAL3 (PIN and touch). One that has not checked who is there does not,
 // and is let in only where the policy is looser than CIS2's.
@@ -98,7 +98,8 @@ export function makeSecurityKeys({ origin, accounts, anchors = [] }) {
     credential.counter = counter;
     const person = accounts.find(credential.uid);
     if (!person) throw new TokenRefused('unknown-person', credential.uid);
-    return { person, sessionKey, verified, acr: verified ? ACR : ACR_UNVERIFIED, amr: AMR };
+    const { publicKey } = credential;
+    return { person, sessionKey, publicKey, verified, acr: verified ? ACR : ACR_UNVERIFIED, amr: AMR };
   }
 
   return { policy, rpId, requestOptions, creationOptions, register, signIn, of };

@@ -59,9 +59,9 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, keys = n
 
   async function open(request) {
     const prover = await proverOf(request, path);
-    const { person, sessionKey, acr, amr } = await evidenceOf(await bodyOf(request));
+    const { person, sessionKey, publicKey, acr, amr } = await evidenceOf(await bodyOf(request));
     await checkKey(sessionKey, prover);
-    const session = sessions.open({ person, key: sessionKey, acr, amr });
+    const session = sessions.open({ person, key: sessionKey, publicKey, acr, amr });
     report(`a session of ${person.uid} was opened`);
     return [201, shown(session)];
   }
@@ -124,7 +124,7 @@ export function makeSessionEndpoint({ origin, path, sessions, accounts, keys = n
 
   const redeem = (nonce) => challenges.redeem(nonce, AGENT);
 
-  // Who has shown what: { person, sessionKey, acr, amr }, the last two where it was no card.
+  // Who has shown what: { person, sessionKey, publicKey, acr, amr }, the last three where it was no card.
   const evidenceOf = ({ token, assertion }) => (keys && assertion ? keyOf(assertion) : cardOf(token));
 
   // Whose security key has signed, and the key that it has vouched for. No session without its PIN.
@@ -196,7 +196,7 @@ async function bodyOf(request) {
 }
 
 // The session object of section 6.
-function describe({ sid, person, acr, amr, role, authTime, until }, { idle, keepAlive }, now) {
+function describe({ sid, person, publicKey, acr, amr, role, authTime, until }, { idle, keepAlive }, now) {
   return {
     sid,
     uid: person.uid,
@@ -209,5 +209,6 @@ function describe({ sid, person, acr, amr, role, authTime, until }, { idle, keep
     expires_in: Math.max(1, Math.floor((until - now) / 1000)),
     ...(idle > 0 && { idle }),
     keep_alive: keepAlive,
+    ...(publicKey && { credential_public_key: Buffer.from(publicKey).toString('base64url') }),
   };
 }

@@ -33,13 +33,15 @@ export function makeSessions({ clock, limits, claimed, ended }) {
   }
 
   // key: the public JWK that the card has vouched for; without one no agent will ever have the
-  // session, it is the browser's alone and ends with the last of them. acr, amr: a card's unless told.
-  function open({ person, key = null, acr = ACR, amr = AMR }) {
+  // session, it is the browser's alone and ends with the last of them. publicKey: the security key's
+  // that has signed, COSE; null: it was a card. acr, amr: a card's unless told.
+  function open({ person, key = null, publicKey = null, acr = ACR, amr = AMR }) {
     const now = clock.now();
     const session = {
       sid: randomBytes(32).toString('base64url'),
       person,
       key,
+      publicKey,
       acr,
       amr,
       role: person.roles.length === 1 ? person.roles[0].id : null,

@@ -85,8 +85,8 @@ export function makeSignIn({
   // The same with a security key. Where a browser has asked it, no agent can have the session.
   async function openedWithKey({ assertion }, interaction) {
     const redeem = (nonce) => challenges.redeem(nonce, interaction.uid);
-    const { person, sessionKey, acr, amr } = await keys.signIn(assertion, { redeem });
-    return openFor(person, sessionKey, interaction, { acr, amr });
+    const { person, sessionKey, publicKey, acr, amr } = await keys.signIn(assertion, { redeem });
+    return openFor(person, sessionKey, interaction, { publicKey, acr, amr });
   }
 
   async function openFor(person, sessionKey, interaction, worth) {

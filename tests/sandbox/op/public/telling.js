@@ -20,16 +20,8 @@ const WAITING = {
   signature: ['Signing you in', 'Leave your smartcard in the reader.'],
   provider: ['Signing you in', 'Waiting for Care Identity to answer.'],
   role: ['Choose your role', 'Choose in the Lanyard window which role you work in now.'],
-  key: ['Plug in your security key', 'Push it into a USB port of this computer.'],
-  'other-key': ['Plug in another security key',
-    'The one that is plugged in cannot be used for this. You can leave it in.'],
-  'key-choice': ['Touch the security key that you want to use', 'Several are plugged in.'],
-  touch: ['Touch your security key', 'It blinks until you touch it.'],
-  verification: ['Show your security key that it is you',
-    'Put your finger on it, or type the PIN on its own keys.'],
-  'key-pin': ['Enter the PIN of your security key',
-    'Type it in the Lanyard window. No web page ever asks for it.'],
-  account: ['Choose your account', 'Your security key has several. Choose yours in the Lanyard window.'],
+  'use-key': ['Use your security key',
+    'Plug it in, and touch it when it blinks. A Lanyard window says what to do, and asks for the PIN.'],
   browser: ['Use your security key', 'Your browser shows what to do in a window of its own.'],
 };
 const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then type the PIN. ' +
@@ -37,9 +29,7 @@ const LAST_TRY = 'This is the last try: confirm it in the Lanyard window, then t
 const LAST_TRIES = {
   pin: LAST_TRY,
   'pin-pad': 'This is the last try: a wrong PIN blocks the card.',
-  'key-pin': 'This is the last try: a wrong PIN blocks the security key.',
 };
-const FEW = 3; // tries that are worth a word
 
 // Nothing went wrong, so nobody needs a code.
 const NO_FAULT = ['cancelled', 'timed-out'];
@@ -49,16 +39,10 @@ export function showWaiting({ for: what, triesLeft, reader }) {
   const last = triesLeft === 1 && LAST_TRIES[what];
   const details = what === 'pin' && last ? [] : [text];
   if (last) details.push(last);
-  else if (triesLeft === 2 || (what === 'key-pin' && triesLeft <= FEW)) {
-    details.push(`You have ${triesLeft} tries left.`);
-  }
-  if (reader && what !== 'signature') {
-    details.push(KEYS.includes(what) ? `Security key: ${reader}.` : `Reader: ${reader}.`);
-  }
+  else if (triesLeft === 2) details.push(`You have ${triesLeft} tries left.`);
+  if (reader && what !== 'signature') details.push(`Reader: ${reader}.`);
   showProgress(heading, ...details);
 }
-
-const KEYS = ['key', 'other-key', 'key-choice', 'touch', 'verification', 'key-pin', 'account'];
 
 export function showProgress(heading, ...paragraphs) {
   element('failure').hidden = true;

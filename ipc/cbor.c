@@ -4,7 +4,7 @@
  * counts items reads one at a time and stops when the reader has failed, so a hostile count costs
  * no more than the bytes that came with it.
  */
-#include "agent/webauthn/cbor.h"
+#include "ipc/cbor.h"
 
 #include <string.h>
 
@@ -119,11 +119,11 @@ static void skip(struct reader *r, unsigned depth)
     uint64_t items = 0;
     if (major == CBOR_BYTES || major == CBOR_TEXT)
         take(r, value, &len);
-    else if (major == CBOR_ARRAY || major == CBOR_TAG)
-        items = major == CBOR_TAG ? 1 : value;
+    else if (major == CBOR_ARRAY)
+        items = value;
     else if (major == CBOR_MAP)
         items = value > r->left ? UINT64_MAX : 2 * value; /* more than there is fails soon */
-    if (items > 0 && depth == CBOR_NESTING_MAX)
+    if (major == CBOR_TAG || (items > 0 && depth == CBOR_NESTING_MAX))
         r->failed = true;
     for (uint64_t i = 0; i < items && !r->failed; i++)
         skip(r, depth + 1);

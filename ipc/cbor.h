@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * As much CBOR (RFC 8949) as security keys speak (CTAP 2.1 §8): definite lengths in their shortest
- * form, nested at most four deep. Heads are written and read; what is read is hostile, and the
- * reader of ipc/base/bytes.h fails stickily. Any thread; nothing blocks.
+ * form, no tags, nested at most four deep. Heads are written and read; what is read is hostile, and
+ * the reader of ipc/base/bytes.h fails stickily. Any thread; nothing blocks.
  */
 #pragma once
 
