@@ -5,16 +5,14 @@
  *
  * Before the vendor's code is loaded the process is hardened and the socket has left descriptor 0,
  * so that a module that prints, or closes what it did not open, meets /dev/null. And it has given
- * up what no module needs (ipc/confine/confine.h): it reads what the person may read, since nobody
- * knows where a vendor keeps his settings; it writes where everybody may, since modules keep their
- * locks there, and what all of a session share.
+ * up what no module needs (pkcs11/places.c).
  */
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
-#include "ipc/confine/confine.h"
 #include "pkcs11/hold.h"
 #include "pkcs11/module.h"
+#include "pkcs11/places.h"
 #include "pkcs11/serve.h"
 
 #include <errno.h>
@@ -26,23 +24,13 @@ static int usage(void)
     return EXIT_FAILURE;
 }
 
-static int confine(void)
-{
-    static const struct confine_place places[] = {
-        {"/", CONFINE_READ},         {"/tmp", CONFINE_WRITE},      {"/var/tmp", CONFINE_WRITE},
-        {"/dev/shm", CONFINE_WRITE}, {"/run/lock", CONFINE_WRITE}, {"/dev", CONFINE_DEVICES},
-    };
-    int r = confine_reach(places, sizeof places / sizeof *places, 0);
-    return r < 0 ? r : confine_calls(CONFINE_CARD);
-}
-
 int main(int argc, char **argv)
 {
     log_init("lanyard-card", LOG_LEVEL_INFO);
     CLEANUP(close_fd) int fd = argc == 3 ? harden_helper(argv[2]) : -EINVAL;
     if (fd == -EINVAL)
         return usage();
-    if (fd < 0 || hold_configure_opensc() < 0 || confine() < 0)
+    if (fd < 0 || hold_configure_opensc() < 0 || places_confine() < 0)
         return EXIT_FAILURE;
     struct module module;
     module_load(&module, argv[1]);

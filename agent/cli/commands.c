@@ -92,6 +92,15 @@ static const char *command_for(const char *reason)
     case OUTCOME_NO_KEY:
     case OUTCOME_KEY_AMBIGUOUS:
         return "lanyard keys shows what there is.";
+    case OUTCOME_AGENT_UNREACHABLE:
+    case OUTCOME_READER_SERVICE_DOWN:
+    case OUTCOME_CARD_MODULE_FAILED:
+    case OUTCOME_CARD_MODULE_MISSING:
+    case OUTCOME_PROMPT_UNAVAILABLE:
+    case OUTCOME_PROVIDER_UNREACHABLE:
+    case OUTCOME_PROVIDER_UNTRUSTED:
+    case OUTCOME_CLOCK_WRONG:
+        return "lanyard doctor finds the reason.";
     default:
         return NULL;
     }

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-enum { ANSWER_MS = 10000, LOG_MAX = 16384 };
+enum { ANSWER_MS = 15000, LOG_MAX = 16384 };
 
 static int send_question(int fd)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One card module in a lanyard-card of doctor's own, asked once for its cards. The vendor's code is
- * loaded there and never here. Blocks at most fifteen seconds. Main thread.
+ * loaded there and never here. Blocks at most twenty seconds. Main thread.
  */
 #pragma once
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
-enum { CALL_US = 3 * 1000 * 1000 };
+enum { CALL_US = 5 * 1000 * 1000 };
 
 /* ---- the PIN prompt ---- */
 

@@ -7,6 +7,7 @@
 #include "agent/doctor/bundle.h"
 #include "agent/doctor/doctor.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 
 #include <getopt.h>
@@ -97,6 +98,8 @@ static bool write_bundle(const struct arguments *arguments, const struct report 
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.setup.helpers = LANYARD_LIBEXECDIR};
+    if (harden_process() < 0)
+        return EXIT_ERRORS;
     if (!parse(argc, argv, &arguments)) {
         fputs("lanyard-doctor: this is run by lanyard doctor\n", stderr);
         return EXIT_USAGE;

@@ -125,11 +125,13 @@
     ROW("key-ambiguous", "The command is for one key, and several are plugged in.",                \
         "Name it by --key; lanyard keys lists them.")                                              \
     ROW("key-reset-late", "The standard allows a reset for ten seconds after plugging in only.",   \
-        "Write the command first, plug the key in, then send the command off.")                    \
+        "Answer the question first, and plug the key in anew only when asked.")                    \
     ROW("credential-unknown", "No credential of that ID is on the key.",                           \
         "lanyard key credentials list shows those that are.")                                      \
     ROW("rp-id-not-allowed", "The site names a domain that is not its own or above it.",           \
         "Tell the site's makers.")                                                                 \
+    ROW("keys-off", "The administrator has set [keys] enabled = no.",                              \
+        "lanyard config show tells where.")                                                        \
     ROW("algorithm-unknown", "The site lists only algorithms that are not known here.",            \
         "Tell the site's makers.")                                                                 \
     ROW("internal", "Memory, a system call, or a mistake in Lanyard.",                             \

@@ -17,7 +17,7 @@
 #include <time.h>
 
 enum {
-    ANSWER_MS = 3000,
+    ANSWER_MS = 5000,
     COMMAND_ESTABLISH_CONTEXT = 0x01,
     COMMAND_VERSION = 0x11,
     COMMAND_READERS_STATE = 0x12,

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_MS = 4000, DEADLINE_MS = 8000, BODY_MAX = 256 * 1024 };
+enum { CONNECT_MS = 5000, DEADLINE_MS = 10000, BODY_MAX = 256 * 1024 };
 
 static void curl_release(CURL **curl)
 {

@@ -20,8 +20,8 @@
  * break the next one. So it is told what is dangerous. It is ended when it reaches for other
  * processes' memory, the kernel, or namespaces. Refused are programs, sockets that are neither Unix
  * nor the kernel's own (udev), signals to others, and writing anywhere but to devices and where
- * everybody may (/tmp, /var/tmp, /dev/shm, /run/lock). It reads what the person may read, and
- * reaches any Unix socket that has a path, pcscd's among them: those only AppArmor can tell apart.
+ * everybody may (pkcs11/places.c). It reads what the person may read, and reaches any Unix socket
+ * that has a path, pcscd's among them: those only AppArmor can tell apart.
  *
  * lanyard-fido reads what udev and the system's settings say, uses devices, connects to a
  * redirected key's socket, and is ended by all else.

@@ -464,10 +464,10 @@ int notify_encode_waiting(struct bytes *out, const struct rpc_id *id, enum waiti
                                         [WAITING_VERIFICATION] = "verification",
                                         [WAITING_KEY_PIN] = "key-pin",
                                         [WAITING_ACCOUNT] = "account",
-                                         [WAITING_PUK] = "puk",
-                                         [WAITING_NEW_PIN] = "new-pin",
-                                         [WAITING_REPLUG] = "replug",
-                                         [WAITING_USE_KEY] = "use-key"};
+                                        [WAITING_PUK] = "puk",
+                                        [WAITING_NEW_PIN] = "new-pin",
+                                        [WAITING_REPLUG] = "replug",
+                                        [WAITING_USE_KEY] = "use-key"};
     json_t *params = json_pack("{s:o, s:s}", "request", id_value(id), "for", names[what]);
     if (tries_left >= 0)
         json_object_set_new(params, "triesLeft", json_integer(tries_left));

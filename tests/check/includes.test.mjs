@@ -30,7 +30,7 @@ const planted = [
   ['pkcs11/a.c', '#include "agent/a.h"', 'pkcs11 may not include "agent/a.h"'],
   ['agent/b.c', '#include "pkcs11/module.h"', 'agent may not include "pkcs11/module.h"'],
   ['agent/b.c', '  #  include <winscard.h>', '<winscard.h> is for pkcs11, tests only'],
-  ['agent/b.c', '#include <jansson.h>', '<jansson.h> is for ipc, agent/cis, tests only'],
+  ['agent/b.c', '#include <jansson.h>', '<jansson.h> is for ipc, agent/cis, agent/doctor, tests only'],
   ['ipc/base/a.c', '#include <p11-kit/pkcs11.h>', '<p11-kit/pkcs11.h> is for pkcs11, tests only'],
   ['agent/b.c', '#include <openssl/x509.h>', '<openssl/x509.h> is for agent/certificate, '],
   ['agent/b.c', '#include <unheard/of.h>', '<unheard/of.h> is in no row of the table'],

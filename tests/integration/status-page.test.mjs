@@ -12,9 +12,8 @@ import { test } from 'node:test';
 import { launchChromium } from '../sandbox/browser.mjs';
 import { build } from '../sandbox/build.mjs';
 import { connectNative } from '../sandbox/native.mjs';
-import { inTime } from '../sandbox/patience.mjs';
 import { lanyard } from './cli-rig.mjs';
-import { atDesk } from './keeper-rig.mjs';
+import { atDesk, becomes } from './keeper-rig.mjs';
 
 const AXE = createRequire(new URL('../sandbox/package.json', import.meta.url)).resolve('axe-core/axe.min.js');
 
@@ -27,6 +26,13 @@ async function open(sandbox, ...more) {
   assert.match(url.href, /^http:\/\/127\.0\.0\.1:\d+\/status\?token=[\w-]{43}$/);
   return url;
 }
+
+// Until browsers can, or cannot, reach the agent, as agent.status says.
+const doorIs = (client, state) => becomes(`the door for browsers to be ${state}`, async () => {
+  if ((await client.request('agent.status')).door.state === state) return true;
+  await new Promise((resolve) => setTimeout(resolve, 100)); // no more often than one may ask
+  return false;
+});
 
 // The bytes of an answer: { status, headers, body }.
 function get(url, headers = {}, method = 'GET') {
@@ -46,6 +52,7 @@ test('the page shows what the agent sees, and can be read by everybody', async (
   await atDesk({ card: 'bob' }, async (desk) => {
     const { sandbox } = desk;
     const client = await desk.connect();
+    await doorIs(client, 'open');
     await desk.signIn(client);
     const browser = await launchChromium();
     try {
@@ -101,6 +108,7 @@ test('only the browser that was sent there may look, and once', async (t) => {
   await atDesk({}, async (desk) => {
     const { sandbox } = desk;
     const client = await desk.connect();
+    await doorIs(client, 'open');
     const { url } = await client.request('agent.openStatus');
     const page = new URL('/status', url);
     const refusal = await get(new URL('/nothing', url));
@@ -201,33 +209,25 @@ test('only the browser that was sent there may look, and once', async (t) => {
 
 test('a browser is started where there is one, and where none gets in that is said', async () => {
   await atDesk({}, async ({ sandbox }) => {
+    const client = await connectNative(sandbox);
+    await doorIs(client, 'open');
     const said = join(sandbox.directory, 'browser-said');
     const program = join(sandbox.directory, 'browser');
     await writeFile(program, `#!/bin/sh\nprintf '%s' "$1" > '${said}.new' && mv '${said}.new' '${said}'\n`);
     await chmod(program, 0o700);
     const run = await lanyard(sandbox, ['open', ...HELPERS], { BROWSER: program }).end;
     assert.deepEqual([run.status, run.out], [0, '']);
-    const url = await inTime(whenThere(said), 'the browser to be started');
+    const url = await becomes('the browser to be started', () => readFile(said, 'utf8').catch(() => null));
     assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/status\?token=[\w-]{43}$/);
     const none = await lanyard(sandbox, ['open'], { BROWSER: '', DISPLAY: '', WAYLAND_DISPLAY: '' }).end;
     assert.match(none.out, /^http:/);
     assert.match(none.err, /good once/);
 
     await sandbox.broker.stop();
-    const client = await connectNative(sandbox);
-    while ((await client.request('agent.status')).door.state === 'open') await new Promise(setImmediate);
+    await doorIs(client, 'no-broker');
     await client.close();
     const { status, err } = await lanyard(sandbox, ['open']).end;
     assert.equal(status, 1);
     assert.match(err, /LY-1408/);
   });
 });
-
-// The text of a file, once it is there.
-async function whenThere(path) {
-  for (;;) {
-    const text = await readFile(path, 'utf8').catch(() => null);
-    if (text) return text;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -185,8 +185,8 @@ void rig_begin(struct helper_run *run, const struct fido_start *start, bool redi
         setenv("UMOCKDEV_DIR", root, 1);
         setenv("LD_PRELOAD", "libumockdev-preload.so.0", 1);
         setenv("FIDO_DEBUG", "1", 1); /* which must do nothing */
-        execl(LANYARD_BUILD "/tests/made-up/lanyard-fido", "lanyard-fido", redirect ? far_path : "", parent,
-              NULL);
+        execl(LANYARD_BUILD "/tests/made-up/lanyard-fido", "lanyard-fido", redirect ? far_path : "",
+              parent, NULL);
         _exit(127);
     }
     close(ends[1]);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module reads what the person may read, since nobody knows where a vendor keeps his settings. It
+ * writes where everybody may, since modules keep their locks there, and what all of a session
+ * share.
+ *
+ * SoftHSM, a module whose cards are files, writes those as well, be it only that a PIN was wrong.
+ * Where they are say its settings: the first of three files that there is.
+ */
+#include "pkcs11/places.h"
+
+#include "ipc/confine/confine.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static FILE *open_softhsm_settings(void)
+{
+    const char *named = getenv("SOFTHSM2_CONF"), *home = getenv("HOME");
+    char own[PATH_MAX];
+    if (named)
+        return fopen(named, "re");
+    FILE *file = NULL;
+    if (home && snprintf(own, sizeof own, "%s/.config/softhsm2/softhsm2.conf", home) < PATH_MAX)
+        file = fopen(own, "re");
+    return file ? file : fopen("/etc/softhsm/softhsm2.conf", "re");
+}
+
+/* "directories.tokendir = FOLDER". False: there is no SoftHSM. */
+static bool find_softhsm_tokens(char folder[PATH_MAX])
+{
+    static const char key[] = "directories.tokendir";
+    char line[PATH_MAX];
+    bool found = false;
+    FILE *file = open_softhsm_settings();
+    while (file && !found && fgets(line, sizeof line, file)) {
+        const char *at = line + strspn(line, " \t");
+        if (strncmp(at, key, strlen(key)) != 0)
+            continue;
+        at += strlen(key) + strspn(at + strlen(key), " \t=");
+        size_t len = strcspn(at, "\r\n");
+        while (len > 0 && strchr(" \t", at[len - 1]))
+            len--;
+        memcpy(folder, at, len);
+        folder[len] = '\0';
+        found = folder[0] == '/';
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+int places_confine(void)
+{
+    enum { ALWAYS = 6 };
+    char tokens[PATH_MAX];
+    struct confine_place places[ALWAYS + 1] = {
+        {"/", CONFINE_READ},         {"/tmp", CONFINE_WRITE},      {"/var/tmp", CONFINE_WRITE},
+        {"/dev/shm", CONFINE_WRITE}, {"/run/lock", CONFINE_WRITE}, {"/dev", CONFINE_DEVICES},
+    };
+    size_t count = ALWAYS;
+    if (find_softhsm_tokens(tokens))
+        places[count++] = (struct confine_place){tokens, CONFINE_WRITE};
+    int r = confine_reach(places, count, 0);
+    return r < 0 ? r : confine_calls(CONFINE_CARD);
+}
