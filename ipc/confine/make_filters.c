@@ -224,7 +224,7 @@ static void rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsi
 
 static void always(scmp_filter_ctx filter, uint32_t action, const char *name)
 {
-    rule(filter, action, name, 0, SCMP_CMP64(0, SCMP_CMP_EQ, 0));
+    rule(filter, action, name, 0, SCMP_CMP64(0, SCMP_CMP_EQ, 0, 0));
 }
 
 static void each(scmp_filter_ctx filter, uint32_t action, const char *const *names)
@@ -236,7 +236,7 @@ static void each(scmp_filter_ctx filter, uint32_t action, const char *const *nam
 static void where(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument,
                   uint64_t value)
 {
-    rule(filter, action, name, 1, SCMP_CMP64(argument, SCMP_CMP_EQ, value));
+    rule(filter, action, name, 1, SCMP_CMP64(argument, SCMP_CMP_EQ, value, 0));
 }
 
 /* A thread or a child, but no namespace for it. clone3 keeps its flags where no filter sees them,

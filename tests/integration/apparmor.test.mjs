@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { build, source } from '../sandbox/build.mjs';
@@ -39,7 +40,7 @@ test('a sign-in goes through with the profiles enforced', { skip: noKernel }, as
   const text = (await readFile(profiles, 'utf8'))
     .replace(/\blanyard_(agent|broker|card|chooser|fido)\b/g, `${prefix}_$1`)
     .replace(/^(@\{LANYARD_(?:BIN|HELPERS)\})=.*$/gm, `$1=${join(build, 'bin')}`)
-    .replace('include if exists <local/lanyard>', '/** ix, # the test\'s own pinentry')
+    .replace('include if exists <local/lanyard>', `${tmpdir()}/lanyard-*/** ix, ${process.execPath} ix, # the test's own pinentry`)
     .replace('include if exists <local/lanyard-portd>', '/tmp/** rwk, # its sockets');
   await writeFile(file, text);
   await run(PARSER, ['--replace', '--skip-cache', file]);
