@@ -179,7 +179,7 @@ test('a PIN pad that cannot take a new PIN says so', async () => {
     while ((await agent.request('card.list')).cards.length < 1)
       await agent.notification(({ method }) => method === 'card.changed');
     const run = pin(rig, 'change');
-    const notice = await pinentry.next();
+    const notice = await pinentry.notice();
     assert.match(notice.texts.description, /on the keys of the card reader, then a new PIN, twice/);
     await run.said(/reader's own keys/);
     await ctl('pinpad', 'pinpad-0', PIN);
