@@ -148,6 +148,18 @@ int report_outcome(int outcome, const struct options *options)
     return report_error(&error, options);
 }
 
+int report_upkeep_error(const struct lanyard_error *error, const char *unchanged,
+                        const struct options *options)
+{
+    if (error->result != LANYARD_CANCELLED)
+        return report_error(error, options);
+    struct lanyard_error cancelled = *error;
+    snprintf(cancelled.sentence, sizeof cancelled.sentence, "That was cancelled.");
+    snprintf(cancelled.advice, sizeof cancelled.advice, "%s",
+             unchanged ? unchanged : "Start again when you are ready.");
+    return report_error(&cancelled, options);
+}
+
 int report_error_at_once(const struct lanyard_error *error, const struct options *options)
 {
     if (error->result != LANYARD_TIMED_OUT)
@@ -236,6 +248,14 @@ int check_pin(const struct options *options)
     return STATUS_DONE;
 }
 
+/* Of one that was cancelled. Who interrupts this program cannot stop a card that is at it already.
+ */
+static const char *pin_unchanged(void)
+{
+    return command_interrupted() ? "The PIN was not changed, unless the new one was typed already."
+                                 : "The PIN was not changed.";
+}
+
 int command_pin(struct lanyard *agent, const struct options *options)
 {
     bool unblock = strcmp(options->words[0], "unblock") == 0;
@@ -247,7 +267,7 @@ int command_pin(struct lanyard *agent, const struct options *options)
     };
     struct lanyard_error error;
     if (lanyard_card_pin(agent, &request, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_upkeep_error(&error, pin_unchanged(), options);
     if (options->json)
         puts("{}");
     else

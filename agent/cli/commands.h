@@ -81,6 +81,10 @@ __attribute__((format(printf, 1, 2))) int usage_error(const char *format, ...);
 int report_error(const struct lanyard_error *error, const struct options *options);
 /* The same of a request that waits for nobody: that the time is over says that no agent answers. */
 int report_error_at_once(const struct lanyard_error *error, const struct options *options);
+/* The same of what is no sign-in, and is not called one when it was cancelled. unchanged: what it
+ * then has left as it was, static text; NULL: nothing to be said of that. */
+int report_upkeep_error(const struct lanyard_error *error, const char *unchanged,
+                        const struct options *options);
 /* The same of an outcome (ipc/base/outcome.h) that the command itself has met. */
 int report_outcome(int outcome, const struct options *options);
 void error_of_outcome(int outcome, struct lanyard_error *error);

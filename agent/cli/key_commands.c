@@ -191,7 +191,7 @@ int command_key(struct lanyard *agent, const struct options *options)
         fprintf(stderr, "%s\n", action->before);
     CLEANUP(text_release) char *json = NULL;
     if (lanyard_key(agent, &request, &json, &error) != LANYARD_OK)
-        return report_error(&error, options);
+        return report_upkeep_error(&error, NULL, options);
     return show_result(action, json, options);
 }
 

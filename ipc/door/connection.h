@@ -127,7 +127,7 @@ void connections_session_changed(struct connections *set, const struct session_v
 enum request_kind {
     REQUEST_SIGN_IN,  /* may wait for the person's card: its page is told of card.changed */
     REQUEST_WEBAUTHN, /* its errors have a DOMException's name */
-    REQUEST_UPKEEP,   /* of a security key: who cancels it has cancelled no sign-in */
+    REQUEST_UPKEEP,   /* of a card or a key: who cancels it has cancelled no sign-in */
     REQUEST_OTHER,
 };
 

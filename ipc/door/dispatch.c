@@ -132,7 +132,7 @@ void dispatch_card_list(struct connection *connection, const struct rpc_request 
 void dispatch_card_pin(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
-    struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
+    struct request *opened = request_open(connection, &request->id, REQUEST_UPKEEP);
     if (opened)
         service->card_pin(service->context, opened, &request->card_pin);
 }

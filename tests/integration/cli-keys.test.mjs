@@ -251,7 +251,7 @@ test('a key that is pulled out, or an interrupt, takes the window away', async (
     const second = await pinentry.next();
     interrupted.interrupt();
     await second.gone;
-    await ends(interrupted, 4);
+    await ends(interrupted, 4, /That was cancelled\. \(LY-1001\)\nStart again/);
     const cancelled = lanyard('key', 'credentials', 'list');
     (await pinentry.next()).cancel();
     await ends(cancelled, 4, /That was cancelled\. \(LY-1001\)\nStart again when you are ready\.$/m);

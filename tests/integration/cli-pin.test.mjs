@@ -26,7 +26,7 @@ function audited(sandbox, event) {
 
 test('the PIN is changed by who knows it', async (t) => {
   await inSandbox({ card: 'alice' }, async (rig) => {
-    const { sandbox, pinentry, ctl, signIn } = rig;
+    const { sandbox, pinentry, ctl, signIn, agent } = rig;
 
     await t.test('a wrong one costs a try, a new one that cannot be or differs costs nothing', async () => {
       const run = pin(rig, 'change');
@@ -54,10 +54,13 @@ test('the PIN is changed by who knows it', async (t) => {
       const dialogue = await pinentry.next();
       run.interrupt();
       await dialogue.gone;
-      await ends(run, 4);
+      await ends(run, 4, /That was cancelled\. \(LY-1001\)\nThe PIN was not changed, unless [^\n]*\.\n$/);
       const again = pin(rig, 'change');
       (await pinentry.next()).cancel();
-      await ends(again, 4, /LY-1001/);
+      await ends(again, 4, /That was cancelled\. \(LY-1001\)\nThe PIN was not changed\.\n$/);
+      const called = agent.request('card.changePin');
+      (await pinentry.next()).cancel();
+      await assert.rejects(called, { message: 'That was cancelled.' });
     });
 
     await t.test('pulling the card ends it', async () => {
