@@ -24,12 +24,17 @@ void config_list_deinit(struct config_list *list)
     *list = (struct config_list){0};
 }
 
-bool config_list_has(const struct config_list *list, const char *text)
+const char *config_list_place(const struct config_list *list, const char *text)
 {
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->at[i], text) == 0)
-            return true;
-    return false;
+            return list->places[i] ? list->places[i] : "default";
+    return NULL;
+}
+
+bool config_list_has(const struct config_list *list, const char *text)
+{
+    return config_list_place(list, text);
 }
 
 int config_list_add(struct config_list *list, const char *text, const char *place)

@@ -107,7 +107,7 @@ static int on_value(void *user, const char *section, const char *name, const cha
         return 1;
     char **place = place_of(source, row);
     if (*place && !row->is.repeatable) {
-        config_problem(source, "%s is given twice", name);
+        config_problem(source, "%s is given twice (first in %s)", name, *place);
         return 1;
     }
     bool first = !*place;

@@ -136,6 +136,8 @@ bool config_type_is_list(enum config_type type);
 
 void config_list_deinit(struct config_list *list);
 bool config_list_has(const struct config_list *list, const char *text);
+/* Where that one was given, or "default"; NULL: it is not in the list. Borrowed. */
+const char *config_list_place(const struct config_list *list, const char *text);
 /* Copies text, and place (NULL: default); keeps the list NULL-terminated. 0 or -ENOMEM. */
 int config_list_add(struct config_list *list, const char *text, const char *place);
 /* Sees to it that a list without anything is NULL-terminated, too. 0 or -ENOMEM. */

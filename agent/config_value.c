@@ -90,8 +90,9 @@ static int add_text(const struct config_source *source, struct config_list *list
 static int add_value(struct config_source *source, struct config_list *list, const char *name,
                      const char *value)
 {
-    if (config_list_has(list, value))
-        config_problem(source, "%s %s is given twice", name, value);
+    const char *first = config_list_place(list, value);
+    if (first)
+        config_problem(source, "%s %s is given twice (first in %s)", name, value, first);
     else if (list->count >= CONFIG_VALUES_MAX)
         config_problem(source, "more than %d values of %s", CONFIG_VALUES_MAX, name);
     else

@@ -245,7 +245,14 @@ static bool is_users_own(const char *path)
            this.st_dev == that.st_dev && this.st_ino == that.st_ino;
 }
 
-/* By itself: what it says, not who owns it, nor whether there is what it names. The user's own is
+/* One file is looked at by itself. */
+static bool is_file(const char *path)
+{
+    struct stat is;
+    return path && stat(path, &is) == 0 && !S_ISDIR(is.st_mode);
+}
+
+/* What it says, not who owns it, nor whether there is what it names. The user's own is
  * held against the administrator's locks, as far as those can be read. */
 static int check_file(const char *path, struct config_reporter faults)
 {
@@ -271,13 +278,20 @@ static int check_path(const char *path, struct config_reporter faults,
                       struct config_reporter remarks)
 {
     struct stat is;
-    if (path && stat(path, &is) == 0 && !S_ISDIR(is.st_mode))
-        return check_file(path, faults);
     bool system = !path || strcmp(path, CONFIG_DEFAULT_DIR) == 0;
+    if (is_file(path))
+        return check_file(path, faults);
+    if (!system && stat(path, &is) < 0 && errno == ENOENT) {
+        config_say(faults, "%s: there is no such file or folder", path);
+        return -ENOENT;
+    }
     const struct settings_source source = {.dir = system ? NULL : path,
                                            .user_file = path ? "" : NULL};
     CLEANUP(settings_deinit) struct settings settings = {0};
-    return settings_load(&source, &settings, faults, remarks);
+    int r = settings_load(&source, &settings, faults, remarks);
+    if (r == 0 && settings.config.provider_count == 0)
+        config_say(remarks, "no provider is configured, so nobody can sign in");
+    return r;
 }
 
 static int check(const struct options *options, struct said *faults, struct said *remarks)
@@ -292,7 +306,8 @@ static int check(const struct options *options, struct said *faults, struct said
         put_said("warnings", remarks);
         fputs("}\n", stdout);
     } else if (r == 0) {
-        fprintf(stderr, "%s: no mistakes\n", path ? path : CONFIG_DEFAULT_DIR);
+        fprintf(stderr, "%s: no mistakes%s\n", path ? path : CONFIG_DEFAULT_DIR,
+                is_file(path) ? " in its lines; lanyard config check looks at the rest" : "");
     }
     return r == 0 ? STATUS_DONE : STATUS_SETUP;
 }

@@ -142,6 +142,26 @@ test('check names every mistake of a folder by file and line', () => {
   assert.equal(json.problems.length, 6);
 });
 
+test('a configuration without a provider is right, and it is told that nobody can sign in', () => {
+  const etc = configured({ 'lanyard.conf': '[agent]\nlog-level = info\n' });
+  const { status, stdout, stderr } = lanyard('check', etc);
+  assert.deepEqual([status, stdout], [0, '']);
+  assert.equal(stderr, `warning: no provider is configured, so nobody can sign in\n${etc}: no mistakes\n`);
+  const json = JSON.parse(lanyard('check', '--json', etc).stdout);
+  assert.deepEqual(json, { right: true, problems: [], warnings: ['no provider is configured, so nobody can sign in'] });
+  assert.doesNotMatch(lanyard('check', join(etc, 'lanyard.conf')).stderr, /no provider/); // another file may have it
+  const provided = configured({ 'lanyard.conf': '[provider a]\norigin = https://a.example\n' });
+  assert.doesNotMatch(lanyard('check', provided).stderr, /no provider/);
+});
+
+test('a key that is given twice is told with both of its places', () => {
+  const etc = configured({ 'lanyard.conf': '[session]\ngrace = 5\n', 'conf.d/a.conf': '[session]\ngrace = 6\n[cards]\nmodule = /a\nmodule = /a\n' });
+  assert.deepEqual(lanyard('check', etc).stdout.trimEnd().split('\n'), [
+    `${etc}/conf.d/a.conf:2: grace is given twice (first in ${etc}/lanyard.conf:2)`,
+    `${etc}/conf.d/a.conf:5: module /a is given twice (first in ${etc}/conf.d/a.conf:4)`,
+  ]);
+});
+
 test('check of a folder looks at who may write it, and at what it names', () => {
   const etc = configured({ 'lanyard.conf': '', 'conf.d/a.conf': '' });
   const right = lanyard('check', etc);
@@ -172,12 +192,15 @@ test('check of a file looks at what it says alone', () => {
   const etc = configured({ 'draft.conf': `[cards]\nissuers = ${root}/to-come.pem\n[provider a]\nenvironment = int\n` });
   const draft = join(etc, 'draft.conf');
   chmodSync(draft, 0o666);
-  assert.equal(lanyard('check', draft).status, 0);
+  const drafted = lanyard('check', draft);
+  assert.deepEqual([drafted.status, drafted.stdout], [0, '']);
+  assert.equal(drafted.stderr, `${draft}: no mistakes in its lines; lanyard config check looks at the rest\n`);
   writeFileSync(draft, '[provider a]\nenvironment = dep\n');
   const { status, stdout } = lanyard('check', draft);
   assert.equal(status, 6);
   assert.equal(stdout, `${draft}:1: [provider a] has no origin, and none of environment dep is known\n`);
-  assert.equal(lanyard('check', join(root, 'nowhere')).status, 6);
+  const nowhere = lanyard('check', join(root, 'nowhere'));
+  assert.deepEqual([nowhere.status, nowhere.stdout], [6, `${root}/nowhere: there is no such file or folder\n`]);
   assert.equal(lanyard('check', '/dev/null').status, 0);
   writeFileSync(draft, '# '.repeat(200000));
   assert.match(lanyard('check', draft).stdout, /longer than \d+ bytes/);
