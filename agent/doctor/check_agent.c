@@ -122,9 +122,8 @@ static void check_origins(struct probe *probe)
             return;
         }
     if (json_array_size(origins) != ours->count)
-        report_find(probe->report, DOCTOR_CONFIG_STALE, "",
-                    "the agent lists %zu origins, the files %zu", json_array_size(origins),
-                    ours->count);
+        report_find(probe->report, DOCTOR_CONFIG_STALE, "origins",
+                    "the agent lists %zu, the files %zu", json_array_size(origins), ours->count);
 }
 
 static void text_release(char **text)

@@ -5,8 +5,9 @@
  * sign-in, whether a page may talk to this computer; one that is missing is a warning, one that
  * forbids it an error.
  *
- * Pages of this computer itself are asked nothing, so only other origins count. Firefox asks from
- * 150 on; where an older one tells its version, it is left alone.
+ * Pages of this computer itself are asked nothing, so only other origins count; without any origin
+ * there is nothing that a policy could be held against. Firefox asks from 150 on; where an older
+ * one tells its version, it is left alone.
  */
 #include "agent/doctor/policy.h"
 #include "agent/doctor/probe.h"
@@ -259,6 +260,11 @@ static void judge(struct probe *probe, const struct browser *browser, const json
 
 void check_browsers(struct probe *probe)
 {
+    if (probe->config.origins.count == 0) {
+        const struct finding *first = report_first(probe->report);
+        report_skip(probe->report, first ? first->code : DOCTOR_CONFIG_NO_PROVIDER);
+        return;
+    }
     CLEANUP(json_release) json_t *excerpts = json_object();
     char names[300] = "";
     for (size_t i = 0; i < sizeof browsers / sizeof *browsers; i++) {

@@ -248,8 +248,8 @@ static void check_expiry(struct probe *probe, const char *reader, const char *no
         return;
     double days = difftime(timegm(&tm), time(NULL)) / DAY_SECONDS;
     if (days < EXPIRES_SOON_DAYS)
-        report_find(probe->report, DOCTOR_CARD_EXPIRES, reader, "it expires on %.10s, in %.0f days",
-                    not_after, days);
+        report_find(probe->report, DOCTOR_CARD_EXPIRES, reader,
+                    "it expires on %.10s; days left: %.0f", not_after, days);
 }
 
 /* That which signs in, or else the problem of the first that was meant to. */
@@ -269,7 +269,7 @@ static void check_certificates(struct probe *probe, const char *reader, const js
     }
     if (!meant)
         report_find(probe->report, DOCTOR_CARD_NO_CERTIFICATE, reader,
-                    "none of its %zu certificates is for signing in",
+                    "certificates on it: %zu; none is for signing in",
                     json_array_size(certificates));
     else
         report_find(probe->report, code_of(text_of(meant, "problem")), reader, "valid until %.10s",

@@ -123,7 +123,7 @@ void check_configuration(struct probe *probe)
         report_find(probe->report, DOCTOR_CONFIG_NO_PROVIDER, "", NULL);
         return;
     }
-    report_saw(probe->report, "%zu origins may ask", count);
+    report_saw(probe->report, "%zu origin%s may ask", count, count == 1 ? "" : "s");
     check_development(probe);
 }
 

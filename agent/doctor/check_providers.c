@@ -5,7 +5,8 @@
  * that would follow. The endpoint is asked for a challenge, which binds nobody.
  *
  * The first provider is the one that people sign in at; trouble with another is a warning. All of
- * them together have a bounded time.
+ * them together have a bounded time. Where none has a session endpoint, no card signs anybody in by
+ * itself: that is a way to work, and surprises whoever expected otherwise.
  */
 #include "agent/doctor/child.h"
 #include "agent/doctor/probe.h"
@@ -145,6 +146,11 @@ void check_providers(struct probe *probe)
         else
             report_find(probe->report, DOCTOR_CHECK_FAILED, provider->name,
                         "the others took all the time");
+        if (!usual)
+            report_find(probe->report, DOCTOR_ENDPOINT_NONE, "",
+                        "%s has no session-endpoint: nobody is signed in when a card goes in, only "
+                        "where its page asks",
+                        provider->name);
     }
     report_saw(probe->report, "%zu", count);
 }

@@ -99,15 +99,18 @@
     ROW(CONFIG_INVALID, 2201, ERROR, "config-invalid",                                             \
         "The configuration has mistakes, so that the agent does not start.",                       \
         "A line is not understood, or a value cannot be used.",                                    \
-        "Correct the line that is named; lanyard config check FILE tells whether it is right.")    \
+        "Correct the line that is named; lanyard config check tells whether all is right.")        \
     ROW(CONFIG_UNSAFE, 2202, ERROR, "config-unsafe",                                               \
         "The configuration can be written by others, so that the agent does not start.",           \
         "A file or folder does not belong to root, others may write it, or it is a link.",         \
-        "Run as root: chown -R root: /etc/lanyard && chmod -R go-w /etc/lanyard")                  \
+        "Put a file in the place of a link, and run as root: chown -R root: /etc/lanyard && "      \
+        "chmod -R go-w /etc/lanyard")                                                              \
     ROW(CONFIG_NO_PROVIDER, 2203, ERROR, "config-no-provider",                                     \
         "No provider is configured, so that no site may ask for a sign-in.",                       \
         "There is no file in /etc/lanyard with a section [provider NAME] yet.",                    \
-        "Write one, as in /etc/lanyard/lanyard.conf.example: environment = live is enough.")       \
+        "Write a section [provider NAME] with the origin of your sign-in service into "            \
+        "/etc/lanyard/conf.d/10-provider.conf, as lanyard.conf(5) shows. environment = live or "   \
+        "int lists Care Identity's own pages, which do not call Lanyard yet (README.md).")         \
     ROW(CONFIG_ISSUERS, 2204, ERROR, "config-issuers",                                             \
         "The file of the cards' authorities cannot be used.",                                      \
         "It is missing, can be written by others, or is no PEM file of certificates.",             \
@@ -336,6 +339,10 @@
         "The provider calls itself by another name than the configuration.",                       \
         "issuer differs from the one in /.well-known/openid-configuration.",                       \
         "Write issuer exactly as the provider does.")                                              \
+    ROW(ENDPOINT_NONE, 2816, NOTICE, "endpoint-none", "No provider has a session endpoint.",       \
+        "The configuration names none, or its providers offer none.",                              \
+        "Name it by session-endpoint of the provider, if there is one. Else nothing is to be "     \
+        "done: its page asks for the card.")                                                       \
     /* the browsers */                                                                             \
     ROW(POLICY_MISSING, 2901, WARNING, "policy-missing",                                           \
         "A browser asks people before a provider's page may reach Lanyard.",                       \

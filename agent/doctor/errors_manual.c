@@ -70,11 +70,25 @@ static void put_outcome(int number, const char *reason, const char *sentence, co
     puts(".El");
 }
 
+/* Where a check is milder than the table; "" where it never is. */
+static const char *milder(const struct doctor_row *row)
+{
+    switch (row->code) {
+    case DOCTOR_READER_NONE:
+    case DOCTOR_READER_NO_DRIVER:
+        return "; notice while a security key is in";
+    case DOCTOR_KEY_NO_RULE:
+        return "; notice while no key is in";
+    default:
+        return "";
+    }
+}
+
 static void put_finding(const struct doctor_row *row)
 {
     char how_bad[64];
     begin_section(row->code, row->reason);
-    snprintf(how_bad, sizeof how_bad, "(%s)", severity_name(row->severity));
+    snprintf(how_bad, sizeof how_bad, "(%s%s)", severity_name(row->severity), milder(row));
     put_item("meaning", row->meaning);
     put(how_bad);
     put_item("cause", row->cause);

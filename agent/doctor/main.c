@@ -10,6 +10,7 @@
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,8 @@ static bool write_bundle(const struct arguments *arguments, const struct report 
 {
     int r = bundle_write(arguments->bundle, report, json, arguments->journal);
     if (r < 0) {
-        fprintf(stderr, "lanyard: %s: %s\n", arguments->bundle, strerror(-r));
+        fprintf(stderr, "lanyard: %s: %s%s\n", arguments->bundle, strerror(-r),
+                r == -EEXIST ? "; name another file, or delete it" : "");
         return false;
     }
     fprintf(stderr,

@@ -171,12 +171,25 @@ static const char *or_nothing(const char *text)
     return text ? text : "";
 }
 
+/* Whom or what it is about, and what was seen there; the meaning is not said again. */
+static bool detail(const struct finding *finding, char text[TEXT_MAX])
+{
+    const char *subject = or_nothing(finding->subject), *sentence = or_nothing(finding->sentence);
+    if (strcmp(sentence, doctor_row_of(finding->code)->meaning) == 0)
+        sentence = "";
+    snprintf(text, TEXT_MAX, "%s%s%s", subject, subject[0] && sentence[0] ? ": " : "", sentence);
+    return text[0] != '\0';
+}
+
 static void print_finding(const struct finding *finding, FILE *out)
 {
-    const char *subject = or_nothing(finding->subject);
-    fprintf(out, "  LY-%d  %-7s  %s%s%s\n", finding->code, severity_name(finding->severity),
-            subject, subject[0] ? ": " : "", or_nothing(finding->sentence));
-    fprintf(out, "           %s\n", doctor_row_of(finding->code)->cure);
+    const struct doctor_row *row = doctor_row_of(finding->code);
+    char more[TEXT_MAX];
+    fprintf(out, "  LY-%d  %-7s  %s", finding->code, severity_name(finding->severity),
+            row->meaning);
+    if (detail(finding, more))
+        fprintf(out, " (%s)", more);
+    fprintf(out, "\n           %s\n", row->cure);
 }
 
 static void print_first(const struct finding *first, FILE *out)
@@ -186,15 +199,15 @@ static void print_first(const struct finding *first, FILE *out)
         [SEVERITY_WARNING] = "Signing in works, but:",
         [SEVERITY_NOTICE] = "Everything is in order. Worth knowing:",
     };
+    char more[TEXT_MAX];
     if (!first) {
         fputs("Everything is in order.\n", out);
         return;
     }
     fprintf(out, "%s\n\n  %s", heads[first->severity], doctor_row_of(first->code)->meaning);
     fprintf(out, " (LY-%d)\n", first->code);
-    if (strcmp(or_nothing(first->sentence), doctor_row_of(first->code)->meaning) != 0)
-        fprintf(out, "  %s%s%s\n", or_nothing(first->subject),
-                or_nothing(first->subject)[0] ? ": " : "", or_nothing(first->sentence));
+    if (detail(first, more))
+        fprintf(out, "  %s\n", more);
     fprintf(out, "  What to do: %s\n", doctor_row_of(first->code)->cure);
 }
 

@@ -101,7 +101,9 @@ test('an archive for the service desk has nothing in it that is secret', async (
 
     // and what helps is
     const part = (name) => execFileSync('tar', ['-xOf', file, `lanyard-doctor/${name}`], { encoding: 'utf8' });
-    assert.ok(JSON.parse(part('doctor.json')).versions.lanyard);
+    const doctor = JSON.parse(part('doctor.json'));
+    assert.ok(doctor.versions.lanyard);
+    assert.equal(doctor.checks[0].fact, '1 origin may ask');
     assert.ok(part('config.txt').includes(`origin = ${sandbox.op.origin}`));
     assert.ok(part('policies.json').includes('https://kept.example'));
     assert.ok(part('audit.jsonl').includes('kept: this line is whole'));
@@ -109,7 +111,7 @@ test('an archive for the service desk has nothing in it that is secret', async (
 
     // Nothing is written over.
     const again = await run(env, ...words);
-    assert.match(again.said, /bundle\.tar: File exists/);
+    assert.match(again.said, /bundle\.tar: File exists; name another file, or delete it$/m);
     assert.equal(again.code, 1);
   } finally {
     await sandbox.close();

@@ -56,13 +56,34 @@ const pcscdThatSays = (c, [major, minor, result], denied) => c.listener(join(c.f
   });
 });
 
-// An agent of another version: it knows the words that doctor says to it, and no more.
-const agentOfVersion = async (c, version) => {
+// A pcscd that sees the one reader, in which is a card that has not answered.
+const pcscdWithMuteCard = (c) => c.listener(join(c.folder(), 'pcscd'), (connection) => {
+  const states = Buffer.alloc(16 * 184);
+  states.write(READER);
+  states.writeUInt32LE(0x4, 132); // present, and not powered
+  const answers = new Map([[0x11, [4, 4, 0]], [0x01, [0, 1, 0]]]);
+  let have = Buffer.alloc(0);
+  connection.on('data', (chunk) => {
+    have = Buffer.concat([have, chunk]);
+    while (have.length >= 8 && have.length >= 8 + have.readUInt32LE(0)) {
+      const numbers = answers.get(have.readUInt32LE(4));
+      have = have.subarray(8 + have.readUInt32LE(0));
+      connection.write(numbers ? Buffer.from(new Uint32Array(numbers).buffer) : states);
+    }
+  });
+});
+
+// This version's, as the build has it.
+const VERSION = /VERSION (\d+\.\d+\.\d+)/.exec(readFileSync(join(process.env.LANYARD_SOURCE, 'CMakeLists.txt'), 'utf8'))[1];
+
+// An agent that is played: it knows the words that doctor says to it, and no more. change: what it
+// tells of the card in the reader that is otherwise.
+const playedAgent = async (c, version, change = {}) => {
   const runtime = c.folder();
   mkdirSync(join(runtime, 'lanyard'), { mode: 0o700 });
   const status = { version, pid: c.sandbox.agent.pid, door: { port: c.sandbox.agentPort, state: 'open' }, readerService: 'up', modules: [],
     readers: 1, cards: 1, keys: 0, origins: [`https://localhost:${c.port}`, PAGE], connections: 1, operations: 0 };
-  const card = { reader: READER, module: '/x.so', pinState: 'ok', certificates: [{ use: 'authentication', chosen: true, notAfter: '2090-01-01T00:00:00Z' }] };
+  const card = { reader: READER, module: '/x.so', pinState: 'ok', certificates: [{ use: 'authentication', chosen: true, notAfter: '2090-01-01T00:00:00Z' }], ...change };
   await c.listener(join(runtime, 'lanyard/agent'), (connection) => {
     let have = Buffer.alloc(0);
     connection.on('data', (chunk) => {
@@ -100,6 +121,9 @@ const proxyThatSays = async (c, status) => {
   return `http://127.0.0.1:${server.address().port}`;
 };
 
+const unfit = (problem) => ({ use: 'authentication', chosen: false, notAfter: '2090-01-01T00:00:00Z', problem });
+const cardThat = async (c, change) => ({ env: await playedAgent(c, VERSION, change) });
+
 // An agent without a broker: the configuration names a socket where none is.
 const brokerless = (c, path = join(c.folder(), 'none')) =>
   c.config((text) => text.replace(/^broker-socket = .*$/m, `broker-socket = ${path}`));
@@ -124,7 +148,7 @@ const broken = [
     symlinkSync(join(c.sandbox.config, 'lanyard.conf'), join(config, 'lanyard.conf'));
     return { config };
   }],
-  ['LY-2203', 'no provider', (c) => ({ config: c.config((text) => text.slice(0, text.indexOf('[provider'))) })],
+  ['LY-2203', 'no provider', (c) => ({ config: c.config((text) => text.slice(0, text.indexOf('[provider'))), skips: ['provider', 'browsers'] })],
   ['LY-2204', 'authorities that are missing', (c) => ({ config: c.config((text) => text.replace(/^issuers = .*$/m, 'issuers = /nonexistent.pem')) })],
   ['LY-2204', 'authorities that are none', (c) => {
     const file = join(c.folder(), 'issuers.pem');
@@ -165,12 +189,20 @@ const broken = [
     c.undo.push(() => other.stop());
     return { words: ['--socket', join(folder, 'agent')] };
   }],
-  ['LY-2008', 'an agent of another version', async (c) => ({ env: await agentOfVersion(c, '9.9.9') })],
+  ['LY-2008', 'an agent of another version', async (c) => ({ env: await playedAgent(c, '9.9.9') })],
   ['LY-2009', 'a runtime folder that is open', (c) => {
     const runtime = c.folder();
     chmodSync(runtime, 0o755);
     symlinkSync(join(c.sandbox.runtime, 'lanyard'), join(runtime, 'lanyard'));
     return { env: { XDG_RUNTIME_DIR: runtime } };
+  }],
+  ['LY-2005', 'an agent in a folder of somebody else\'s', async (c) => {
+    if (isRoot) return { skip: 'root may enter every folder' };
+    const folder = c.folder();
+    await c.listener(join(folder, 'agent'));
+    chmodSync(folder, 0o000);
+    c.undo.push(() => chmodSync(folder, 0o700));
+    return { words: ['--socket', join(folder, 'agent')] };
   }],
   // the door
   ['LY-2102', 'no broker', (c) => withBrokerless(c)],
@@ -212,6 +244,11 @@ const broken = [
     env: pcscd(await pcscdWithoutReaders(c)),
     root: c.root((root) => put(join(root, 'sys/bus/usb/devices/1-1:1.0/bInterfaceClass'), '0b\n')),
   })],
+  ['LY-2406', 'a card that does not answer', async (c) => ({ env: pcscd(await pcscdWithMuteCard(c)) })],
+  ['LY-2408', 'a card that its module cannot read', (c) => cardThat(c, { unreadable: true })],
+  ['LY-2414', 'a card whose key is too weak', (c) => cardThat(c, { certificates: [unfit('key-unsuitable')] })],
+  ['LY-2416', 'a card with one try left', (c) => cardThat(c, { pinState: 'final' })],
+  ['LY-2417', 'a card that was withdrawn', (c) => cardThat(c, { certificates: [unfit('certificate-revoked')] })],
   // card modules
   ['LY-2501', 'a module that is missing', (c) => ({ config: module(c, '/nonexistent/module.so') })],
   ['LY-2502', 'a module that is none', (c) => {
@@ -281,6 +318,10 @@ const broken = [
   ['LY-2813', 'an endpoint that is broken', (c) => ({ config: provider(c, `https://localhost:${c.port}/broken`) })],
   ['LY-2814', 'no discovery', (c) => ({ config: c.config((text) => text.replace(/^issuer = .*$/m, `issuer = https://localhost:${c.port}/absent`)) })],
   ['LY-2815', 'an issuer of another name', (c) => ({ config: c.config((text) => text.replace(/^issuer = .*$/m, `issuer = https://localhost:${c.port}/other`)) })],
+  ['LY-2816', 'no session endpoint', (c) => ({
+    config: c.config((text) => text.replace(/^session-endpoint = .*$/m, '')),
+    says: /sandbox has no session-endpoint: nobody is signed in when a card goes in, only where its page asks$/,
+  })],
   // browsers
   ['LY-2901', 'Chromium without a policy', (c) => ({ root: c.root((root) => rmSync(join(root, 'etc/chromium'), { recursive: true })), says: /Chromium/ })],
   ['LY-2901', 'Firefox with a policy of its own', (c) => ({ root: c.root((root) => put(join(root, 'etc/firefox/policies/policies.json'), '{"policies": {}}')) })],
@@ -316,12 +357,13 @@ const inTurn = [
   ['LY-2415', 'a card that is blocked', ['remove reader-0', 'block carol', 'insert reader-0 carol']],
 ];
 
-function check(result, code, { despite = [], says } = {}) {
+function check(result, code, { despite = [], says, skips = [] } = {}) {
   const first = result.findings.find((each) => each.code === result.first?.code);
   const all = result.findings.map((each) => `${each.code} ${each.severity} ${each.subject}: ${each.sentence}`).join('\n');
   if (despite.length > 0) assert.ok(result.findings.some((each) => each.code === code), all);
   else assert.equal(result.first?.code, code, all);
   assert.equal(result.code, first?.severity === 'error' ? 1 : 0);
+  for (const name of skips) assert.equal(result.checks.find((each) => each.name === name).because, code, name);
   if (says) assert.ok(result.findings.some((each) => each.code === code && says.test(`${each.subject} ${each.sentence}`)), all);
 }
 
@@ -394,6 +436,14 @@ doctorTest('what is broken is told first', async (t, computer) => {
       await holder.stop('SIGKILL');
     }
   });
+});
+
+test('lanyard-errors(7) tells where a finding is milder than its section says', () => {
+  const sections = readFileSync(join(process.env.LANYARD_BUILD, 'lanyard-errors.7'), 'utf8').split('.Ss LY-');
+  const section = (code) => sections.find((each) => each.startsWith(code));
+  assert.match(section('2603'), /^\(warning; notice while no key is in\)$/m);
+  assert.match(section('2401'), /^\(error; notice while a security key is in\)$/m);
+  assert.match(section('2816'), /^\(notice\)$/m);
 });
 
 // pcscd and the agent take a moment to see what was done to the reader.

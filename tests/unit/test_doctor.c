@@ -301,6 +301,40 @@ static void the_first_is_the_first_of_the_worst(void **state)
     report_deinit(&report);
 }
 
+static void every_finding_is_printed_with_its_meaning(void **state)
+{
+    (void)state;
+    static struct report report;
+    char *text = NULL;
+    size_t len;
+    report_check(&report, "configuration");
+    report_find(&report, DOCTOR_CONFIG_INVALID, "", "lanyard.conf:2: %s", "unknown key");
+    report_find(&report, DOCTOR_DEVELOPMENT, "care", "%s", "https://a.example may ask");
+    report_find(&report, DOCTOR_KEY_NO_RULE, "", NULL);
+    report_find(&report, DOCTOR_KEY_NO_NODE, "/dev/hidraw0", NULL);
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    report_print(&report, out);
+    fclose(out);
+    static const char *const wanted[] = {
+        "because:\n\n  The configuration has mistakes, so that the agent does not start. "
+        "(LY-2201)\n"
+        "  lanyard.conf:2: unknown key\n",
+        "  LY-2201  error    The configuration has mistakes, so that the agent does not start. "
+        "(lanyard.conf:2: unknown key)\n",
+        "  LY-2207  notice   Sites that are not for real patients' data may ask for a sign-in. "
+        "(care: https://a.example may ask)\n",
+        "  LY-2603  warning  No rule of udev gives security keys to people.\n",
+        "  LY-2601  error    A security key is plugged in, and has no device file. "
+        "(/dev/hidraw0)\n",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!strstr(text, wanted[i]))
+            fail_msg("%s\nis not in\n%s", wanted[i], text);
+    free(text);
+    report_deinit(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +351,7 @@ int main(void)
         cmocka_unit_test(every_code_is_one_codes_and_has_its_words),
         cmocka_unit_test(every_outcome_has_its_cause),
         cmocka_unit_test(the_first_is_the_first_of_the_worst),
+        cmocka_unit_test(every_finding_is_printed_with_its_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
