@@ -8,6 +8,7 @@
 
 #include "ipc/client/lanyard.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +69,23 @@ int command_config(struct lanyard *agent, const struct options *options);
 
 /* Without an agent; STATUS_REFUSED: something keeps people from signing in. */
 int command_doctor(struct lanyard *agent, const struct options *options);
+
+enum { WORDS_OF_DOCTOR_MAX = 24 };
+
+/* How lanyard-doctor is run; it borrows the options. */
+struct doctor_line {
+    char program[PATH_MAX];
+    char port[8];
+    size_t count;
+    union {
+        const char *words[WORDS_OF_DOCTOR_MAX + 1];
+        char
+            *arguments[WORDS_OF_DOCTOR_MAX + 1]; /* the same for exec, which changes none of them */
+    };
+};
+
+/* The options that are not given are left to lanyard-doctor. */
+void doctor_line(struct doctor_line *line, const struct options *options);
 
 /* Whether the words behind the command are such as it takes: STATUS_DONE, or STATUS_USAGE (said).
  */

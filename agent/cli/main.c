@@ -93,7 +93,7 @@ static const struct command {
     {.name = "cards", .run = command_cards, .options = "jsV"},
     {.name = "keys", .run = command_keys, .options = "js"},
     {.name = "key", .run = command_key, .options = "jstk", .words = WORDS_MAX, .check = check_key},
-    {.name = "open", .run = command_open, .options = "spH"},
+    {.name = "open", .run = command_open, .options = "spCUHP"},
     {.name = "pin", .run = command_pin, .options = "jstr", .words = 1, .check = check_pin},
     {.name = "sign-in", .run = command_sign_in, .options = "jsocfaqt"},
     {.name = "sign-out", .run = command_sign_out, .options = "js"},

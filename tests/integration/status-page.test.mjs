@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -213,12 +213,39 @@ test('a browser is started where there is one, and where none gets in that is sa
     await doorIs(client, 'open');
     const said = join(sandbox.directory, 'browser-said');
     const program = join(sandbox.directory, 'browser');
-    await writeFile(program, `#!/bin/sh\nprintf '%s' "$1" > '${said}.new' && mv '${said}.new' '${said}'\n`);
+    await writeFile(program, `#!/bin/sh\nprintf '%s\\n' "$@" > '${said}.new' && mv '${said}.new' '${said}'\n`);
     await chmod(program, 0o700);
-    const run = await lanyard(sandbox, ['open', ...HELPERS], { BROWSER: program }).end;
-    assert.deepEqual([run.status, run.out], [0, '']);
-    const url = await becomes('the browser to be started', () => readFile(said, 'utf8').catch(() => null));
-    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/status\?token=[\w-]{43}$/);
+    const URL_OF_PAGE = 'http://127\\.0\\.0\\.1:\\d+/status\\?token=[\\w-]{43}';
+    const starts = async (browser, words, complaint = /^$/) => {
+      const run = await lanyard(sandbox, ['open', ...HELPERS], { BROWSER: browser }).end;
+      assert.deepEqual([run.status, run.out], [0, ''], run.err);
+      assert.match(run.err, complaint);
+      const heard = await becomes('the browser to be started', () => readFile(said, 'utf8').catch(() => null));
+      assert.match(heard, new RegExp(`^${words.join('\n')}\n$`));
+      await rm(said);
+    };
+    await starts(program, [URL_OF_PAGE]);
+    await starts(`${program} --new-tab`, ['--new-tab', URL_OF_PAGE]);
+    await starts(`${program}  --new-tab --url=%s end`, ['--new-tab', `--url=${URL_OF_PAGE}`, 'end']);
+    await starts(`/no/such/browser:/bin/false %s::${program}:${program} second`, [URL_OF_PAGE],
+      /^lanyard: \/no\/such\/browser could not open the browser: No such file[^\n]*\nlanyard: \/bin\/false could not open the browser\n$/);
+
+    for (const [browser, complaint] of [
+      ['/bin/false', 'lanyard: /bin/false could not open the browser\n'],
+      ["sh -c 'kill' %s", 'lanyard: sh could not open the browser\n'],
+    ]) {
+      const failed = await lanyard(sandbox, ['open', ...HELPERS], { BROWSER: browser }).end;
+      assert.equal(failed.status, 1);
+      assert.match(failed.out, new RegExp(`^${URL_OF_PAGE}\n$`));
+      assert.equal(failed.err, `${complaint}Open it in a browser of this desktop within a minute; it is good once.\n`);
+    }
+
+    const stays = join(sandbox.directory, 'stays'); // as a browser does that is started
+    await writeFile(stays, `#!/bin/sh\necho $$ > '${said}.new' && mv '${said}.new' '${said}'\nexec sleep 600\n`, { mode: 0o700 });
+    const going = await lanyard(sandbox, ['open', ...HELPERS], { BROWSER: stays }).end;
+    process.kill(Number(await readFile(said, 'utf8')));
+    assert.deepEqual([going.status, going.out, going.err], [0, '', '']);
+
     const none = await lanyard(sandbox, ['open'], { BROWSER: '', DISPLAY: '', WAYLAND_DISPLAY: '' }).end;
     assert.match(none.out, /^http:/);
     assert.match(none.err, /good once/);
