@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Each manual page renders without a warning, and a program's page and its --help tell the same
-// options and commands: each stands in both, and the page begins with the help's words.
+// options and commands: each stands in both, and the page begins with the help's words. The events of
+// lanyard(1) are those of agent/audit.h.
 //   node manuals.mjs PROGRAM... PAGE...      each program has a page packaging/man/PROGRAM.N; each
 //                                            page, NAME.N, was made by the build
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { complaints, files, projectRoot } from './tree.mjs';
 
@@ -77,4 +79,15 @@ for (const program of programs) {
     if (head.startsWith('--') && !help.some((each) => each.head === head))
       wrong.add(name, `"${head}" is in the page only`);
 }
+
+const events = readFileSync(resolve(projectRoot, 'agent/audit.h'), 'utf8').matchAll(/ROW\([A-Z_]+, "([a-z-]+)"/g);
+const happens = new Set([...events].map(([, name]) => name));
+const [, list = ''] = /--event NAME\s[^]*?There are ([^.]+)\./.exec(rendered.get('lanyard')) ?? [];
+const listed = new Set(list.match(/[a-z-]+/g)?.filter((word) => word !== 'and'));
+for (const name of happens)
+  if (!listed.has(name)) wrong.add('lanyard', `--event does not tell of "${name}"`);
+for (const name of listed)
+  if (!happens.has(name)) wrong.add('lanyard', `--event tells of "${name}", which there is not`);
+if (happens.size === 0) wrong.add('agent/audit.h', 'has no events that this check could read');
+
 wrong.end(`${pages.length} pages render, ${programs.length} tell what --help tells`);
