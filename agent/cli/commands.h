@@ -77,10 +77,9 @@ struct doctor_line {
     char program[PATH_MAX];
     char port[8];
     size_t count;
-    union {
+    union { /* for exec, which changes none of them */
         const char *words[WORDS_OF_DOCTOR_MAX + 1];
-        char
-            *arguments[WORDS_OF_DOCTOR_MAX + 1]; /* the same for exec, which changes none of them */
+        char *arguments[WORDS_OF_DOCTOR_MAX + 1];
     };
 };
 

@@ -3,6 +3,7 @@
  * Any program of this computer can connect here, and browsers connect to more than they ask for. So
  * every connection has a second to say what it wants, and only the one with our state counts.
  */
+#define _GNU_SOURCE 1 /* accept4 */
 #include "loopback.h"
 
 #include <arpa/inet.h>
