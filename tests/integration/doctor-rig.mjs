@@ -231,14 +231,16 @@ async function collect(program, args, environment) {
 }
 
 // Runs lanyard doctor: config, root, helpers are folders; env is changed by what is given; words are
-// more of the command line. Resolves with { code, stdout, stderr, findings, ... } of its JSON.
-async function doctor({ sandbox, folder }, { config, root, helpers = bin, env = {}, words = [], json = true } = {}) {
+// more of the command line; through is a program with its first words, which runs what is behind
+// them. Resolves with { code, stdout, stderr, findings, ... } of its JSON.
+async function doctor({ sandbox, folder }, { config, root, helpers = bin, env = {}, words = [], through = [], json = true } = {}) {
   const args = ['doctor', '--helpers', helpers, '--root', root ?? join(sandbox.directory, 'root'),
     '--config', config ?? sandbox.config, ...words, ...(json ? ['--json'] : [])];
   const home = folder();
   const clean = { XDG_SESSION_ID: undefined, https_proxy: undefined, HTTPS_PROXY: undefined, all_proxy: undefined, ALL_PROXY: undefined,
     HOME: home, XDG_CONFIG_HOME: undefined };
-  const said = await collect(join(bin, 'lanyard'), args, { ...sandbox.environment, ...clean, ...env });
+  const [program, ...before] = [...through, join(bin, 'lanyard')];
+  const said = await collect(program, [...before, ...args], { ...sandbox.environment, ...clean, ...env });
   if (!json) return said;
   assert.ok(said.stdout.startsWith('{'), said.stdout + said.stderr);
   return { ...said, ...JSON.parse(said.stdout) };

@@ -21,6 +21,7 @@ const READER = 'Lanyard Virtual Reader 0 00 00';
 const KEY_DESCRIPTOR = Buffer.from('06d0f10901a10109201500', 'hex'); // a FIDO key's collection
 const PYTHON = '/usr/bin/python3';
 const NOBODY = ['--reuid=65534', '--regid=65534', '--clear-groups', '--pdeathsig', 'KILL'];
+const SOCKET_CALL = { x64: 41, arm64: 198 }; // socket(2)'s number
 const isRoot = process.getuid() === 0;
 const instrumented = /LANYARD_(SANITIZE:STRING=.+|COVERAGE:BOOL=ON)/.test(readFileSync(join(process.env.LANYARD_BUILD, 'CMakeCache.txt'), 'utf8'));
 
@@ -226,6 +227,8 @@ const broken = [
     return withBrokerless(c, join(folder, 'socket'));
   }],
   ['LY-2108', 'an agent that is not registered', async (c) => ({ env: await c.agent(brokerless(c)) })],
+  ['LY-2109', 'a kernel that does not tell whose a connection is', () => (
+    process.arch in SOCKET_CALL ? { through: [PYTHON, '-c', WITHOUT_DIAG] } : { skip: `the number of socket() on ${process.arch}` })],
   // the smartcard service
   ['LY-2301', 'no smartcard service', (c) => ({ env: pcscd(join(c.folder(), 'none')), root: c.root((root) => rmSync(join(root, 'usr/sbin/pcscd'))) })],
   ['LY-2302', 'a smartcard service that is masked', (c) => ({ env: pcscd(join(c.folder(), 'none')), root: c.root((root) => mask(root, 'system', 'pcscd.socket')) })],
@@ -453,6 +456,24 @@ async function untilFound(computer, code) {
     if (result.first?.code === code || i === 20) return result;
   }
 }
+
+// Runs a program that the kernel refuses sock_diag, as where its modules are missing: a filter of
+// seccomp that looks at socket(AF_NETLINK, ..., NETLINK_SOCK_DIAG) alone.
+const WITHOUT_DIAG = `
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+ALLOW, REFUSE = 0x7fff0000, 0x00050000 | 93 # EPROTONOSUPPORT
+steps = [(LOAD, 0, 0, 0), (EQUAL, 0, 5, ${SOCKET_CALL[process.arch]}),
+         (LOAD, 0, 0, 16), (EQUAL, 0, 3, 16), (LOAD, 0, 0, 32), (EQUAL, 0, 1, 4),
+         (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *step) for step in steps))
+program = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', len(steps), ctypes.addressof(code)))
+for number, *words in ((38, 1, 0, 0, 0), (22, 2, program, 0, 0)): # no new privileges; the filter
+    if libc.prctl(number, *words) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[1], sys.argv[1:])
+`;
 
 const LISTEN = `
 import socket, sys, time
