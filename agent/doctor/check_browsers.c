@@ -261,8 +261,7 @@ static void judge(struct probe *probe, const struct browser *browser, const json
 void check_browsers(struct probe *probe)
 {
     if (probe->config.origins.count == 0) {
-        const struct finding *first = report_first(probe->report);
-        report_skip(probe->report, first ? first->code : DOCTOR_CONFIG_NO_PROVIDER);
+        report_skip_after(probe->report, "configuration", DOCTOR_CONFIG_NO_PROVIDER);
         return;
     }
     CLEANUP(json_release) json_t *excerpts = json_object();

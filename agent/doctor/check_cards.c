@@ -306,8 +306,9 @@ void check_cards(struct probe *probe)
 {
     size_t in = 0;
     if (!probe->readers_known || probe->reader_count == 0) {
-        const struct finding *first = report_first(probe->report);
-        report_skip(probe->report, first ? first->code : DOCTOR_READER_NONE);
+        bool readers = probe->readers_known && !report_has(probe->report, DOCTOR_READER_IGNORED);
+        report_skip_after(probe->report, readers ? "readers" : "reader-service",
+                          DOCTOR_READER_NONE);
         return;
     }
     if (probe->agent && !module_failed(probe->report))

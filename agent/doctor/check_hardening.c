@@ -119,8 +119,7 @@ void check_hardening(struct probe *probe)
 {
     long helpers[HELPERS_MAX];
     if (probe->agent_pid <= 0) {
-        const struct finding *first = report_first(probe->report);
-        report_skip(probe->report, first ? first->code : DOCTOR_AGENT_NOT_RUNNING);
+        report_skip_after(probe->report, "agent", DOCTOR_AGENT_NOT_RUNNING);
         return;
     }
     check_process(probe, probe->agent_pid);

@@ -128,8 +128,7 @@ void check_providers(struct probe *probe)
     int64_t until = child_now_ms() + ALL_MS;
     size_t count = 0;
     if (origins->count == 0) {
-        const struct finding *first = report_first(probe->report);
-        report_skip(probe->report, first ? first->code : DOCTOR_CONFIG_NO_PROVIDER);
+        report_skip_after(probe->report, "configuration", DOCTOR_CONFIG_NO_PROVIDER);
         return;
     }
     const struct config_provider *usual = config_provider_default(&probe->config);

@@ -176,8 +176,7 @@ static void find_holders(const struct probe *probe, char holders[HOLDERS_MAX])
 void check_readers(struct probe *probe)
 {
     if (!probe->readers_known) {
-        const struct finding *first = report_first(probe->report);
-        report_skip(probe->report, first ? first->code : DOCTOR_CHECK_FAILED);
+        report_skip_after(probe->report, "reader-service", DOCTOR_CHECK_FAILED);
         return;
     }
     if (probe->reader_count == 0 && !report_has(probe->report, DOCTOR_READER_IGNORED)) {

@@ -5,6 +5,7 @@
  */
 #include "agent/doctor/report.h"
 
+#include "agent/doctor/redact.h"
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
 
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TEXT_MAX = 1000 };
 
@@ -140,11 +142,39 @@ void report_attach(struct report *report, const char *name, char *text)
         free(text);
 }
 
-void report_hide(struct report *report, const char *name)
+static bool is_hidden(const struct report *report, const char *name, size_t len)
 {
-    char *copy = name && name[0] && report->name_count < REPORT_NAMES_MAX ? strdup(name) : NULL;
+    for (size_t i = 0; i < report->name_count; i++)
+        if (strlen(report->names[i]) == len && strncasecmp(report->names[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+static void hide(struct report *report, const char *name, size_t len)
+{
+    if (len < REDACT_NAME_MIN || is_hidden(report, name, len))
+        return;
+    char *copy = report->name_count < REPORT_NAMES_MAX ? strndup(name, len) : NULL;
     if (copy)
         report->names[report->name_count++] = copy;
+    else
+        report->names_lost = true;
+}
+
+void report_hide(struct report *report, const char *name)
+{
+    hide(report, name, name ? strlen(name) : 0);
+}
+
+void report_hide_person(struct report *report, const char *name)
+{
+    static const char between[] = " ,.\t";
+    report_hide(report, name);
+    for (const char *part = name; part && *part; part += strspn(part, between)) {
+        size_t len = strcspn(part, between);
+        hide(report, part, len);
+        part += len;
+    }
 }
 
 bool report_has(const struct report *report, enum doctor_code code)
@@ -155,13 +185,28 @@ bool report_has(const struct report *report, enum doctor_code code)
     return false;
 }
 
-const struct finding *report_first(const struct report *report)
+/* The first of the worst kind that a check has found; NULL: any check. */
+static const struct finding *first_of(const struct report *report, const char *check)
 {
     const struct finding *first = NULL;
-    for (size_t i = 0; i < report->count; i++)
-        if (!first || report->findings[i].severity > first->severity)
-            first = &report->findings[i];
+    for (size_t i = 0; i < report->count; i++) {
+        const struct finding *each = &report->findings[i];
+        bool meant = !check || strcmp(each->check, check) == 0;
+        if (meant && (!first || each->severity > first->severity))
+            first = each;
+    }
     return first;
+}
+
+const struct finding *report_first(const struct report *report)
+{
+    return first_of(report, NULL);
+}
+
+void report_skip_after(struct report *report, const char *check, enum doctor_code otherwise)
+{
+    const struct finding *first = first_of(report, check);
+    report_skip(report, first ? first->code : otherwise);
 }
 
 /* ---- for people ---- */

@@ -45,7 +45,7 @@ enum {
     REPORT_CHECKS_MAX = 32,
     REPORT_FACTS_MAX = 32,
     REPORT_ATTACHMENTS_MAX = 8,
-    REPORT_NAMES_MAX = 8,
+    REPORT_NAMES_MAX = 32,
 };
 
 struct report {
@@ -56,6 +56,7 @@ struct report {
     size_t attachment_count, name_count;
     struct attachment attachments[REPORT_ATTACHMENTS_MAX];
     char *names[REPORT_NAMES_MAX]; /* of people, and what else may not leave this computer */
+    bool names_lost;               /* one of them had no room: no archive may be written */
     bool failed;
 };
 
@@ -65,6 +66,9 @@ void report_deinit(struct report *report);
 void report_check(struct report *report, const char *name);
 /* That it is not made, because of an earlier finding. */
 void report_skip(struct report *report, enum doctor_code because);
+/* The same, because of the worst that the earlier check of that name has found; where it has found
+ * nothing, of otherwise. */
+void report_skip_after(struct report *report, const char *check, enum doctor_code otherwise);
 /* What it saw. */
 __attribute__((format(printf, 2, 3))) void report_saw(struct report *report, const char *format,
                                                       ...);
@@ -79,8 +83,10 @@ __attribute__((format(printf, 3, 4))) void report_fact(struct report *report, co
 
 /* Takes the text (free). */
 void report_attach(struct report *report, const char *name, char *text);
-/* That this is to be taken out of an archive. NULL or "": nothing. */
+/* That this is to be taken out of an archive. NULL, or shorter than REDACT_NAME_MIN: nothing. */
 void report_hide(struct report *report, const char *name);
+/* That a person's name is, and each of its parts. NULL: nothing. */
+void report_hide_person(struct report *report, const char *name);
 
 bool report_has(const struct report *report, enum doctor_code code);
 /* The first of the worst kind; NULL: none. */

@@ -3,6 +3,7 @@
  * The parts of lanyard doctor that read: what the kernel tells in /proc, browsers' policies, and
  * the redaction; and that no code is used twice or left without its words.
  */
+#include "agent/doctor/bundle.h"
 #include "agent/doctor/code.h"
 #include "agent/doctor/outcome_causes.h"
 #include "agent/doctor/policy.h"
@@ -12,10 +13,12 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -230,6 +233,52 @@ static void secrets_are_taken_out(void **state)
     redacts("\"displayName\":\"Alison Brown\"", "\"displayName\":\"[removed]\"");
 }
 
+static void a_secret_goes_to_its_end(void **state)
+{
+    (void)state;
+    redacts("password: hunter,2secret;x\nnext", "password: [removed]\nnext");
+    redacts("Cookie: a=b; c='d'", "Cookie: [removed]");
+    redacts("\"password\": \"ab\\\"cd,ef\", \"x\": 1", "\"password\": \"[removed]\", \"x\": 1");
+    redacts("{\"note\": \"password: a,b;c\", \"x\": 1}",
+            "{\"note\": \"password: [removed]\", \"x\": 1}");
+    redacts("{\"note\": \"{\\\"pin\\\": \\\"ab,c\\\", \\\"x\\\": 1}\"}",
+            "{\"note\": \"{\\\"pin\\\": \\\"[removed]\\\", \\\"x\\\": 1}\"}");
+    redacts("password = \"ab\"cd\nnext", "password = \"[removed]\nnext");
+    redacts("\"password\": \"\", \"x\": 1", "\"password\": \"\", \"x\": 1");
+    redacts("password='it's;me'\nnext", "password='[removed]\nnext");
+    redacts("password:", "password:");
+}
+
+static void a_persons_name_goes_to_its_end(void **state)
+{
+    (void)state;
+    redacts("GN=O'Brien, SN=O'Brien", "GN=[removed], SN=[removed]");
+    redacts("CN=Mary O'Brien+UID=ab;c,O=nhs", "CN=[removed]+UID=[removed],O=nhs");
+    redacts("CN=O'Brien\\, Mary,O=nhs", "CN=[removed],O=nhs");
+    redacts("CN=\"O'Brien, Mary\",O=nhs", "CN=\"[removed]\",O=nhs");
+    redacts("{\"name\":\"O'Brien, Mary\",\"x\":1}", "{\"name\":\"[removed]\",\"x\":1}");
+    redacts("{\"note\":\"CN=O'Brien\"}", "{\"note\":\"CN=[removed]\"}");
+}
+
+static void who_is_in_an_address_is_taken_out(void **state)
+{
+    (void)state;
+    redacts("http://user:s3cr3t@proxy:8080", "http://[removed]@proxy:8080");
+    redacts("\"http://user:a@b@proxy/x\"", "\"http://[removed]@proxy/x\"");
+    redacts("https://user:pa/ss@proxy x", "https://[removed]@proxy x");
+}
+
+static void a_pin_in_a_sentence_is_taken_out(void **state)
+{
+    (void)state;
+    redacts("pin 1234 was typed", "pin [number] was typed");
+    redacts("the PIN is 12345.", "the PIN is [number].");
+    redacts("PUK 12-34-56", "PUK [number]");
+    redacts("PIN is: \"1 2 3 4\"", "PIN is: \"[removed]\"");
+    redacts("the PIN was (12.34)", "the PIN was ([number])");
+    redacts("pin = 12-34-56\nnext", "pin = [removed]\nnext");
+}
+
 static void what_helps_stays(void **state)
 {
     (void)state;
@@ -240,6 +289,8 @@ static void what_helps_stays(void **state)
         "LY-2104 port 24290: it is user 1000, process 4711 (node)",
         "\"code\": \"LY-2001\", \"reason\": \"agent-no-runtime\"",
         "pin-timeout = 120",
+        "the PIN has 3 tries left, 1 of 2 PINs",
+        "https://registry.example:8443/@scope/12-34-56",
         "/tmp/lanyard-doctor-abcdef/some/long/folder/of/a/test/lanyard.conf:13",
         "",
     };
@@ -301,6 +352,78 @@ static void the_first_is_the_first_of_the_worst(void **state)
     report_deinit(&report);
 }
 
+static void what_is_not_checked_has_its_own_cause(void **state)
+{
+    (void)state;
+    static struct report report;
+    report_check(&report, "configuration");
+    report_find(&report, DOCTOR_CONFIG_NO_PROVIDER, "", NULL);
+    report_check(&report, "reader-service");
+    report_find(&report, DOCTOR_CHECK_FAILED, "", NULL);
+    report_find(&report, DOCTOR_PCSCD_DIED, "", NULL);
+    report_check(&report, "readers");
+    report_skip_after(&report, "reader-service", DOCTOR_CHECK_FAILED);
+    assert_int_equal(report.checks[2].because, DOCTOR_PCSCD_DIED);
+    report_check(&report, "cards");
+    report_skip_after(&report, "readers", DOCTOR_READER_NONE);
+    assert_int_equal(report.checks[3].because, DOCTOR_READER_NONE);
+    report_deinit(&report);
+}
+
+static void what_no_terminal_shows_is_replaced(void **state)
+{
+    (void)state;
+    static struct report report;
+    report_check(&report, "a");
+    report_find(&report, DOCTOR_READER_NONE,
+                "a\xc2\x9b"
+                "31m\xe2\x80\xae"
+                "b\x7f",
+                "%s",
+                "\xe2\x81\xa6"
+                "c\xd8\x9c\xef\xbb\xbf Zo\xc3\xab \xff.");
+    assert_string_equal(report.findings[0].subject, "a 31m b ");
+    assert_string_equal(report.findings[0].sentence, " c   Zo\xc3\xab ?.");
+    report_deinit(&report);
+}
+
+static void a_person_is_hidden_in_parts(void **state)
+{
+    (void)state;
+    static struct report report;
+    CLEANUP(bytes_deinit) struct bytes out = {0};
+    report_hide_person(&report, "Dr A. Mary-Jane O'Brien");
+    report_hide_person(&report, "dr a. mary-jane o'brien");
+    report_hide_person(&report, NULL);
+    report_hide(&report, "Li");
+    assert_int_equal(report.name_count, 3);
+    redact("O'BRIEN, mary-jane; Dr", report.names, report.name_count, &out);
+    bytes_append(&out, "", 1);
+    assert_string_equal((const char *)out.data, "[name], [name]; Dr");
+    report_deinit(&report);
+}
+
+static void no_archive_is_written_with_a_name_left_in_it(void **state)
+{
+    (void)state;
+    static struct report report;
+    char name[32], folder[] = "/tmp/lanyard-doctor-XXXXXX", path[64];
+    for (int i = 0; i < REPORT_NAMES_MAX; i++) {
+        snprintf(name, sizeof name, "person-%d", i);
+        report_hide(&report, name);
+    }
+    report_hide(&report, "person-0");
+    assert_false(report.names_lost);
+    report_hide(&report, "one-more");
+    assert_true(report.names_lost);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/bundle.tar", folder);
+    assert_int_equal(bundle_write(path, &report, "{}", NULL), -EOVERFLOW);
+    assert_int_equal(access(path, F_OK), -1);
+    rmdir(folder);
+    report_deinit(&report);
+}
+
 static void every_finding_is_printed_with_its_meaning(void **state)
 {
     (void)state;
@@ -347,10 +470,18 @@ int main(void)
         cmocka_unit_test(chromiums_lists_count_in_their_order),
         cmocka_unit_test(firefoxs_domains_count),
         cmocka_unit_test(secrets_are_taken_out),
+        cmocka_unit_test(a_secret_goes_to_its_end),
+        cmocka_unit_test(a_persons_name_goes_to_its_end),
+        cmocka_unit_test(who_is_in_an_address_is_taken_out),
+        cmocka_unit_test(a_pin_in_a_sentence_is_taken_out),
         cmocka_unit_test(what_helps_stays),
         cmocka_unit_test(every_code_is_one_codes_and_has_its_words),
         cmocka_unit_test(every_outcome_has_its_cause),
         cmocka_unit_test(the_first_is_the_first_of_the_worst),
+        cmocka_unit_test(what_is_not_checked_has_its_own_cause),
+        cmocka_unit_test(what_no_terminal_shows_is_replaced),
+        cmocka_unit_test(a_person_is_hidden_in_parts),
+        cmocka_unit_test(no_archive_is_written_with_a_name_left_in_it),
         cmocka_unit_test(every_finding_is_printed_with_its_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
