@@ -32,7 +32,7 @@ endforeach()
 # Where its parts look for what else they need.
 file(MAKE_DIRECTORY ${to}/ipc)
 file(CREATE_LINK ../../web ${to}/ipc/web SYMBOLIC)
-foreach(helper card chooser fido portd prompt)
+foreach(helper card chooser doctor fido portd prompt)
   file(CREATE_LINK ../lanyard-${helper} ${programs}/lanyard-${helper} SYMBOLIC)
 endforeach()
 foreach(program lanyard lanyardd)

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { symlink, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -63,6 +63,42 @@ test('ctl says in one line that no sandbox runs', () => {
   assert.match(ctl.stderr, new RegExp(`^ctl: no sandbox runs at ${runtime}/lanyard-sandbox .*\n$`));
 });
 
+// Each command of lanyard tells of the sandbox, and not of the computer.
+async function describesTheSandbox(path, say) {
+  const lanyard = (command) => say(`${path} ${command}`);
+  const own = join(runtime, 'lanyard-sandbox');
+  const json = (command) => {
+    const { stdout, stderr } = lanyard(command);
+    try {
+      return JSON.parse(stdout);
+    } catch {
+      throw new assert.AssertionError({ message: `lanyard ${command}: ${stdout}${stderr}` });
+    }
+  };
+  const { providers, values } = json('config show --json');
+  assert.deepEqual(providers.map(({ name }) => name), ['sandbox']);
+  assert.ok(values.some(({ value }) => value === join(own, 'portd')));
+  const checked = json('--json config check');
+  assert.ok(checked.right, JSON.stringify(checked));
+
+  const { findings, checks } = json('--json doctor');
+  const facts = Object.fromEntries(checks.map(({ name, fact }) => [name, fact]));
+  const said = JSON.stringify({ findings, checks });
+  assert.deepEqual([facts.provider, facts.readers, facts.cards, facts.keys], ['1', '1', '1', '1 plugged in'], said);
+  const wrong = findings.filter(({ severity, check }) => severity === 'error' && check !== 'browsers');
+  assert.deepEqual(wrong, [], said);
+  assert.equal(lanyard('audit').status, 0);
+
+  const seen = join(runtime, 'browser-saw');
+  const browser = join(runtime, 'browser');
+  await writeFile(browser, `#!/bin/sh\nenv > '${seen}'\necho "page $1" >> '${seen}'\n`, { mode: 0o700 });
+  const opened = spawnSync('sh', ['-c', `${path} open`], { env: { ...env, BROWSER: browser }, encoding: 'utf8' });
+  assert.deepEqual([opened.status, opened.stdout, opened.stderr], [0, '', '']);
+  const saw = await readFile(seen, 'utf8');
+  assert.ok(!saw.includes(join(own, 'config-home')), 'the browser is the person\'s own');
+  assert.match(saw, /^page http:\/\/127\.0\.0\.1:\d+\/status\?token=/m);
+}
+
 test('the demo prints commands that work as they stand, and ends the agent when it is told', async () => {
   const demo = await startDemo();
   try {
@@ -75,8 +111,11 @@ test('the demo prints commands that work as they stand, and ends the agent when 
     }
     const [page] = /http:\S+\/security-keys/.exec(demo.output);
     assert.match(await (await fetch(page)).text(), /Sign in first/);
-    const [status] = /XDG_RUNTIME_DIR=\S+ \S+ status/.exec(demo.output);
+    const [status, lanyard] = /(\S+lanyard) status/.exec(demo.output);
     assert.equal(say(status).status, 0);
+    say(`${ctl} key plug key-0`);
+    await describesTheSandbox(lanyard, say);
+    say(`${ctl} key unplug key-0`);
     assert.ok(existsSync(/socket is (\S+)\)/.exec(demo.output)[1]));
 
     refused([], 1, new RegExp(`a demo is running already \\(pid ${demo.child.pid}\\)`));

@@ -3,8 +3,9 @@
 // The demonstration's two ways: a sandbox for a person to play with, or (--script) the whole journey by
 // itself with the time of each step.
 
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { built } from './build.mjs';
 import { command, giveUp } from './demo-options.mjs';
 import { startNativeApp } from './native-app.mjs';
@@ -33,7 +34,7 @@ export async function play({ card, trust }) {
     directory: join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), 'lanyard-sandbox'),
     report: (line) => process.stdout.write(`  ${line}\n`),
   });
-  const text = await introduction(sandbox, card);
+  const text = await introduction(sandbox, card, await writeCommand(sandbox));
   process.on('SIGUSR2', () => toggleAgent(sandbox).catch(giveUp));
   const interrupted = interruption(); // it may come as soon as the text is there
   process.stdout.write(text);
@@ -62,7 +63,39 @@ function cards(card, trust) {
   return { readers: [], card: null, strangers: true, trust };
 }
 
-async function introduction({ url, app2, op, directory, runtime }, card) {
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const settings = (environment) => Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`).join(' ');
+
+// Writes the command lanyard as it is in this sandbox, with its agent, configuration, readers and
+// keys, and resolves with its path. The browser that it opens is the person's own, so there only
+// doctor sees the sandbox.
+async function writeCommand({ directory, runtime, config, environment, keys, helpers, agentPort }) {
+  const program = await built('lanyard');
+  const script = async (path, lines) => {
+    await writeFile(path, `#!/bin/sh\n${lines}\n`, { mode: 0o700 });
+    return path;
+  };
+  const doctor = join(directory, 'doctor');
+  await mkdir(doctor, { mode: 0o700 });
+  await script(join(doctor, 'lanyard-doctor'), `exec env ${settings({ ...environment, ...keys?.environment })} \\
+  ${quoted(join(dirname(program), 'lanyard-doctor'))} --config ${quoted(config)} --port ${agentPort} "$@" \\
+  --helpers ${quoted(helpers ?? dirname(program))}`);
+  return script(join(directory, 'lanyard'), `for command; do
+  case $command in -*) ;; *) break ;; esac
+done
+case $command in
+open) exec ${quoted(program)} --helpers ${quoted(doctor)} --socket ${quoted(join(runtime, 'lanyard', 'agent'))} "$@" ;;
+doctor) set -- --helpers ${quoted(doctor)} "$@" ;;
+config)
+  case "$*" in
+  *show*) set -- --config ${quoted(config)} "$@" ;;
+  *check | *'check --json') set -- "$@" ${quoted(config)} ;;
+  esac ;;
+esac
+exec env ${settings(environment)} ${quoted(program)} "$@"`);
+}
+
+async function introduction({ url, app2, op, directory, runtime }, card, lanyard) {
   const sudo = process.env.SUDO_USER ? 'sudo ' : '';
   const tool = command === 'tests/demo' ? 'tests/sandbox/ctl' : `${command} ctl`;
   const ctl = `${sudo}LANYARD_SANDBOX=${directory} ${tool}`;
@@ -89,8 +122,9 @@ Register a security key, while you are signed in with a card:  ${op.origin}/secu
 Then sign in with the key alone: take the card out, sign in, "Use a security key".`}
 
 Without Lanyard:      ${sudo}kill -USR2 ${process.pid} ends the agent; once more starts it again
-The command line:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard')} status
-                      (the agent's socket is ${runtime}/lanyard/agent)
+The command line:     ${sudo}${lanyard} status
+                      (doctor, audit, config show and open are about this sandbox too;
+                      the agent's socket is ${runtime}/lanyard/agent)
 A native program:     ${sudo}XDG_RUNTIME_DIR=${runtime} ${await built('lanyard-native-app')} \\
                         ${op.issuer} ${NATIVE_APP.clientId}
 

@@ -191,7 +191,8 @@ static gchar *describe(const struct usb_link *self)
                                "P: %1$s/1-%5$u:1.0/0003:%2$04X:%3$04X.%5$04X/hidraw/%7$s\n"
                                "E: SUBSYSTEM=hidraw\nE: DEVNAME=/dev/%7$s\n"
                                "E: MAJOR=240\nE: MINOR=%8$u\nE: ID_FIDO_TOKEN=1\n"
-                               "A: dev=240:%8$u\n";
+                               "A: dev=240:%8$u\n"
+                               "L: device=../../../0003:%2$04X:%3$04X.%5$04X\n";
     char descriptor[2 * 64 + 1] = "";
 
     for (size_t i = 0; i < link_descriptor_size; i++)
