@@ -14,12 +14,13 @@
 
 /* How many pages wait at once: of one user as many as fit into an agent's queue behind the answer
  * to its registration, and of all together as many as the web side's descriptors leave room for
- * (ipc/portd/broker.c). */
-enum { WAKING_EACH_MAX = 6, WAKING_MAX = 96 };
+ * (ipc/portd/broker.c); one more takes the place of the page that has waited longest, whoever's it
+ * is, so that nobody keeps the places. And how many files there are. */
+enum { WAKING_EACH_MAX = 6, WAKING_MAX = 96, WAKING_FILES_MAX = 1024 };
 
 struct waking;
 
-/* Takes fd: a page whose wait is over in vain. */
+/* Takes fd: a page whose wait is over in vain, or whose place another one has taken. */
 typedef void waking_late_fn(void *context, int fd);
 
 /* folder: where the files go; it exists, and nobody else may write there. Returns owned; NULL on
@@ -29,8 +30,9 @@ struct waking *waking_new(struct loop *loop, const char *folder, waking_late_fn 
 /* Closes all that wait. */
 void waking_free(struct waking **waking);
 
-/* Has the agent started, and takes fd, which waits for it. False: fd is still the caller's, for
- * there is no room, or the file cannot be written (logged). */
+/* Has the agent started, and takes fd, which waits for it; late may be called with another one
+ * before. False: fd is still the caller's, for as many of the user's wait already, or the file
+ * cannot be written (logged). */
 bool waking_wait(struct waking *waking, uid_t uid, int fd);
 /* An agent of that user has registered: takes the file away. */
 void waking_registered(struct waking *waking, uid_t uid);

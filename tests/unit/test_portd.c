@@ -39,7 +39,8 @@ enum {
     CROWD = 200,
     FEW_DESCRIPTORS = 320, /* for a broker: 160 in flight, so 80 agents with two each */
     STUCK_MS = 5000,       /* of broker.c */
-    WAKING_EACH = 6        /* of waking.h */
+    WAKING_EACH = 6,       /* of waking.h */
+    WAKING_ALL = 96,       /* likewise */
 };
 
 struct program {
@@ -701,7 +702,7 @@ static void who_waits_in_vain_is_turned_away(void **state)
     send_head(f, fd, "one", "/v1");
     read_until(fd, "\r\n\r\n", text, sizeof text); /* after ten seconds */
     assert_memory_equal(text, "HTTP/1.1 503 ", 13);
-    expect_wish(f, geteuid(), true); /* taking it away would be a wish */
+    expect_wish(f, geteuid(), false); /* /run does not fill with those of nobody */
 }
 
 static void few_wait_and_who_leaves_makes_room(void **state)
@@ -751,6 +752,33 @@ static void those_who_wait_take_nothing_from_others(void **state)
         close(waiting[i]);
     end(&theirs);
     end(&agent);
+}
+
+/* A user has as many uids as their containers, and so might fill every place. The page that has
+ * waited longest makes room. */
+static void those_who_wait_do_not_keep_the_places(void **state)
+{
+    struct fixture *f = *state;
+    int waiting[WAKING_ALL];
+    char text[1024];
+    skip_unless_root();
+    restart_waking(f);
+    for (int i = 0; i < WAKING_ALL; i++)
+        waiting[i] = dial_as(f, FIRST_OF_MANY + (uid_t)(i / WAKING_EACH));
+    expect_wish(f, FIRST_OF_MANY + (WAKING_ALL - 1) / WAKING_EACH, true);
+    CLEANUP(close_fd) int newcomer = dial_as(f, SECOND_USER);
+    send_head(f, newcomer, "theirs", "/v1");
+    read_until(waiting[0], "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 503 ", 13);
+    expect_wish(f, SECOND_USER, true);
+    expect_wish(f, FIRST_OF_MANY, true); /* its manager may not have seen it yet */
+    struct program theirs = start_agent(f, SECOND_USER, "theirs");
+    read_until(newcomer, "\r\n\r\n", text, sizeof text);
+    assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+    for (int i = 0; i < WAKING_ALL; i++)
+        close(waiting[i]);
+    expect_wish(f, FIRST_OF_MANY, false); /* in the end, though its pages have left by themselves */
+    end(&theirs);
 }
 
 /* ---- users who use up what all share ---- */
@@ -1019,6 +1047,7 @@ int main(void)
         T(who_waits_in_vain_is_turned_away),
         T(few_wait_and_who_leaves_makes_room),
         T(those_who_wait_take_nothing_from_others),
+        T(those_who_wait_do_not_keep_the_places),
         T(agents_that_do_not_read_disturb_nobody),
         T(agents_without_end_leave_room_for_pages),
         T(another_user_is_no_broker),
