@@ -36,7 +36,7 @@ struct locker {
     struct locker_setup setup;
     struct loop_timer *timer;
     enum way way;    /* that is tried now; WAY_NONE: no lock is under way */
-    enum way tried;  /* last */
+    enum way tried;  /* last; a screen saver that was not there was waited for, not tried */
     enum way failed; /* first */
     char problems[WAY_OVER][PROBLEM_BYTES];
     struct command *command;
@@ -45,6 +45,8 @@ struct locker {
 
 static void finish(struct locker *l, bool locked)
 {
+    if (locked && l->way < WAY_OVER)
+        l->tried = l->way;
     struct desktop_lock_result result = {
         .locked = locked,
         .locker = names[l->tried ? l->tried : WAY_LOGIND],
@@ -108,7 +110,6 @@ static void go_on(struct locker *l)
 {
     while (++l->way < WAY_OVER) {
         if (begin(l, l->way)) {
-            l->tried = l->way;
             loop_timer_set(l->timer, WAY_MS);
             return;
         }
@@ -120,8 +121,11 @@ static void go_on(struct locker *l)
 static void give_up(struct locker *l)
 {
     say_why(l);
-    if (!l->failed)
-        l->failed = l->way;
+    if (l->way != WAY_SAVER || saver_lock_asked(l->setup.saver)) {
+        l->tried = l->way;
+        if (!l->failed)
+            l->failed = l->way;
+    }
     go_on(l);
 }
 
@@ -178,7 +182,7 @@ void locker_lock(struct locker *l, desktop_lock_fn *done, void *context)
         return;
     l->tried = l->failed = WAY_NONE;
     if (logind_locked(l->setup.logind)) {
-        l->way = l->tried = WAY_LOGIND;
+        l->way = WAY_LOGIND;
         loop_timer_set(l->timer, 0);
     } else {
         go_on(l);

@@ -121,14 +121,24 @@ bool saver_lock(struct saver *saver)
     return asked;
 }
 
+static bool is_silent(const struct saver *saver)
+{
+    for (size_t i = 0; i < NAMES; i++)
+        if (saver->each[i].lock == LOCK_SENT)
+            return true;
+    return false;
+}
+
+bool saver_lock_asked(const struct saver *saver)
+{
+    return is_silent(saver) || saver->refusal[0] != '\0';
+}
+
 void saver_lock_problem(const struct saver *saver, char *out, size_t size)
 {
-    bool silent = false;
-    for (size_t i = 0; i < NAMES; i++)
-        silent = silent || saver->each[i].lock == LOCK_SENT;
     if (!bus_ready(saver->setup.bus))
         snprintf(out, size, "no session bus");
-    else if (silent)
+    else if (is_silent(saver))
         snprintf(out, size, "it was asked and did not become active in time");
     else if (saver->refusal[0] != '\0')
         snprintf(out, size, "%s", saver->refusal);

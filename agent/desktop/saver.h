@@ -29,6 +29,9 @@ bool saver_active(const struct saver *saver);
 /* Asks for a lock, and then whether it is active (changed, if it is). False: there is nobody to
  * ask. */
 bool saver_lock(struct saver *saver);
+/* Whether anybody was asked: saver_lock may have waited for one who is not there. While its answer
+ * is being handled. */
+bool saver_lock_asked(const struct saver *saver);
 /* Why that has not locked, for the journal: while saver_lock's answer is being handled. */
 void saver_lock_problem(const struct saver *saver, char *out, size_t size);
 /* What was asked for is no longer waited for. */

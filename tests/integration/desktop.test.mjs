@@ -363,6 +363,16 @@ desktop('a lock asked for before anything is known', async ({ system, client }) 
   await agent.next('lock yes logind -');
 });
 
+desktop('a screen saver that is not there was waited for, not tried', async ({ system, session, client }) => {
+  process.kill(session.daemon.pid, 'SIGSTOP');
+  const agent = await settled({ system, client });
+  await onLock(system, 'rig.refuse()');
+  agent.say('lock');
+  await agent.next(/not locked by logind/);
+  process.kill(session.daemon.pid, 'SIGCONT');
+  await agent.next('lock no logind logind');
+});
+
 desktop('logind answers and nobody locks: the screen saver does', async (rig) => {
   await rig.session.do('saver = ScreenSaver("gnome")');
   const agent = await settled(rig);
