@@ -35,15 +35,15 @@ static bool listens(const struct probe *probe, uint16_t port, struct proc_listen
     return six && proc_net_tcp_listener(six, port, out);
 }
 
-/* Who is on the port; only he is told of who is not root, since root's port is systemd's or the
- * broker's own. */
+/* Who is on the port, by number, since another user's name is not for an archive; only he is told
+ * of who is not root, since root's port is systemd's or the broker's own. */
 static bool say_squatter(struct probe *probe, uint16_t port)
 {
     struct proc_listener listener;
     char says[SAYS_MAX], subject[32];
     if (!listens(probe, port, &listener))
         return false;
-    squatter_describe(port, says, sizeof says);
+    squatter_describe(port, false, says, sizeof says);
     snprintf(subject, sizeof subject, "port %u", (unsigned)port);
     report_find(probe->report, DOCTOR_PORT_TAKEN, subject, "it is %s", says);
     return true;

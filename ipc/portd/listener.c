@@ -112,7 +112,7 @@ static int log_taken(const struct sockaddr_storage *address, int error)
     if (error != EADDRINUSE)
         return log_fault(error, "listen");
     char who[256];
-    squatter_describe(port_of(address), who, sizeof who);
+    squatter_describe(port_of(address), true, who, sizeof who);
     log_error("port %u is taken by %s (LY-2104)", (unsigned)port_of(address), who);
     return -error;
 }

@@ -72,7 +72,7 @@ static void append_process(uint32_t inode, char *text, size_t size)
     }
 }
 
-void squatter_describe(uint16_t port, char *text, size_t size)
+void squatter_describe(uint16_t port, bool named, char *text, size_t size)
 {
     uint32_t inode;
     uid_t uid;
@@ -81,7 +81,7 @@ void squatter_describe(uint16_t port, char *text, size_t size)
         snprintf(text, size, "a program that cannot be found out");
         return;
     }
-    const struct passwd *user = getpwuid(uid);
+    const struct passwd *user = named ? getpwuid(uid) : NULL;
     if (user)
         snprintf(text, size, "user %s", user->pw_name);
     else

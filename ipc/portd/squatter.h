@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes "user alice, process 4711 (node)", or as much of it as can be found out, into text. */
-void squatter_describe(uint16_t port, char *text, size_t size);
+/* Writes "user 1000, process 4711 (node)", or as much of it as can be found out, into text; named:
+ * "user alice", which is not for what leaves this computer. */
+void squatter_describe(uint16_t port, bool named, char *text, size_t size);

@@ -215,7 +215,7 @@ const broken = [
   ['LY-2103', 'a broker that has died', async (c) => withBrokerless(c, await c.stale(join(c.folder(), 'portd')))],
   ['LY-2104', 'a port that another program has', async (c) => {
     const port = await c.listener(0);
-    return { ...await withBrokerless(c), words: ['--port', String(port)], says: new RegExp(`process ${process.pid} \\(`) };
+    return { ...await withBrokerless(c), words: ['--port', String(port)], says: new RegExp(`it is user ${process.getuid()}, process ${process.pid} \\(`) };
   }],
   ['LY-2105', 'a port on which nobody listens', (c) => ({ root: c.root((root) => c.proc(root, 'net/tcp', '  sl  local_address\n')) })],
   ['LY-2106', 'two agents', async (c) => ({ env: await c.agent(c.sandbox.config) })],
