@@ -138,15 +138,16 @@ static void put_audit(struct bytes *tar, const struct report *report)
     struct stat is;
     if (fd < 0 || fstat(fd, &is) < 0 || !S_ISREG(is.st_mode))
         return;
-    if (is.st_size > TEXT_MAX)
-        lseek(fd, is.st_size - TEXT_MAX, SEEK_SET);
+    bool cut = is.st_size > TEXT_MAX && lseek(fd, is.st_size - TEXT_MAX, SEEK_SET) >= 0;
     char *text = malloc(TEXT_MAX + 1);
     size_t len = 0;
     for (ssize_t n; text && len < TEXT_MAX && (n = read(fd, text + len, TEXT_MAX - len)) > 0;)
         len += (size_t)n;
     if (text) {
         text[len] = '\0';
-        put(tar, report, "audit.jsonl", text);
+        /* half a line may have a secret without the name in front of it */
+        const char *line = cut ? strchr(text, '\n') : NULL;
+        put(tar, report, "audit.jsonl", line ? line + 1 : cut ? "" : text);
     }
     free(text);
 }
@@ -174,6 +175,8 @@ static int write_file(const char *path, const struct bytes *tar)
 int bundle_write(const char *path, const struct report *report, const char *json,
                  const char *journal)
 {
+    if (report->names_lost)
+        return -EOVERFLOW;
     CLEANUP(bytes_deinit) struct bytes tar = {0};
     put(&tar, report, "doctor.json", json);
     for (size_t i = 0; i < report->attachment_count; i++)

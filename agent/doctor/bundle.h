@@ -9,6 +9,7 @@
 #include "agent/doctor/report.h"
 
 /* json: report_json's. journal: a folder to read the journal in; NULL: this computer's. The file
- * must not exist. 0 or -errno. */
+ * must not exist. 0 or -errno; -EOVERFLOW: it would have names in it (report_hide), and is not
+ * written. */
 int bundle_write(const char *path, const struct report *report, const char *json,
                  const char *journal);

@@ -140,14 +140,7 @@ static void hide_person(struct probe *probe)
     json_t *session = json_loads(json, 0, NULL);
     const char *name = json_string_value(json_object_get(session, "name"));
     report_hide(probe->report, json_string_value(json_object_get(session, "sid")));
-    report_hide(probe->report, name);
-    for (const char *part = name; part && *part; part += strspn(part, " ,")) {
-        size_t len = strcspn(part, " ,");
-        char *copy = len > 0 ? strndup(part, len) : NULL;
-        report_hide(probe->report, copy);
-        free(copy);
-        part += len;
-    }
+    report_hide_person(probe->report, name);
     json_decref(session);
 }
 
@@ -160,7 +153,7 @@ static void hide_user(struct probe *probe)
         return;
     report_hide(probe->report, user->pw_name);
     char *name = strndup(user->pw_gecos, strcspn(user->pw_gecos, ","));
-    report_hide(probe->report, name);
+    report_hide_person(probe->report, name);
     free(name);
 }
 

@@ -85,6 +85,13 @@ static bool write_bundle(const struct arguments *arguments, const struct report 
                          const char *json)
 {
     int r = bundle_write(arguments->bundle, report, json, arguments->journal);
+    if (r == -EOVERFLOW) {
+        fprintf(stderr,
+                "lanyard: %s: not written, because there are more names to take out of it than "
+                "there is room for\n",
+                arguments->bundle);
+        return false;
+    }
     if (r < 0) {
         fprintf(stderr, "lanyard: %s: %s%s\n", arguments->bundle, strerror(-r),
                 r == -EEXIST ? "; name another file, or delete it" : "");

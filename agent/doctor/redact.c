@@ -65,6 +65,60 @@ static size_t digits(const char *start, const char *at)
     return len >= REDACT_DIGITS_MIN ? len : 0;
 }
 
+static bool ends_in(const char *start, const char *end, const char *name)
+{
+    size_t len = strlen(name);
+    return (size_t)(end - start) >= len && strncasecmp(end - len, name, len) == 0;
+}
+
+/* Back over what may stand between a PIN and its name: "PIN is:", "PUK was (". */
+static const char *before_pin(const char *start, const char *at)
+{
+    static const char *const words[] = {"is", "was", "code", "number"};
+    for (size_t i = 0; i < sizeof words / sizeof *words;) {
+        while (at > start && strchr(" \t:=\"'\\(#-", at[-1]))
+            at--;
+        for (i = 0; i < sizeof words / sizeof *words; i++)
+            if (ends_in(start, at, words[i])) {
+                at -= strlen(words[i]);
+                break;
+            }
+    }
+    return at;
+}
+
+/* Fewer than REDACT_DIGITS_MIN, or in groups: "pin 1234", "PUK is 12-34-56". */
+static size_t pin(const char *start, const char *at)
+{
+    size_t len = 0, count = 0;
+    if (!isdigit((unsigned char)*at) || (at > start && isdigit((unsigned char)at[-1])))
+        return 0;
+    const char *name = before_pin(start, at);
+    if (!ends_in(start, name, "pin") && !ends_in(start, name, "puk"))
+        return 0;
+    for (size_t i = 0; at[i] && strchr("0123456789 -./", at[i]); i++)
+        if (isdigit((unsigned char)at[i])) {
+            len = i + 1;
+            count++;
+        }
+    return count >= REDACT_PIN_MIN ? len : 0;
+}
+
+/* Behind "http://": "user:password", to the last '@'. One behind a slash counts where the slash may
+ * stand in a password: what is in front of it is no port. */
+static size_t user_of_address(const char *start, const char *at)
+{
+    if (!ends_in(start, at, "://"))
+        return 0;
+    size_t end = strcspn(at, " \t\r\n\"<>"), host = strcspn(at, " \t\r\n\"<>/?#"), last = 0;
+    for (size_t i = 0; i < end; i++)
+        if (at[i] == '@')
+            last = i;
+    const char *colon = memchr(at, ':', host);
+    bool port = !colon || strspn(colon + 1, "0123456789") == (size_t)(at + host - colon - 1);
+    return port && !memchr(at, '@', host) ? 0 : last;
+}
+
 static size_t name_of(const char *start, const char *at, char *const *names, size_t count)
 {
     if (at > start && is_word(at[-1]))
@@ -75,12 +129,6 @@ static size_t name_of(const char *start, const char *at, char *const *names, siz
             return len;
     }
     return 0;
-}
-
-static bool ends_in(const char *start, const char *end, const char *name)
-{
-    size_t len = strlen(name);
-    return (size_t)(end - start) >= len && strncasecmp(end - len, name, len) == 0;
 }
 
 /* Of a distinguished name: "CN=Alice Adams,". */
@@ -110,40 +158,91 @@ static bool is_secret(const char *start, const char *end)
     return false;
 }
 
-/* The value that begins here, if what stands before says that it has to go. */
-static size_t value(const char *start, const char *at)
+static size_t backslashes(const char *start, const char *at)
 {
+    size_t count = 0;
+    while (at - count > start && at[-1 - (ptrdiff_t)count] == '\\')
+        count++;
+    return count;
+}
+
+/* To the quote that closes, which has as many backslashes in front of it as the one that opened
+ * has, and behind which no more of a value comes; or to the line's end. */
+static size_t quoted_value(const char *at, char quote, size_t escapes)
+{
+    size_t i = 0;
+    for (; at[i] && at[i] != '\n'; i++) {
+        size_t count = at[i] == quote ? backslashes(at, at + i) : escapes + 1;
+        const char *behind = at + i + 1 + strspn(at + i + 1, " \t\r");
+        if (count <= escapes && strchr(",;:}])\n", *behind))
+            return i - count;
+    }
+    return i;
+}
+
+/* To a comma, or the '+' between two attributes (RFC 4514), that has no backslash. */
+static size_t attribute_value(const char *at)
+{
+    size_t i = 0;
+    while (at[i] && !strchr("\n\"", at[i]) &&
+           (!strchr(",+", at[i]) || (i > 0 && at[i - 1] == '\\')))
+        i++;
+    return i;
+}
+
+/* The value that begins here, if what stands before says that it has to go. in_string: a quote has
+ * been opened on this line. */
+static size_t value(const char *start, const char *at, bool in_string)
+{
+    static const char between[] = " \t\"'\\";
+    if (*at == '\0' || *at == '\n' || strchr(between, *at))
+        return 0;
     const char *before = at;
-    while (before > start && strchr(" \t\"'", before[-1]))
+    while (before > start && strchr(between, before[-1]))
         before--;
-    if (before == start || !strchr("=:", before[-1]) || *at == '\0' || strchr(" \t\n\"'", *at))
+    if (before == start || !strchr("=:", before[-1]))
         return 0;
     bool equals = before[-1] == '=';
-    const char *end = before - 1;
-    while (end > start && strchr(" \t\"'", end[-1]))
+    const char *end = before - 1, *opens = before + strspn(before, " \t\\");
+    while (end > start && strchr(between, end[-1]))
         end--;
-    if (is_secret(start, end))
-        return strcspn(at, "\n\"',;}");
-    return (equals || at[-1] == '"') && is_attribute(start, end) ? strcspn(at, "\n\"',;}") : 0;
+    bool secret = is_secret(start, end), quoted = opens < at;
+    if (!secret && !((equals || at[-1] == '"') && is_attribute(start, end)))
+        return 0;
+    if (quoted && opens + 1 < at && opens[1] == *opens && strchr(",;}])", *at))
+        return 0; /* "" */
+    if (quoted)
+        return quoted_value(at, *opens, backslashes(before, opens));
+    if (!secret)
+        return attribute_value(at);
+    return in_string ? quoted_value(at, '"', 0) : strcspn(at, "\n");
 }
 
 void redact(const char *text, char *const *names, size_t name_count, struct bytes *out)
 {
+    bool in_string = false;
     for (const char *at = text; *at;) {
         const char *instead = "[removed]";
         size_t len = pem(at);
         if (len == 0)
-            len = value(text, at);
+            len = value(text, at, in_string);
+        if (len == 0)
+            len = user_of_address(text, at);
         if (len == 0)
             len = body(text, at);
-        if (len == 0 && (len = digits(text, at)) > 0)
+        if (len == 0 && ((len = pin(text, at)) > 0 || (len = digits(text, at)) > 0))
             instead = "[number]";
         if (len == 0 && (len = name_of(text, at, names, name_count)) > 0)
             instead = "[name]";
-        if (len > 0)
+        if (len > 0) {
             bytes_append_text(out, instead);
-        else
+        } else {
             bytes_append(out, at, len = 1);
+            if (*at == '\n')
+                in_string = false;
+            else if (*at == '"' && backslashes(text, at) == 0)
+                in_string = !in_string;
+        }
         at += len;
     }
 }

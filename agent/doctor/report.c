@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Texts come from files, readers and servers, so control characters are replaced as they come in,
- * and what is not UTF-8: a report can be shown anywhere.
+ * Texts come from files, readers and servers, so what no text that a person reads has (controls,
+ * and marks that turn the direction of writing) is replaced as it comes in, and what is not UTF-8:
+ * a report can be shown anywhere.
  */
 #include "agent/doctor/report.h"
 
@@ -34,15 +35,22 @@ void report_deinit(struct report *report)
     *report = (struct report){0};
 }
 
+/* In its place: what takes a character's is never longer. */
 static void clean(char *text)
 {
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    if (!utf8_valid(text, strlen(text)))
-        for (char *c = text; *c; c++)
-            if ((unsigned char)*c >= 0x80)
-                *c = '?';
+    char *to = text;
+    for (const char *at = text; *at;) {
+        uint32_t character;
+        size_t len = utf8_character(at, &character);
+        if (len > 0 && character_prints(character)) {
+            memmove(to, at, len);
+            to += len;
+        } else {
+            *to++ = len > 0 ? ' ' : '?';
+        }
+        at += len > 0 ? len : 1;
+    }
+    *to = '\0';
 }
 
 __attribute__((format(printf, 2, 0))) static char *compose(struct report *report,

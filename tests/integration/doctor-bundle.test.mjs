@@ -20,6 +20,7 @@ const lanyard = join(bin, 'lanyard');
 const REMOTE = '/lib/systemd/systemd-journal-remote';
 const PIN = '73194682';
 const PASSWORD = 'Kestrel-und-Ginster';
+const GROUPED = '73-19-46-82';
 const NAMES = ['Alice', 'Adams'];
 
 // A journal in which lanyardd has said these lines.
@@ -67,7 +68,9 @@ test('an archive for the service desk has nothing in it that is secret', async (
     const body = certificate.split('\n').slice(1, -2);
     const planted = [
       `${session.name} has signed in`, `card CN=${session.uid},OU=people,O=nhs of ${NAMES[0]}`, `pin=${PIN} was typed`, `said ${PIN}`,
-      `password: ${PASSWORD}`, `token ${token}`, `sid ${session.sid} is live`, body.join(''), 'kept: this line is whole',
+      `password: ${PASSWORD}`, `token ${token}`, `sid ${session.sid} is live`, body.join(''),
+      `password: a,${PASSWORD};b`, `{"password": "a\\"${PASSWORD},b"}`, `no proxy at http://me:${PASSWORD}@proxy:8080`,
+      `the PIN is ${GROUPED}`, `GN=${NAMES[0]}'${PASSWORD}, SN=x`, 'kept: this line is whole',
     ];
     const journal = join(sandbox.directory, 'journal');
     if (existsSync(REMOTE)) writeJournal(journal, planted);
@@ -95,7 +98,7 @@ test('an archive for the service desk has nothing in it that is secret', async (
     const wanted = ['doctor.json', 'config.txt', 'policies.json', 'units-user.txt', 'units-system.txt', 'journal.txt', 'audit.jsonl'];
     assert.deepEqual(names, wanted.map((name) => `lanyard-doctor/${name}`));
     const all = execFileSync('tar', ['-xOf', file], { encoding: 'utf8' });
-    const pieces = [PIN, PASSWORD, ...NAMES, session.sid, session.uid, ...token.split('.'), ...body.map((line) => line.slice(0, 24))];
+    const pieces = [PIN, GROUPED, PASSWORD, ...NAMES, session.sid, session.uid, ...token.split('.'), ...body.map((line) => line.slice(0, 24))];
     for (const secret of pieces) assert.ok(!all.toLowerCase().includes(secret.toLowerCase()), `${secret} is in\n${all}`);
     for (const form of ['hex', 'base64']) assert.ok(!all.includes(Buffer.from(PIN).toString(form)), form);
 
@@ -108,6 +111,16 @@ test('an archive for the service desk has nothing in it that is secret', async (
     assert.ok(part('policies.json').includes('https://kept.example'));
     assert.ok(part('audit.jsonl').includes('kept: this line is whole'));
     if (existsSync(REMOTE)) assert.ok(part('journal.txt').includes('kept: this line is whole'), part('journal.txt'));
+
+    // Of a long audit file the end is taken, and no half of a line.
+    const half = `{"LANYARD_NOTE":"password: `;
+    writeFileSync(join(audit, 'audit.jsonl'), `${half}${PASSWORD}"}\n`);
+    appendFileSync(join(audit, 'audit.jsonl'), `{"kept":"${'. '.repeat((512 * 1024 - PASSWORD.length - 16) / 2)}`.padEnd(512 * 1024 - PASSWORD.length - 6, '.') + '"}\n');
+    assert.equal(statSync(join(audit, 'audit.jsonl')).size - half.length, 512 * 1024);
+    const second = join(sandbox.directory, 'second.tar');
+    await run(env, ...words.slice(0, -1), second);
+    const end = execFileSync('tar', ['-xOf', second, 'lanyard-doctor/audit.jsonl'], { encoding: 'utf8' });
+    assert.ok(end.startsWith('{"kept":"'), end.slice(0, 100));
 
     // Nothing is written over.
     const again = await run(env, ...words);

@@ -245,7 +245,8 @@ static void a_secret_goes_to_its_end(void **state)
             "{\"note\": \"{\\\"pin\\\": \\\"[removed]\\\", \\\"x\\\": 1}\"}");
     redacts("password = \"ab\"cd\nnext", "password = \"[removed]\nnext");
     redacts("\"password\": \"\", \"x\": 1", "\"password\": \"\", \"x\": 1");
-    redacts("password='it's;me'\nnext", "password='[removed]\nnext");
+    redacts("password='it's;me'\nnext", "password='[removed]'\nnext");
+    redacts("password=\"\"ab", "password=\"\"[removed]");
     redacts("password:", "password:");
 }
 
@@ -274,7 +275,7 @@ static void a_pin_in_a_sentence_is_taken_out(void **state)
     redacts("pin 1234 was typed", "pin [number] was typed");
     redacts("the PIN is 12345.", "the PIN is [number].");
     redacts("PUK 12-34-56", "PUK [number]");
-    redacts("PIN is: \"1 2 3 4\"", "PIN is: \"[removed]\"");
+    redacts("PIN is: \"1 2 3 4\"", "PIN is: \"[number]\"");
     redacts("the PIN was (12.34)", "the PIN was ([number])");
     redacts("pin = 12-34-56\nnext", "pin = [removed]\nnext");
 }
