@@ -2,7 +2,7 @@
 //
 // What the kernel tells of processes (proc(5)), summed up.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 export async function childrenOf(pid) {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
@@ -27,6 +27,17 @@ export const pss = (pids) => sum(pids, (pid) => fieldOf(`/proc/${pid}/smaps_roll
 
 export const threads = (pids) => sum(pids, (pid) => fieldOf(`/proc/${pid}/status`, 'Threads'));
 export const descriptors = (pids) => sum(pids, async (pid) => (await readdir(`/proc/${pid}/fd`)).length);
+
+/** How many of its descriptors are TCP connections (over IPv4) to that port. */
+export async function connections(pid, port) {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = new Set((await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1)
+    .map((line) => line.trim().split(/\s+/)).filter(([, , remote]) => remote?.endsWith(`:${hex}`))
+    .map((fields) => `socket:[${fields[9]}]`));
+  const open = await Promise.all((await readdir(`/proc/${pid}/fd`))
+    .map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  return open.filter((target) => inodes.has(target)).length;
+}
 
 /** Context switches so far. */
 export const switches = (pids) => sum(pids, async (pid) => sum(await readdir(`/proc/${pid}/task`), async (task) =>
