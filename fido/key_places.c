@@ -11,3 +11,8 @@ const struct confine_place *key_places(size_t *count)
     *count = sizeof places / sizeof *places;
     return places;
 }
+
+enum confine_calls key_calls(const char *redirect)
+{
+    return *redirect ? CONFINE_FIDO_AFAR : CONFINE_FIDO;
+}

@@ -9,3 +9,6 @@
 
 /* Static. */
 const struct confine_place *key_places(size_t *count);
+
+/* The calls that reach them, and the socket of a redirected key; "": none. */
+enum confine_calls key_calls(const char *redirect);

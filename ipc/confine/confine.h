@@ -19,12 +19,17 @@
  * threads, keeps locks and shared memory, and a list of the calls of the modules we know would
  * break the next one. So it is told what is dangerous. It is ended when it reaches for other
  * processes' memory, the kernel, or namespaces. Refused are programs, sockets that are neither Unix
- * nor the kernel's own (udev), signals to others, and writing anywhere but to devices and where
- * everybody may (pkcs11/places.c). It reads what the person may read, and reaches any Unix socket
- * that has a path, pcscd's among them: those only AppArmor can tell apart.
+ * nor the kernel's own (udev), other processes' limits, signals to them (by Landlock, from its
+ * version 6), and writing anywhere but to devices and where everybody may (pkcs11/places.c). It
+ * reads what the person may read, and reaches any Unix socket that has a path and lets the person
+ * in: pcscd's, but also the session bus and the agent's own. Only AppArmor can tell those apart, so
+ * where it is not in force a card's software that has been taken over can have others act for it.
+ * The agent cannot tell it from a program of the person's: whoever forks and ends is nobody's
+ * child.
  *
- * lanyard-fido reads what udev and the system's settings say, uses devices, connects to a
- * redirected key's socket, and is ended by all else.
+ * lanyard-fido reads what udev and the system's settings say, uses devices, has no socket but the
+ * agent's, and is ended by all else. Only where a redirected key is configured does it make Unix
+ * sockets and connect them; which ones is then AppArmor's to say, as for lanyard-card.
  *
  * lanyard-prompt, once pinentry is there, talks to it and to the agent, and is ended by all else.
  *
@@ -33,6 +38,9 @@
  *
  * lanyard-portd, once it serves, takes connections and passes them on, reads no file, writes those
  * that wake agents, and is ended by all else.
+ *
+ * lanyard-fido, lanyard-prompt and lanyard-portd signal nobody, on any kernel: abort ends them all
+ * the same.
  *
  * Built with sanitisers or for coverage (LANYARD_INSTRUMENTED) nothing is given up: their runtimes
  * open, map, trace and write what no product does.
@@ -49,6 +57,7 @@ enum confine_calls {
     CONFINE_CHOOSER,
     CONFINE_CHOOSER_AFAR, /* its display is on another machine */
     CONFINE_FIDO,
+    CONFINE_FIDO_AFAR, /* there is a redirected key's socket */
     CONFINE_PROMPT,
     CONFINE_BROKER,
     CONFINE_CALLS
@@ -70,8 +79,8 @@ struct confine_place {
     unsigned rights;
 };
 
-/* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own.
- */
+/* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own:
+ * where Landlock is older than its version 6, lanyard-card and lanyard-chooser still can. */
 enum confine_reach {
     CONFINE_TCP = 1 << 0,      /* connecting by TCP */
     CONFINE_ABSTRACT = 1 << 1, /* Unix sockets without a path, of others */

@@ -41,18 +41,17 @@ enum { NUMBERS_MAX = 1024 }; /* above every machine's last call */
 #define SETTLED                                                                                    \
     "arch_prctl", "brk", "cacheflush", "clock_getres", "clock_getres_time64", "clock_gettime",     \
         "clock_gettime64", "clock_nanosleep", "clock_nanosleep_time64", "close", "dup", "dup3",    \
-        "exit", "exit_group", "fcntl", "fcntl64", "fstat", "fstat64", "fstatat64", "futex",        \
-        "futex_time64", "getegid", "getegid32", "geteuid", "geteuid32", "getgid", "getgid32",      \
-        "getgroups", "getgroups32", "getpeername", "getpgid", "getpgrp", "getpid", "getppid",      \
-        "getrandom", "getrlimit", "get_robust_list", "getrusage", "getsockname", "getsockopt",     \
-        "gettid", "gettimeofday", "getuid", "getuid32", "_llseek", "lseek", "madvise",             \
-        "membarrier", "mlock", "mlock2", "mremap", "munlock", "munmap", "nanosleep", "newfstatat", \
-        "_newselect", "poll", "ppoll", "ppoll_time64", "prlimit64", "pselect6", "pselect6_time64", \
-        "read", "readv", "recv", "recvfrom", "recvmsg", "restart_syscall", "rseq", "rt_sigaction", \
-        "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "select", "send",    \
-        "sendmsg", "sendto", "set_robust_list", "set_tid_address", "shutdown", "sigaltstack",      \
-        "sigreturn", "statx", "sysinfo", "tgkill", "time", "ugetrlimit", "uname", "write",         \
-        "writev"
+        "exit", "exit_group", "fstat", "fstat64", "fstatat64", "futex", "futex_time64", "getegid", \
+        "getegid32", "geteuid", "geteuid32", "getgid", "getgid32", "getgroups", "getgroups32",     \
+        "getpeername", "getpgid", "getpgrp", "getpid", "getppid", "getrandom", "getrlimit",        \
+        "get_robust_list", "getrusage", "getsockname", "getsockopt", "gettid", "gettimeofday",     \
+        "getuid", "getuid32", "_llseek", "lseek", "madvise", "membarrier", "mlock", "mlock2",      \
+        "mremap", "munlock", "munmap", "nanosleep", "newfstatat", "_newselect", "poll", "ppoll",   \
+        "ppoll_time64", "pselect6", "pselect6_time64", "read", "readv", "recv", "recvfrom",        \
+        "recvmsg", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",    \
+        "sched_getaffinity", "sched_yield", "select", "send", "sendmsg", "sendto",                 \
+        "set_robust_list", "set_tid_address", "shutdown", "sigaltstack", "sigreturn", "statx",     \
+        "sysinfo", "time", "ugetrlimit", "uname", "write", "writev"
 
 /* What reads files needs besides; libraries are mapped, too (a provider of OpenSSL's). */
 #define READING                                                                                    \
@@ -62,29 +61,29 @@ enum { NUMBERS_MAX = 1024 }; /* above every machine's last call */
 
 /* What ordinary programs do, those of a desktop and modules for cards among them. */
 #define ORDINARY                                                                                   \
-    SETTLED, READING, "accept", "accept4", "alarm", "bind", "capget", "capset", "chdir", "chmod",  \
-        "chown", "chown32", "close_range", "connect", "copy_file_range", "creat", "dup2",          \
-        "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", \
-        "eventfd", "eventfd2", "fadvise64", "fadvise64_64", "fallocate", "fchdir", "fchmod",       \
-        "fchmodat", "fchown", "fchown32", "fchownat", "fdatasync", "fgetxattr", "flistxattr",      \
-        "flock", "fork", "fremovexattr", "fsetxattr", "fsync", "ftruncate", "ftruncate64",         \
-        "futex_waitv", "futimesat", "getcpu", "getitimer", "get_mempolicy", "getpriority",         \
-        "getresgid", "getresgid32", "getresuid", "getresuid32", "getsid", "get_thread_area",       \
-        "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1", "inotify_rm_watch",      \
-        "io_cancel", "ioctl", "io_destroy", "io_getevents", "io_pgetevents", "ioprio_get",         \
-        "ioprio_set", "io_setup", "io_submit", "ipc", "kill", "landlock_add_rule",                 \
-        "landlock_create_ruleset", "landlock_restrict_self", "lchown", "lchown32", "lgetxattr",    \
-        "link", "linkat", "listen", "listxattr", "llistxattr", "lremovexattr", "lsetxattr",        \
-        "memfd_create", "memfd_secret", "mincore", "mkdir", "mkdirat", "mknod", "mknodat",         \
-        "mlockall", "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive",                    \
-        "mq_timedreceive_time64", "mq_timedsend", "mq_timedsend_time64", "mq_unlink", "msgctl",    \
-        "msgget", "msgrcv", "msgsnd", "msync", "munlockall", "openat2", "pause", "pidfd_open",     \
-        "pidfd_send_signal", "pipe", "pipe2", "pkey_alloc", "pkey_free", "pkey_mprotect",          \
-        "preadv", "preadv2", "process_madvise", "process_mrelease", "pwrite64", "pwritev",         \
-        "pwritev2", "readahead", "recvmmsg", "recvmmsg_time64", "removexattr", "rename",           \
-        "renameat", "renameat2", "rmdir", "rt_sigpending", "rt_sigqueueinfo", "rt_sigsuspend",     \
-        "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo", "sched_getattr",         \
-        "sched_getparam", "sched_get_priority_max", "sched_get_priority_min",                      \
+    SETTLED, READING, "fcntl", "fcntl64", "tgkill", "accept", "accept4", "alarm", "bind",          \
+        "capget", "capset", "chdir", "chmod", "chown", "chown32", "close_range", "connect",        \
+        "copy_file_range", "creat", "dup2", "epoll_create", "epoll_create1", "epoll_ctl",          \
+        "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "fadvise64",           \
+        "fadvise64_64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchown", "fchown32",         \
+        "fchownat", "fdatasync", "fgetxattr", "flistxattr", "flock", "fork", "fremovexattr",       \
+        "fsetxattr", "fsync", "ftruncate", "ftruncate64", "futex_waitv", "futimesat", "getcpu",    \
+        "getitimer", "get_mempolicy", "getpriority", "getresgid", "getresgid32", "getresuid",      \
+        "getresuid32", "getsid", "get_thread_area", "getxattr", "inotify_add_watch",               \
+        "inotify_init", "inotify_init1", "inotify_rm_watch", "io_cancel", "ioctl", "io_destroy",   \
+        "io_getevents", "io_pgetevents", "ioprio_get", "ioprio_set", "io_setup", "io_submit",      \
+        "ipc", "kill", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self",   \
+        "lchown", "lchown32", "lgetxattr", "link", "linkat", "listen", "listxattr", "llistxattr",  \
+        "lremovexattr", "lsetxattr", "memfd_create", "memfd_secret", "mincore", "mkdir",           \
+        "mkdirat", "mknod", "mknodat", "mlockall", "mq_getsetattr", "mq_notify", "mq_open",        \
+        "mq_timedreceive", "mq_timedreceive_time64", "mq_timedsend", "mq_timedsend_time64",        \
+        "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "msync", "munlockall", "openat2",     \
+        "pause", "pidfd_open", "pidfd_send_signal", "pipe", "pipe2", "pkey_alloc", "pkey_free",    \
+        "pkey_mprotect", "preadv", "preadv2", "process_madvise", "process_mrelease", "pwrite64",   \
+        "pwritev", "pwritev2", "readahead", "recvmmsg", "recvmmsg_time64", "removexattr",          \
+        "rename", "renameat", "renameat2", "rmdir", "rt_sigpending", "rt_sigqueueinfo",            \
+        "rt_sigsuspend", "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo",         \
+        "sched_getattr", "sched_getparam", "sched_get_priority_max", "sched_get_priority_min",     \
         "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",       \
         "sched_setparam", "sched_setscheduler", "seccomp", "semctl", "semget", "semop",            \
         "semtimedop", "semtimedop_time64", "sendfile", "sendfile64", "sendmmsg", "setfsgid",       \
@@ -101,11 +100,12 @@ enum { NUMBERS_MAX = 1024 }; /* above every machine's last call */
         "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", "vfork",         \
         "vmsplice", "wait4", "waitid", "waitpid"
 
-static const char *const agent_allowed[] = {ORDINARY, "execve", "execveat",
+static const char *const agent_allowed[] = {ORDINARY, "execve", "execveat", "prlimit64",
                                             "prctl",  "socket", NULL};
 static const char *const guest_allowed[] = {ORDINARY, NULL}; /* lanyard-card and lanyard-chooser */
-static const char *const fido_allowed[] = {SETTLED, READING, "connect", NULL};
-static const char *const prompt_allowed[] = {SETTLED, "kill", "wait4", "waitid", "waitpid", NULL};
+static const char *const fido_allowed[] = {SETTLED, READING, NULL};
+static const char *const fido_afar_allowed[] = {SETTLED, READING, "connect", NULL};
+static const char *const prompt_allowed[] = {SETTLED, "wait4", "waitid", "waitpid", NULL};
 static const char *const broker_allowed[] = {SETTLED,
                                              "accept",
                                              "accept4",
@@ -187,10 +187,12 @@ static const char *const dangerous[] = {
 
 /* Tried by libraries that can do without. */
 static const char *const guest_refused[] = {"execve", "execveat", NULL};
-static const char *const fido_refused[] = {"prctl", NULL};
-/* A locale's messages, the time zone; whether something is a terminal. */
+static const char *const fido_refused[] = {"prctl", "tgkill", NULL};
+/* A locale's messages, the time zone; whether something is a terminal. tgkill is abort's, which
+ * ends the program without it as well: of whom it signals only the number would be known. */
 #define SETTLED_REFUSED                                                                            \
-    "access", "faccessat", "faccessat2", "lstat", "open", "prctl", "readlink", "readlinkat", "stat"
+    "access", "faccessat", "faccessat2", "lstat", "open", "prctl", "readlink", "readlinkat",       \
+        "stat", "tgkill"
 static const char *const prompt_refused[] = {SETTLED_REFUSED, "ioctl", "openat", NULL};
 static const char *const broker_refused[] = {SETTLED_REFUSED, NULL};
 
@@ -255,9 +257,9 @@ static void allow_data_pages(scmp_filter_ctx filter)
         rule(filter, SCMP_ACT_ALLOW, calls[i], 1, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-static void allow_unix_sockets(scmp_filter_ctx filter, uint32_t internet)
+static void decide_sockets(scmp_filter_ctx filter, uint32_t local, uint32_t internet)
 {
-    where(filter, SCMP_ACT_ALLOW, "socket", 0, AF_UNIX);
+    where(filter, local, "socket", 0, AF_UNIX);
     where(filter, internet, "socket", 0, AF_INET);
     where(filter, internet, "socket", 0, AF_INET6);
 }
@@ -283,12 +285,30 @@ static void allow_key_controls(scmp_filter_ctx filter)
     where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TCGETS);
 }
 
+/* The limits of this process, not of another of the user's, the agent for one. */
+static void allow_own_limits(scmp_filter_ctx filter)
+{
+    where(filter, SCMP_ACT_ALLOW, "prlimit64", 0, 0);
+}
+
+/* Not: whom the kernel signals when a descriptor is ready, which may be anybody of the user's. */
+static void allow_own_descriptors(scmp_filter_ctx filter)
+{
+    static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        where(filter, SCMP_ACT_ALLOW, "fcntl", 1, (uint64_t)commands[i]);
+        where(filter, SCMP_ACT_ALLOW, "fcntl64", 1, (uint64_t)commands[i]);
+    }
+}
+
 /* ---- filters ---- */
 
-static const char *const fido_particular[] = {"ioctl", "socket", NULL};
-static const char *const prompt_particular[] = {"mmap", "mmap2", "mprotect", NULL};
-static const char *const broker_particular[] = {"ioctl",  "mmap",   "mmap2", "mprotect",
-                                                "openat", "socket", NULL};
+#define OF_ITS_OWN "fcntl", "fcntl64", "prlimit64"
+
+static const char *const fido_particular[] = {OF_ITS_OWN, "ioctl", "socket", NULL};
+static const char *const prompt_particular[] = {OF_ITS_OWN, "mmap", "mmap2", "mprotect", NULL};
+static const char *const broker_particular[] = {OF_ITS_OWN, "ioctl",  "mmap",   "mmap2",
+                                                "mprotect", "openat", "socket", NULL};
 
 static const struct plan {
     const char *name;
@@ -302,6 +322,8 @@ static const struct plan {
     [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous},
     [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous},
     [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true},
+    [CONFINE_FIDO_AFAR] = {"fido_afar", fido_afar_allowed, fido_refused, fido_particular,
+                           .strict = true},
     [CONFINE_PROMPT] = {"prompt", prompt_allowed, prompt_refused, prompt_particular,
                         .strict = true},
     [CONFINE_BROKER] = {"broker", broker_allowed, broker_refused, broker_particular,
@@ -321,12 +343,15 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
         allow_clone(filter);
         allow_own_settings(filter);
         where(filter, SCMP_ACT_ALLOW, "socket", 0, AF_NETLINK); /* the kernel's events, for udev */
-        allow_unix_sockets(filter, calls == CONFINE_CHOOSER_AFAR ? SCMP_ACT_ALLOW
-                                                                 : SCMP_ACT_ERRNO(EAFNOSUPPORT));
+        decide_sockets(filter, SCMP_ACT_ALLOW,
+                       calls == CONFINE_CHOOSER_AFAR ? SCMP_ACT_ALLOW
+                                                     : SCMP_ACT_ERRNO(EAFNOSUPPORT));
         break;
-    case CONFINE_FIDO:
+    case CONFINE_FIDO: /* libfido2 may ask for pcscd, which it can do without */
+    case CONFINE_FIDO_AFAR:
         allow_key_controls(filter);
-        allow_unix_sockets(filter, SCMP_ACT_KILL_PROCESS);
+        decide_sockets(filter, calls == CONFINE_FIDO_AFAR ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES),
+                       SCMP_ACT_KILL_PROCESS);
         break;
     case CONFINE_PROMPT:
         allow_data_pages(filter);
@@ -336,7 +361,7 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
         where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TIOCOUTQ); /* SIOCOUTQ */
         rule(filter, SCMP_ACT_ALLOW, "openat", 1,
              SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY)); /* ipc/portd/waking.c */
-        allow_unix_sockets(filter, SCMP_ACT_KILL_PROCESS);
+        decide_sockets(filter, SCMP_ACT_ALLOW, SCMP_ACT_KILL_PROCESS);
         break;
     case CONFINE_CALLS:
         break;
@@ -377,8 +402,12 @@ static scmp_filter_ctx make(enum confine_calls calls)
     if (plan->refused)
         each(filter, SCMP_ACT_ERRNO(EACCES), plan->refused);
     add_particulars(filter, calls);
-    if (plan->strict)
+    if (calls != CONFINE_AGENT)
+        allow_own_limits(filter);
+    if (plan->strict) {
+        allow_own_descriptors(filter);
         end_with_all_others(filter, plan);
+    }
     if (plan->dangerous)
         each(filter, SCMP_ACT_KILL_PROCESS, plan->dangerous);
     return filter;

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,7 +36,12 @@
 
 #include <cmocka.h>
 
-enum { ENDED = -1, STARTED = 200 /* a program's status */, UNHEARD_OF = 1000 /* no call */ };
+enum {
+    ENDED = -1,
+    OVER = -3,         /* by another signal */
+    STARTED = 200,     /* a program's status */
+    UNHEARD_OF = 1000, /* no call */
+};
 
 static char folder[] = "/tmp/lanyard-test-XXXXXX", ours[64], others[64];
 static struct sockaddr_un unix_address = {.sun_family = AF_UNIX};
@@ -183,6 +189,54 @@ static int listen_on_tcp(void)
     return result(bind(tcp, (struct sockaddr *)&any, sizeof any));
 }
 
+/* Likewise: EINVAL, since that one listens. */
+static int connect_again(void)
+{
+    return result(connect(listener, (struct sockaddr *)&unix_address, sizeof unix_address));
+}
+
+static int limit(pid_t pid)
+{
+    struct rlimit limit;
+    int r = result(prlimit(pid, RLIMIT_NPROC, NULL, &limit));
+    return r != 0 ? r : result(prlimit(pid, RLIMIT_NPROC, &limit, NULL));
+}
+
+static int limit_itself(void)
+{
+    return limit(0);
+}
+
+static int limit_the_test(void)
+{
+    return limit(test);
+}
+
+static int signal_its_thread(void)
+{
+    return result(syscall(SYS_tgkill, test, test, 0));
+}
+
+static int keep_a_descriptor(void)
+{
+    int flags = fcntl(tcp, F_GETFL);
+    if (flags < 0 || fcntl(tcp, F_SETFL, flags) < 0)
+        return errno;
+    return result(fcntl(tcp, F_DUPFD_CLOEXEC, 3));
+}
+
+/* By the kernel, when something comes. */
+static int signal_at_input(void)
+{
+    return result(fcntl(tcp, F_SETOWN, test));
+}
+
+static int end_itself(void)
+{
+    signal(SIGSEGV, SIG_DFL); /* cmocka's is for the test */
+    abort();
+}
+
 static int open_file(const char *where, int flags)
 {
     char path[128];
@@ -256,15 +310,13 @@ static int move_within_ours(void)
 
 /* ---- each in its process ---- */
 
-/* ENDED, STARTED, or what the attempt returned. */
+/* ENDED, STARTED, OVER, or what the attempt returned. */
 static int status_of(pid_t pid)
 {
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFSIGNALED(status)) {
-        assert_int_equal(WTERMSIG(status), SIGSYS);
-        return ENDED;
-    }
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGSYS ? ENDED : OVER;
     return WEXITSTATUS(status);
 }
 
@@ -294,33 +346,48 @@ static void skip_if_instrumented(void)
     }
 }
 
-/* Of each program: the agent, card, chooser, chooser with a display afar, fido, prompt, broker. */
+/* Of each program: the agent, card, chooser, chooser with a display afar, fido, fido with
+ * a redirected key, prompt, broker. */
 static void calls_are_kept_or_not(void **state)
 {
     (void)state;
     skip_if_instrumented();
-    enum { NO = EACCES, NONE = ENOSYS, FAMILY = EAFNOSUPPORT };
+    enum { NO = EACCES, NONE = ENOSYS, FAMILY = EAFNOSUPPORT, AGAIN = EINVAL };
     const struct calls_row rows[] = {
-        {"trace", trace_the_test, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"memory of others", read_its_memory, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"io_uring", open_a_ring, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"unshare", have_a_namespace, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"clone a namespace", clone_a_namespace, {NONE, NONE, NONE, NONE, ENDED, ENDED, ENDED}},
-        {"a call of later", call_the_unheard_of, {NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
-        {"exec", start_a_program, {STARTED, NO, NO, NO, ENDED, ENDED, ENDED}},
-        {"a child", have_a_child, {0, 0, 0, 0, ENDED, ENDED, ENDED}},
-        {"a thread", have_a_thread, {0, 0, 0, 0, ENDED, ENDED, ENDED}},
-        {"dumpable", be_traceable, {0, NONE, NONE, NONE, NO, NO, NO}},
-        {"outlive", outlive_the_agent, {0, NONE, NONE, NONE, NO, NO, NO}},
-        {"memory", use_memory, {0, 0, 0, 0, 0, 0, 0}},
-        {"data as code", run_data, {0, 0, 0, 0, 0, NONE, NONE}},
-        {"TCP", open_tcp, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED}},
-        {"UDP", open_udp6, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED}},
-        {"packets", open_packets, {-2, NONE, NONE, NONE, NONE, ENDED, NONE}},
-        {"the kernel's events", hear_the_kernel, {0, 0, 0, 0, NONE, ENDED, NONE}},
-        {"a Unix socket", connect_unix, {0, 0, 0, 0, 0, ENDED, 0}},
-        {"read a file", read_ours, {0, 0, 0, 0, 0, NO, NONE}},
-        {"write a file", write_ours, {0, 0, 0, 0, 0, NO, 0}},
+        {"trace", trace_the_test, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"memory of others",
+         read_its_memory,
+         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"io_uring", open_a_ring, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"unshare", have_a_namespace, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"clone a namespace",
+         clone_a_namespace,
+         {NONE, NONE, NONE, NONE, ENDED, ENDED, ENDED, ENDED}},
+        {"a call of later", call_the_unheard_of, {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
+        {"exec", start_a_program, {STARTED, NO, NO, NO, ENDED, ENDED, ENDED, ENDED}},
+        {"a child", have_a_child, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"a thread", have_a_thread, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"dumpable", be_traceable, {0, NONE, NONE, NONE, NO, NO, NO, NO}},
+        {"outlive", outlive_the_agent, {0, NONE, NONE, NONE, NO, NO, NO, NO}},
+        {"memory", use_memory, {0, 0, 0, 0, 0, 0, 0, 0}},
+        {"data as code", run_data, {0, 0, 0, 0, 0, 0, NONE, NONE}},
+        {"TCP", open_tcp, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"UDP", open_udp6, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"packets", open_packets, {-2, NONE, NONE, NONE, NONE, NONE, ENDED, NONE}},
+        {"the kernel's events", hear_the_kernel, {0, 0, 0, 0, NONE, NONE, ENDED, NONE}},
+        {"a Unix socket", connect_unix, {0, 0, 0, 0, NO, 0, ENDED, 0}},
+        {"connect what it has",
+         connect_again,
+         {AGAIN, AGAIN, AGAIN, AGAIN, ENDED, AGAIN, ENDED, AGAIN}},
+        {"own limits", limit_itself, {0, 0, 0, 0, 0, 0, 0, 0}},
+        {"limits of others", limit_the_test, {0, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
+        {"signal others", signal_the_test, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"signal a thread", signal_its_thread, {0, 0, 0, 0, NO, NO, NO, NO}},
+        {"own descriptors", keep_a_descriptor, {0, 0, 0, 0, 0, 0, 0, 0}},
+        {"have others signalled", signal_at_input, {0, 0, 0, 0, NONE, NONE, NONE, NONE}},
+        {"abort", end_itself, {OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER}},
+        {"read a file", read_ours, {0, 0, 0, 0, 0, 0, NO, NONE}},
+        {"write a file", write_ours, {0, 0, 0, 0, 0, 0, NO, 0}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int calls = 0; calls < CONFINE_CALLS; calls++) {
