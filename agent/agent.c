@@ -120,11 +120,17 @@ static void serve_end(void *context, struct request *request)
     keeper_end(agent->keeper, request);
 }
 
+/* The cards that are this user's, as callers see them. Owned; NULL on no memory. */
+static struct card_views *view_cards(const struct agent *agent)
+{
+    return card_views_new(agent->away ? NULL : agent->cards, agent->issuers);
+}
+
 static void serve_card_list(void *context, struct request *request)
 {
     struct agent *agent = context;
     CLEANUP(card_views_free)
-    struct card_views *views = card_views_new(agent->cards, agent->issuers);
+    struct card_views *views = view_cards(agent);
     if (views)
         answer_card_list(&request, card_views_list(views));
     else
@@ -182,7 +188,8 @@ static void serve_key_upkeep(void *context, struct request *request,
 static size_t view_expiring(const struct agent *agent, struct expiry_view views[CARDS_MAX])
 {
     size_t count = 0;
-    for (size_t i = 0; i < cards_count(agent->cards) && count < CARDS_MAX; i++) {
+    size_t cards = agent->away ? 0 : cards_count(agent->cards);
+    for (size_t i = 0; i < cards && count < CARDS_MAX; i++) {
         const struct card *card = cards_at(agent->cards, i);
         long days;
         const struct certificate *certificate = expiry_of(card, time(NULL), &days);
@@ -221,8 +228,8 @@ static bool view_agent(const struct agent *agent, struct agent_view *view)
         .reader_service = cards_service_up(agent->cards) ? "up" : "down",
         .module_count = count,
         .modules = modules,
-        .reader_count = cards_reader_count(agent->cards),
-        .card_count = cards_count(agent->cards),
+        .reader_count = agent->away ? 0 : cards_reader_count(agent->cards),
+        .card_count = agent->away ? 0 : cards_count(agent->cards),
         .key_count = key_watch_count(agent->key_watch),
         .operation_count = sign_ins_count(agent->sign_ins) + card_upkeep_count(agent->card_upkeep) +
                            webauthns_count(agent->webauthns) + key_upkeep_count(agent->key_upkeep) +
@@ -283,7 +290,7 @@ static bool serve_status_page(void *context, const char *nonce, struct bytes *ht
     struct key_view keys[FIDO_KEYS_MAX];
     struct key_list key_list = {.count = view_keys(agent, keys), .keys = keys};
     CLEANUP(card_views_free)
-    struct card_views *cards = card_views_new(agent->cards, agent->issuers);
+    struct card_views *cards = view_cards(agent);
     bool whole = view_agent(agent, &view) && cards;
     if (whole) {
         time_t now = time(NULL);
@@ -330,18 +337,26 @@ static void serve_refused(void *context, const struct caller *caller, const char
 
 /* ---- what happens ---- */
 
-/* The session first: whoever pulls a card is not to wait for a list to be written. */
+static void tell_of_cards(struct agent *agent)
+{
+    CLEANUP(card_views_free)
+    struct card_views *views = view_cards(agent);
+    if (views)
+        doors_card_changed(agent->doors, card_views_list(views));
+}
+
+/* The session first: whoever pulls a card is not to wait for a list to be written. What another
+ * user does with cards is told to nobody here. */
 static void on_cards_changed(void *context)
 {
     struct agent *agent = context;
     keeper_cards_changed(agent->keeper);
-    CLEANUP(card_views_free)
-    struct card_views *views = card_views_new(agent->cards, agent->issuers);
-    if (views)
-        doors_card_changed(agent->doors, card_views_list(views));
+    if (!agent->away)
+        tell_of_cards(agent);
     ceremonies_cards_changed(agent->ceremonies);
     card_upkeep_cards_changed(agent->card_upkeep);
-    expiry_cards_changed(agent->expiry);
+    if (!agent->away)
+        expiry_cards_changed(agent->expiry);
 }
 
 static void tell_of_keys(struct agent *agent)
@@ -379,11 +394,29 @@ static void on_session_changed(void *context, const struct session_view *view,
     tell_of_keys(agent); /* whose key is the session's may be another matter now */
 }
 
+/* What was begun in front is not done with the card or key that another user puts in. */
+static void cancel_everything(struct agent *agent)
+{
+    sign_ins_cancel_all(agent->sign_ins);
+    card_upkeep_cancel_all(agent->card_upkeep);
+    webauthns_cancel_all(agent->webauthns);
+    key_upkeep_cancel_all(agent->key_upkeep);
+}
+
+/* The session first. */
 static void on_desktop(void *context, enum desktop_event event)
 {
     struct agent *agent = context;
-    agent->away = event == DESKTOP_SWITCHED_AWAY || (agent->away && event != DESKTOP_SWITCHED_BACK);
+    bool before = agent->away;
+    agent->away = event == DESKTOP_SWITCHED_AWAY || (before && event != DESKTOP_SWITCHED_BACK);
     keeper_desktop(agent->keeper, event);
+    if (agent->away == before)
+        return;
+    if (agent->away)
+        cancel_everything(agent);
+    else
+        expiry_cards_changed(agent->expiry);
+    tell_of_cards(agent);
 }
 
 static void on_ends_changed(void *context)

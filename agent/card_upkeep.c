@@ -473,11 +473,17 @@ struct card_upkeep *card_upkeep_new(struct loop *loop, struct helpers *helpers, 
     return upkeep;
 }
 
+void card_upkeep_cancel_all(struct card_upkeep *upkeep)
+{
+    while (upkeep->first)
+        finish(upkeep->first, OUTCOME_CANCELLED);
+}
+
 void card_upkeep_free(struct card_upkeep **upkeep)
 {
     struct card_upkeep *home = STEAL(*upkeep);
-    while (home && home->first)
-        finish(home->first, OUTCOME_CANCELLED);
+    if (home)
+        card_upkeep_cancel_all(home);
     free(home);
 }
 

@@ -33,4 +33,6 @@ void card_upkeep_add(struct card_upkeep *upkeep, struct request *request,
                      const struct card_pin_params *params);
 /* If it is one of these: answers it with OUTCOME_CANCELLED, and is true. */
 bool card_upkeep_cancel(struct card_upkeep *upkeep, struct request *request);
+/* Answers everything under way with OUTCOME_CANCELLED. */
+void card_upkeep_cancel_all(struct card_upkeep *upkeep);
 size_t card_upkeep_count(const struct card_upkeep *upkeep);

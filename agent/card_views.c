@@ -100,7 +100,8 @@ static bool has_pin_pad(const struct cards *cards, const char *reader)
 
 struct card_views *card_views_new(const struct cards *cards, const struct issuers *issuers)
 {
-    size_t readers = cards_reader_count(cards), count = cards_count(cards);
+    size_t readers = cards ? cards_reader_count(cards) : 0;
+    size_t count = cards ? cards_count(cards) : 0;
     CLEANUP(card_views_free) struct card_views *views = calloc(1, sizeof *views);
     if (!views)
         return NULL;

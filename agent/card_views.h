@@ -10,8 +10,8 @@
 
 struct card_views;
 
-/* Returns owned; it borrows from cards, so use it before they change. NULL on no memory. issuers
- * NULL: any. */
+/* Returns owned; it borrows from cards, so use it before they change. NULL on no memory. cards
+ * NULL: no reader and no card; issuers NULL: any. */
 struct card_views *card_views_new(const struct cards *cards, const struct issuers *issuers);
 void card_views_free(struct card_views **views);
 /* Borrowed from views. */

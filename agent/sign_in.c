@@ -86,13 +86,18 @@ struct sign_ins *sign_ins_new(struct ceremonies *ceremonies, const struct config
     return sign_ins;
 }
 
+void sign_ins_cancel_all(struct sign_ins *sign_ins)
+{
+    while (sign_ins->first)
+        ceremony_cancel(sign_ins->first->ceremony);
+}
+
 void sign_ins_free(struct sign_ins **sign_ins)
 {
     struct sign_ins *home = *sign_ins;
     if (!home)
         return;
-    while (home->first)
-        ceremony_cancel(home->first->ceremony);
+    sign_ins_cancel_all(home);
     free(home);
     *sign_ins = NULL;
 }

@@ -32,4 +32,6 @@ void sign_ins_config_changed(struct sign_ins *sign_ins);
 /* If it is one of these: answers it with OUTCOME_CANCELLED, and is true. */
 bool sign_ins_cancel(struct sign_ins *sign_ins, struct request *request);
 
+/* Answers everything under way with OUTCOME_CANCELLED. */
+void sign_ins_cancel_all(struct sign_ins *sign_ins);
 size_t sign_ins_count(const struct sign_ins *sign_ins);

@@ -165,11 +165,17 @@ struct key_upkeep *key_upkeep_new(struct key_works *works, const struct key_watc
     return upkeep;
 }
 
+void key_upkeep_cancel_all(struct key_upkeep *upkeep)
+{
+    while (upkeep->first)
+        key_work_cancel(upkeep->first->work);
+}
+
 void key_upkeep_free(struct key_upkeep **upkeep)
 {
     struct key_upkeep *home = STEAL(*upkeep);
-    while (home && home->first)
-        key_work_cancel(home->first->work);
+    if (home)
+        key_upkeep_cancel_all(home);
     free(home);
 }
 

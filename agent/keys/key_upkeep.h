@@ -20,4 +20,6 @@ void key_upkeep_add(struct key_upkeep *upkeep, struct request *request,
                     const struct key_params *params);
 /* If it is one of these: answers it with OUTCOME_CANCELLED, and is true. */
 bool key_upkeep_cancel(struct key_upkeep *upkeep, struct request *request);
+/* Answers everything under way with OUTCOME_CANCELLED. */
+void key_upkeep_cancel_all(struct key_upkeep *upkeep);
 size_t key_upkeep_count(const struct key_upkeep *upkeep);

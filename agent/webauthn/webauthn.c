@@ -35,7 +35,7 @@ struct webauthn {
     struct request *request;
     struct attempt attempt;
     struct key_work *work;
-    bool given_up; /* by its caller, or by the agent's end; not by the person */
+    bool given_up; /* by its caller, or by the agent; not by the person */
 };
 
 struct webauthns {
@@ -194,13 +194,18 @@ static void give_up(struct webauthn *w)
     key_work_cancel(w->work);
 }
 
+void webauthns_cancel_all(struct webauthns *webauthns)
+{
+    while (webauthns->first)
+        give_up(webauthns->first);
+}
+
 void webauthns_free(struct webauthns **webauthns)
 {
     struct webauthns *home = *webauthns;
     if (!home)
         return;
-    while (home->first)
-        give_up(home->first);
+    webauthns_cancel_all(home);
     while (home->sites) {
         struct site *site = home->sites;
         home->sites = site->next;

@@ -41,4 +41,6 @@ bool webauthns_cancel(struct webauthns *webauthns, struct request *request);
 
 /* The list of origins is another one: what was asked for one that is not in it is cancelled. */
 void webauthns_config_changed(struct webauthns *webauthns);
+/* Answers everything under way with OUTCOME_CANCELLED. */
+void webauthns_cancel_all(struct webauthns *webauthns);
 size_t webauthns_count(const struct webauthns *webauthns);

@@ -11,13 +11,17 @@ import { test } from 'node:test';
 import { makeKeyPair } from '../sandbox/keys.mjs';
 import { connectNative } from '../sandbox/native.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
+import { newChallenge, refusedWith } from './card-rig.mjs';
 import { ends, lanyard, types } from './cli-rig.mjs';
+import { skip, withDesktop } from './desktop-rig.mjs';
+import { becomes } from './keeper-rig.mjs';
 
 const PIN = '2580';
 
-async function withKeys(keys, play, settings = '') {
+async function withKeys(keys, play, settings = '', environment = {}) {
   const sandbox = await startSandbox({
-    keys, settings, web: false, readers: [], environment: { PCSCLITE_CSOCK_NAME: '/nonexistent/pcscd' },
+    keys, settings, web: false, readers: [],
+    environment: { PCSCLITE_CSOCK_NAME: '/nonexistent/pcscd', ...environment },
   });
   try {
     await play({
@@ -255,6 +259,32 @@ test('a key that is pulled out, or an interrupt, takes the window away', async (
     const cancelled = lanyard('key', 'credentials', 'list');
     (await pinentry.next()).cancel();
     await ends(cancelled, 4, /That was cancelled\. \(LY-1001\)\nStart again when you are ready\.$/m);
+  });
+});
+
+test('another user in front: what was begun with a key is cancelled', { skip }, async () => {
+  await withDesktop(async ({ system, env: { DBUS_SYSTEM_BUS_ADDRESS } }) => {
+    await system.do('logind = Logind()');
+    await system.do('logind.session("c1")');
+    await withKeys([{ name: 'key-0', pin: PIN }], async ({ sandbox, lanyard, pinentry, op }) => {
+      const client = await connectNative(sandbox);
+      const listed = lanyard('key', 'credentials', 'list');
+      const dialogue = await pinentry.next();
+      const waits = refusedWith('cancelled', client.request('webauthn.get', {
+        origin: op.origin, publicKey: { challenge: newChallenge() },
+      }));
+      await client.waiting('turn');
+      await system.do('logind.set("c1", Active=False)');
+      await ends(listed, 4, /That was cancelled\. \(LY-1001\)/);
+      await waits;
+      await dialogue.gone;
+      await system.do('logind.set("c1", Active=True)');
+      await becomes('the desktop to be back', () => client.request('key.info').catch(() => null));
+      const again = lanyard('key', 'credentials', 'list');
+      await types(pinentry, PIN);
+      await ends(again, 0);
+      await client.close();
+    }, '', { DBUS_SYSTEM_BUS_ADDRESS });
   });
 });
 

@@ -5,9 +5,11 @@
 // time what applications are told, whether a proof is to be had, and what the provider knows.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { skip, withDesktop } from './desktop-rig.mjs';
-import { ALICE, atDesk, newChallenge, PIN, refusedWith } from './keeper-rig.mjs';
+import { ALICE, atDesk, cardsIn, newChallenge, PIN, refusedWith } from './keeper-rig.mjs';
 
 const settings = (session, desktop = 'lock = no') =>
   `[session]\nsign-in-at-insertion = no\n${session}\n[desktop]\n${desktop}\n`;
@@ -238,6 +240,38 @@ test('the desktop locked and unlocked, by every mode', { skip }, async (t) => {
         assert.equal((await desk.proves(client)).sid, sid);
         await client.request('session.end');
         await isOver(desk, session, 'sign-out');
+      });
+
+      await t.test('another user in front: what was begun is cancelled, and their card is not seen', async () => {
+        await desk.ctl('remove', 'reader-0').catch(() => {}); // there may be none
+        const client = await fresh(desk, settings('mode = normal'));
+        await cardsIn(client, (cards) => cards.length === 1);
+        const before = desk.pinentry.dialogues.length;
+        const answers = [
+          client.request('card.signIn', { challenge: newChallenge(), origin: desk.origin }),
+          client.request('card.changePin'),
+        ].map((answer) => refusedWith('cancelled', answer));
+        const dialogue = await desk.pinentry.next();
+        await system.do('logind.set("c1", Active=False)');
+        await Promise.all(answers);
+        await dialogue.gone;
+        await client.notification(({ method, params }) =>
+          method === 'card.changed' && params.cards.length === 0 && params.readers.length === 0);
+
+        const noticed = client.notifications.length;
+        await desk.ctl('swap', 'reader-0', 'karl'); // who is soon to be told that it expires
+        await new Promise((resolve) => setTimeout(resolve, 1500)); // as long as a card takes to be read
+        assert.deepEqual((await client.request('card.list')).cards, []);
+        assert.deepEqual((await client.request('agent.status')).expiring, []);
+        assert.ok(!client.notifications.slice(noticed).some(({ method }) => method === 'card.changed'));
+        assert.equal(desk.pinentry.dialogues.length, before + 1);
+        const audit = () => readFile(join(desk.sandbox.directory, 'state/lanyard/audit.jsonl'), 'utf8');
+        assert.doesNotMatch(await audit(), /card-expiry|555000000111/);
+
+        await system.do('logind.set("c1", Active=True)'); // and it has stayed in
+        await cardsIn(client, (cards) => cards.length === 1);
+        assert.equal((await client.request('agent.status')).expiring.length, 1);
+        assert.match(await audit(), /card-expiry/);
       });
 
       for (const mode of ['normal', 'lock-persistence', 'mobility']) {
