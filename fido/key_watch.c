@@ -170,6 +170,17 @@ static void name_key(struct udev_device *device, struct udev_device *hid, char *
         key_name(NULL, udev_device_get_property_value(hid, "HID_NAME"), out);
 }
 
+/* usbhid knows a USB device's serial number as HID_UNIQ, and its port as HID_PHYS. Security keys
+ * mostly have no serial number, so that nobody is recognised by it. */
+static void mark_key(struct udev_device *hid, char *out)
+{
+    const char *serial = udev_device_get_property_value(hid, "HID_UNIQ");
+    const char *port = udev_device_get_property_value(hid, "HID_PHYS");
+    bool has_serial = serial && *serial;
+    const char *mark = has_serial ? serial : port ? port : "";
+    snprintf(out, FIDO_TEXT_MAX + 1, "%s%s", !*mark ? "" : has_serial ? "serial " : "port ", mark);
+}
+
 /* What is known of it is as udev says it is now. True if the list is another. */
 static bool look_at(struct key_watch *watch, struct udev_device *device)
 {
@@ -192,6 +203,7 @@ static bool look_at(struct key_watch *watch, struct udev_device *device)
             return changed;
         snprintf(entry->found.path, sizeof entry->found.path, "%s", path);
         name_key(device, hid, entry->found.name);
+        mark_key(hid, entry->found.mark);
     }
     entry->listed = true;
     return admit(entry) || changed;

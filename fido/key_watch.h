@@ -21,6 +21,10 @@ struct key_found {
     uint64_t id; /* of this plugging in; never used again, never 0 */
     char path[FIDO_PATH_MAX + 1];
     char name[FIDO_TEXT_MAX + 1]; /* manufacturer and product, printable; never empty */
+    char mark[FIDO_TEXT_MAX + 1]; /* what tells it from another of that name, in this plugging in
+                                     and the next: its serial number, or where it is plugged in if
+                                     it says none. "": a device that only software makes says
+                                     neither. Not for people: the device's own bytes */
 };
 
 struct key_watch;

@@ -324,7 +324,7 @@ void say_waiting(void *context, const char *what, const char *reader, int tries_
         {"puk", "Type the PUK of your smartcard into Lanyard's window."},
         {"new-pin", "Choose a new PIN in Lanyard's window, and type it twice."},
         {"account", "Say in Lanyard's window which account is yours."},
-        {"replug", "Pull your security key out and plug it in again."},
+        {"replug", "Pull your security key out and plug it in again, at the same place."},
     };
     (void)context;
     const char *sentence = what;

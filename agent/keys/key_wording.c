@@ -149,7 +149,9 @@ static const char *to_do(enum waiting_for what)
     case WAITING_VERIFICATION:
         return "Show your security key that it is you, by a finger on it or on its own keys,";
     case WAITING_REPLUG:
-        return "Pull the security key out and plug it in again. Then touch it when it blinks";
+        return "Pull the security key out and plug it in again, at the same place. Then touch it "
+               "when "
+               "it blinks";
     default:
         return "Touch your security key";
     }
@@ -176,6 +178,6 @@ void key_wording_reset(const struct key_wording *w, struct prompt_question *ques
         question,
         "This erases the security key: its PIN, and with it every sign-in that was "
         "registered with it anywhere. Nothing brings them back. If you go on, you are asked "
-        "to pull the key out, plug it in again and touch it.");
+        "to pull the key out, plug it in again at the same place and touch it.");
     add_facts(w, false, question);
 }

@@ -225,13 +225,18 @@ void key_work_await_replug(struct key_work *w)
     key_works_keys_changed(w->home);
 }
 
-/* The key that was plugged in since the other one left, if it calls itself the same. */
+/* The key that was plugged in since the other one left, if it is the same by all that is known. Two
+ * that are cannot be told apart: then neither. */
 static const struct key_found *find_replugged(const struct key_work *w)
 {
     const struct key_found *found = NULL, *key;
     for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
-        if (key->id > w->newest && strcmp(key->name, w->name) == 0)
+        if (key->id > w->newest && strcmp(key->name, w->name) == 0 &&
+            strcmp(key->mark, w->mark) == 0) {
+            if (found)
+                return NULL;
             found = key;
+        }
     return found;
 }
 
@@ -242,6 +247,8 @@ static void look_for_replugged(struct key_work *w)
         for (size_t i = 0; (key = key_watch_at(w->home->watch, i)); i++)
             if (key->id > w->newest)
                 w->newest = key->id;
+        if ((key = key_watch_find(w->home->watch, w->key)))
+            memcpy(w->mark, key->mark, sizeof w->mark);
         wait_for(w, WAITING_REPLUG);
         return;
     }

@@ -39,6 +39,7 @@ struct key_work {
     char path[FIDO_PATH_MAX + 1]; /* the only key that will do; "": any */
     bool replug;                  /* FIDO_RESET: the key is to be pulled out and plugged in */
     uint64_t newest;              /* the last plugging in, while the key was still in */
+    char mark[FIDO_TEXT_MAX + 1]; /* of the key that is to be (fido/key_watch.h) */
 
     /* what to do with the key, and for whom; one window or a question, never both */
     struct prompt *notice;

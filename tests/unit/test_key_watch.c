@@ -56,6 +56,8 @@ static void node_path(unsigned number, char *out)
     snprintf(out, PATH_MAX, "%s/dev/hidraw%u", root, number);
 }
 
+static const char *serial_number = ""; /* of the next that is plugged in */
+
 static struct device plug(unsigned number, const char *manufacturer, const char *product,
                           const uint8_t *descriptor, size_t descriptor_len, mode_t mode)
 {
@@ -73,7 +75,8 @@ static struct device plug(unsigned number, const char *manufacturer, const char 
                                            "product", product, NULL, "DEVTYPE", "usb_device", NULL);
     snprintf(name, sizeof name, "0003:1209:0001.%04X", serial);
     made.hid = umockdev_testbed_add_device(machine, "hid", name, made.usb, NULL, "HID_NAME",
-                                           "A name of the kernel's", NULL);
+                                           "A name of the kernel's", "HID_UNIQ", serial_number,
+                                           "HID_PHYS", "usb-0000:00:14.0-1/input0", NULL);
     umockdev_testbed_set_attribute_binary(machine, made.hid, "report_descriptor",
                                           (guint8 *)(uintptr_t)descriptor, (gint)descriptor_len);
     snprintf(name, sizeof name, "hidraw%u", number);
@@ -200,6 +203,22 @@ static void a_key_that_is_in_is_seen_and_named(void **state)
     assert_null(key_watch_find(watch, 0));
     assert_null(key_watch_at(watch, 1));
     unplug(&mouse, 1);
+    unplug(&key, 0);
+    wait_for(0);
+}
+
+static void a_key_is_marked_by_its_number_or_its_port(void **state)
+{
+    (void)state;
+    struct device key = plug_key(0, "One");
+    serial_number = "0042";
+    struct device numbered = plug_key(1, "Two");
+    serial_number = "";
+    watch_for(NULL);
+    assert_string_equal(key_watch_find_path(watch, "/dev/hidraw0")->mark,
+                        "port usb-0000:00:14.0-1/input0");
+    assert_string_equal(key_watch_find_path(watch, "/dev/hidraw1")->mark, "serial 0042");
+    unplug(&numbered, 1);
     unplug(&key, 0);
     wait_for(0);
 }
@@ -532,6 +551,7 @@ int main(void)
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_key_that_is_in_is_seen_and_named, begin, end),
+        cmocka_unit_test_setup_teardown(a_key_is_marked_by_its_number_or_its_port, begin, end),
         cmocka_unit_test_setup_teardown(keys_that_come_and_go_are_told_of, begin, end),
         cmocka_unit_test_setup_teardown(the_same_port_is_another_plugging_in, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_key_wakes_nobody, begin, end),

@@ -359,9 +359,12 @@ const struct key_found *key_watch_find_path(const struct key_watch *watch, const
     return NULL;
 }
 
+static const char *mark = ""; /* of the next that is plugged in */
+
 static void plug_in(uint64_t id, const char *path, const char *name)
 {
     struct key_found *key = &in[in_count++];
+    snprintf(key->mark, sizeof key->mark, "%s", mark);
     key->id = id;
     snprintf(key->path, sizeof key->path, "%s", path);
     snprintf(key->name, sizeof key->name, "%s", name);
@@ -670,7 +673,7 @@ static void a_reset_is_asked_about_first(void **state)
     assert_int_equal(started, 0); /* the key's ten seconds begin when the person is ready */
     assert_string_equal(heard, "replug[Example Key 1]");
     assert_int_equal(question.kind, PROMPT_PIN_PAD);
-    assert_true(shows("Pull the security key out and plug it in again."));
+    assert_true(shows("Pull the security key out and plug it in again, at the same place."));
     in_count = 0;
     put_in(2, PATH_B); /* another one is not it */
     assert_int_equal(ended_count, 0);
@@ -701,6 +704,45 @@ static void a_key_beside_it_that_was_in_before_is_not_erased(void **state)
     pass(PIN_TIMEOUT * 1000);
     assert_ended(OUTCOME_TIMED_OUT);
     assert_int_equal(started, 0);
+}
+
+/* Two of the same make: the serial number says which it is, or where it was plugged in. */
+static void a_spare_put_in_instead_is_not_erased(void **state)
+{
+    (void)state;
+    snprintf(start.key, sizeof start.key, PATH_A);
+    snprintf(in[0].mark, sizeof in[0].mark, "serial 1");
+    begin(FIDO_RESET);
+    answer(OUTCOME_OK, "");
+    pull_out();
+    mark = "serial 2";
+    plug_in(2, PATH_A, "Example Key 1");
+    assert_int_equal(started, 0);
+    assert_true(shows("Pull the security key out and plug it in again")); /* asked for still */
+    mark = "serial 1";
+    plug_in(3, PATH_B, "Example Key 1");
+    mark = "";
+    assert_int_equal(started, 1);
+    assert_string_equal(told.key, PATH_B);
+    end_at(OUTCOME_OK, PATH_B);
+    assert_ended(OUTCOME_OK);
+}
+
+static void two_that_cannot_be_told_apart_are_not_erased(void **state)
+{
+    (void)state;
+    snprintf(start.key, sizeof start.key, PATH_A);
+    begin(FIDO_RESET);
+    answer(OUTCOME_OK, "");
+    in_count = 0;
+    struct key_found *both = in;
+    both[0] = (struct key_found){.id = 2, .path = PATH_A, .name = "Example Key 1"};
+    both[1] = (struct key_found){.id = 3, .path = PATH_B, .name = "Example Key 1"};
+    in_count = 2;
+    key_works_keys_changed(works);
+    pass(PIN_TIMEOUT * 1000);
+    assert_int_equal(started, 0);
+    assert_ended(OUTCOME_TIMED_OUT);
 }
 
 /* Before a key is touched its person reads which site wants that, and can say no. */
@@ -1225,6 +1267,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_of_several_accounts_is_chosen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_asked_about_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_spare_put_in_instead_is_not_erased, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_that_cannot_be_told_apart_are_not_erased, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_key_beside_it_that_was_in_before_is_not_erased, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(while_a_key_blinks_a_window_names_the_site, set_up,
