@@ -97,6 +97,21 @@ static void a_redirected_key_is_as_good(void **state)
     rig_end(&run);
 }
 
+/* As installed it may make no socket, and libfido2 and udev's library do without. The key that is
+ * named keeps it from those of whoever runs this. */
+static void without_sockets_it_looks_for_keys(void **state)
+{
+    (void)state;
+    struct fido_start get = rig_get(NULL, NULL);
+    struct helper_run run;
+    snprintf(get.key, sizeof get.key, "/dev/no-such-key");
+    rig_as_installed = true;
+    rig_begin(&run, &get, false);
+    rig_as_installed = false;
+    assert_int_equal(rig_finish(&run), OUTCOME_NO_KEY);
+    rig_end(&run);
+}
+
 static void a_key_that_comes_is_waited_for(void **state)
 {
     (void)state;
@@ -568,6 +583,7 @@ int main(void)
         RESET(a_credential_is_made_and_used),
         RESET(a_key_is_asked_no_more_than_is_needed),
         RESET(a_redirected_key_is_as_good),
+        RESET(without_sockets_it_looks_for_keys),
         RESET(a_key_that_comes_is_waited_for),
         RESET(a_key_that_holds_nothing_is_left_aside),
         RESET(a_named_key_is_the_only_one),

@@ -24,6 +24,7 @@ enum { PATIENCE_MS = 60000 };
 static char folder[80], root[512], far_path[sizeof((struct sockaddr_un *)0)->sun_path];
 static pid_t keys = -1;
 int rig_log = -1;
+bool rig_as_installed;
 
 static void wait_readable(int fd, const char *what)
 {
@@ -177,6 +178,10 @@ void rig_begin(struct helper_run *run, const struct fido_start *start, bool redi
         dup2(ends[1], STDIN_FILENO);
         if (rig_log >= 0)
             dup2(rig_log, STDERR_FILENO);
+        if (rig_as_installed) {
+            execl(LANYARD_BUILD "/bin/lanyard-fido", "lanyard-fido", "", parent, NULL);
+            _exit(127);
+        }
         const char *asan = getenv("ASAN_OPTIONS");
         char options[512];
         snprintf(options, sizeof options, "%s:verify_asan_link_order=0:allocator_may_return_null=1",

@@ -43,6 +43,8 @@ struct helper_run {
 
 /* Where the next helpers' log goes; -1: standard error. */
 extern int rig_log;
+/* The next helpers are the product's, on the machine that is there, without a redirected key. */
+extern bool rig_as_installed;
 
 /* Starts lanyard-fido and sends START. redirect: the keys' socket is named. */
 void rig_begin(struct helper_run *run, const struct fido_start *start, bool redirect);
