@@ -172,7 +172,9 @@ static size_t quoted_value(const char *at, char quote, size_t escapes)
 {
     size_t i = 0;
     for (; at[i] && at[i] != '\n'; i++) {
-        size_t count = at[i] == quote ? backslashes(at, at + i) : escapes + 1;
+        if (at[i] != quote)
+            continue;
+        size_t count = backslashes(at, at + i);
         const char *behind = at + i + 1 + strspn(at + i + 1, " \t\r");
         if (count <= escapes && strchr(",;:}])\n", *behind))
             return i - count;
