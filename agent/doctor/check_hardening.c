@@ -102,17 +102,20 @@ static bool has_profile(const struct probe *probe)
     return false;
 }
 
-static void check_apparmor(struct probe *probe)
+/* Whether it is in force. A system without it, or whose packager leaves the profiles out, is no
+ * mistake of anybody's. */
+static bool check_apparmor(struct probe *probe)
 {
     CLEANUP(text_free)
     char *enabled = probe_read(probe, 8, "/sys/module/apparmor/parameters/enabled");
     if (!enabled || enabled[0] != 'Y' || !has_profile(probe))
-        return;
+        return false;
     CLEANUP(text_free)
     char *label = probe_read(probe, 256, "/proc/%d/attr/current", (int)probe->agent_pid);
     if (!label || strstr(label, "(enforce)"))
-        return;
+        return label != NULL;
     report_find(probe->report, DOCTOR_HARDENING_APPARMOR, "lanyardd", "its label is %.200s", label);
+    return false;
 }
 
 void check_hardening(struct probe *probe)
@@ -126,8 +129,11 @@ void check_hardening(struct probe *probe)
     size_t count = find_helpers(probe, helpers);
     for (size_t i = 0; i < count; i++)
         check_process(probe, helpers[i]);
-    check_apparmor(probe);
-    report_saw(probe->report, "the agent and %zu helpers", count);
+    bool told_apart = check_apparmor(probe);
+    report_saw(probe->report, "the agent and %zu helpers%s", count,
+               told_apart ? "; AppArmor is in force"
+                          : "; AppArmor is not in force: what reads cards reaches other programs' "
+                            "sockets");
 }
 
 /* ---- versions ---- */

@@ -395,7 +395,22 @@ doctorTest('what is broken is told first', async (t, computer) => {
     assert.ok(result.checks.every(({ state }) => state === 'ok'), JSON.stringify(result.checks));
     const people = await computer.doctor({ json: false });
     assert.match(people.stdout, /^Everything is in order\.$/m);
+    assert.match(people.stdout, /helpers; AppArmor is not in force/); // this machine has none, which is no mistake
     assert.equal(people.code, 0);
+  });
+
+  await t.test('a profile that is in force is said to be', async () => {
+    const one = computer.forCase();
+    try {
+      const result = await one.doctor({ root: one.root((root) => {
+        one.proc(root, `${one.sandbox.agent.pid}/attr/current`, 'lanyard_agent (enforce)\n');
+        put(join(root, 'sys/module/apparmor/parameters/enabled'), 'Y\n');
+        put(join(root, 'etc/apparmor.d/lanyard'));
+      }) });
+      assert.match(result.checks.find(({ name }) => name === 'hardening').fact, /; AppArmor is in force$/);
+    } finally {
+      await one.close();
+    }
   });
 
   assert.ok(broken.length + inTurn.length >= 50);
