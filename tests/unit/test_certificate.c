@@ -570,9 +570,11 @@ static char *list_of(const struct made *issuer, time_t next, const struct made *
     BIO *bio = BIO_new(BIO_s_mem());
     PEM_write_bio_X509_CRL(bio, list);
     X509_CRL_free(list);
-    char *text, *pem;
-    long len = BIO_get_mem_data(bio, &text);
-    pem = strndup(text, (size_t)len);
+    char *text;
+    long len = BIO_get_mem_data(bio, &text); /* without an end of its own */
+    char *pem = calloc(1, (size_t)len + 1);
+    assert_non_null(pem);
+    memcpy(pem, text, (size_t)len);
     BIO_free(bio);
     return pem;
 }
