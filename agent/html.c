@@ -2,7 +2,6 @@
 #include "agent/html.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,20 +10,23 @@ void html(struct bytes *out, const char *markup)
     bytes_append_text(out, markup);
 }
 
-/* Of UTF-8: how many bytes from here on no browser shows, or which turn what follows (UAX #9). */
-static size_t hidden(const unsigned char *at)
+/* The markup that stands for a character; NULL: it stands for itself. */
+static const char *markup_of(uint32_t character)
 {
-    if (at[0] < ' ' || at[0] == 0x7f)
-        return 1;
-    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-        return 2;
-    if (at[0] == 0xd8 && at[1] == 0x9c)
-        return 2;
-    if (at[0] != 0xe2)
-        return 0;
-    bool mark =
-        at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae));
-    return mark || (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9) ? 3 : 0;
+    switch (character) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return character_prints(character) ? NULL : "?";
+    }
 }
 
 void html_text(struct bytes *out, const char *text)
@@ -37,23 +39,15 @@ void html_text(struct bytes *out, const char *text)
         bytes_append_text(out, "(unreadable)");
         return;
     }
-    for (const unsigned char *at = (const unsigned char *)text; *at;) {
-        size_t skip = hidden(at);
-        if (skip > 0)
-            bytes_append_text(out, "?");
-        else if (*at == '&')
-            bytes_append_text(out, "&amp;");
-        else if (*at == '<')
-            bytes_append_text(out, "&lt;");
-        else if (*at == '>')
-            bytes_append_text(out, "&gt;");
-        else if (*at == '"')
-            bytes_append_text(out, "&quot;");
-        else if (*at == '\'')
-            bytes_append_text(out, "&#39;");
+    while (*text) {
+        uint32_t character;
+        size_t len = utf8_character(text, &character);
+        const char *markup = markup_of(character);
+        if (markup)
+            bytes_append_text(out, markup);
         else
-            bytes_append(out, at, 1);
-        at += skip > 0 ? skip : 1;
+            bytes_append(out, text, len);
+        text += len;
     }
 }
 

@@ -9,8 +9,8 @@
 
 /* Markup: ours. */
 void html(struct bytes *out, const char *markup);
-/* Text, of anybody: escaped; control characters, those that turn the direction of writing, and what
- * is not UTF-8 become '?' as a whole text. NULL: a dash. */
+/* Text, of anybody: escaped; what does not print (character_prints) becomes '?', a text that is not
+ * UTF-8 "(unreadable)". NULL or empty: a dash. */
 void html_text(struct bytes *out, const char *text);
 /* One row of a <dl>: both escaped. */
 void html_row(struct bytes *out, const char *term, const char *text);
