@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The configuration: what each key means, that everything not understood is refused by file and
- * line, who may own the files, and that table, print-out and manual page agree.
- */
-#include "agent/config.h"
+/* What each key means, and that everything not understood is refused by file and line. */
 #include "agent/session/session.h"
 #include "ipc/base/cleanup.h"
+#include "test_config_rig.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,42 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #define X10 "xxxxxxxxxx"
 #define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
-
-/* ---- problems, collected ---- */
-
-static char problems[8192];
-
-static void collect(void *context, const char *problem)
-{
-    (void)context;
-    size_t used = strlen(problems);
-    snprintf(problems + used, sizeof problems - used, "%s\n", problem);
-}
-
-static const struct config_reporter collector = {.fn = collect};
-
-static void text_release(char **text)
-{
-    free(*text);
-    *text = NULL;
-}
-
-/* Reads one text as the file "f" and completes it. */
-static int load_text(struct config *config, const char *text)
-{
-    problems[0] = '\0';
-    config_init(config);
-    int r = config_read(config, "f", text, strlen(text), collector);
-    int completed = config_complete(config, collector);
-    return r < 0 ? r : completed;
-}
 
 /* ---- meaning ---- */
 
@@ -183,7 +147,7 @@ static void what_is_printed_reads_the_same(void **state)
 {
     (void)state;
     CLEANUP(config_deinit) struct config config, again;
-    CLEANUP(text_release) char *text = NULL;
+    char *text = NULL;
     size_t len;
     assert_int_equal(load_text(&config, everything), 0);
     FILE *out = open_memstream(&text, &len);
@@ -191,6 +155,7 @@ static void what_is_printed_reads_the_same(void **state)
     config_print(&config, out);
     fclose(out);
     assert_int_equal(load_text(&again, text), 0);
+    free(text);
     assert_everything(&again);
 }
 
@@ -470,301 +435,6 @@ static void an_embedded_nul_is_refused(void **state)
     assert_int_equal(config_read(&config, "f", text, sizeof text - 1, collector), -EINVAL);
 }
 
-/* ---- files ---- */
-
-static char dir[64];
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    unlink(path);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    problems[0] = '\0';
-    snprintf(dir, sizeof dir, "/tmp/lanyard-test-config-XXXXXX");
-    char drop_ins[96];
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(drop_ins, sizeof drop_ins, "%s/conf.d", dir);
-    return mkdir(drop_ins, 0755);
-}
-
-static int remove_entry(const char *path, const struct stat *is, int type, struct FTW *at)
-{
-    (void)is;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    return nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void drop_ins_follow_in_the_order_of_their_names(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    write_file("lanyard.conf", "[cards]\nmodule = /0\n", 0644);
-    write_file("conf.d/20.conf", "[cards]\nmodule = /2\n", 0644);
-    write_file("conf.d/10.conf", "[cards]\nmodule = /1\n", 0600);
-    write_file("conf.d/.hidden.conf", "nonsense", 0644);
-    write_file("conf.d/30.conf.bak", "nonsense", 0644);
-    assert_int_equal(config_load(dir, &config, collector), 0);
-    assert_int_equal(config.modules.count, 3);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(config.modules.at[i][1], '0' + i);
-}
-
-static void problems_name_the_file(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    char wanted[160];
-    write_file("conf.d/a.conf", "[agent]\nx = 1\n", 0644);
-    assert_int_equal(config_load(dir, &config, collector), -EINVAL);
-    snprintf(wanted, sizeof wanted, "%s/conf.d/a.conf:2: unknown key", dir);
-    assert_non_null(strstr(problems, wanted));
-    assert_null(config.pinentry);
-}
-
-static void a_folder_without_files_is_the_defaults(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    assert_int_equal(config_load(dir, &config, collector), 0);
-    assert_int_equal(config.pin_timeout, 120);
-}
-
-static void a_named_folder_must_exist(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    assert_int_equal(config_load("/nonexistent/lanyard", &config, collector), -ENOENT);
-    assert_non_null(strstr(problems, "there is no such folder"));
-}
-
-static void files_that_others_may_write_are_refused(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    static const mode_t modes[] = {0664, 0646, 0666};
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        write_file("lanyard.conf", "", modes[i]);
-        assert_int_equal(config_load(dir, &config, collector), -EPERM);
-    }
-    write_file("lanyard.conf", "", 0644);
-    assert_int_equal(chmod(dir, 0777), 0);
-    assert_int_equal(config_load(dir, &config, collector), -EPERM);
-    assert_int_equal(chmod(dir, 0755), 0);
-    char drop_ins[96];
-    snprintf(drop_ins, sizeof drop_ins, "%s/conf.d", dir);
-    assert_int_equal(chmod(drop_ins, 0775), 0);
-    assert_int_equal(config_load(dir, &config, collector), -EPERM);
-}
-
-static void links_and_fifos_are_refused(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    char path[256];
-    snprintf(path, sizeof path, "%s/lanyard.conf", dir);
-    assert_int_equal(symlink("/dev/null", path), 0);
-    assert_int_equal(config_load(dir, &config, collector), -ELOOP);
-    assert_non_null(strstr(problems, "is a symbolic link"));
-    unlink(path);
-    assert_int_equal(mkfifo(path, 0644), 0);
-    assert_int_equal(config_load(dir, &config, collector), -EINVAL);
-    assert_non_null(strstr(problems, "is not a file"));
-}
-
-static void another_users_files_are_refused(void **state)
-{
-    (void)state;
-    if (getuid() != 0)
-        skip();
-    CLEANUP(config_deinit) struct config config;
-    char path[256];
-    snprintf(path, sizeof path, "%s/lanyard.conf", dir);
-    write_file("lanyard.conf", "", 0644);
-    assert_int_equal(chown(path, 65534, 65534), 0);
-    assert_int_equal(config_load(dir, &config, collector), -EPERM);
-    assert_non_null(strstr(problems, "must belong to root"));
-}
-
-static void files_named_by_the_configuration_obey_the_same_rules(void **state)
-{
-    (void)state;
-    CLEANUP(config_deinit) struct config config;
-    CLEANUP(bytes_deinit) struct bytes text = {0};
-    char path[256];
-    assert_int_equal(config_load(dir, &config, collector), 0);
-    snprintf(path, sizeof path, "%s/issuers.pem", dir);
-    assert_int_equal(config_read_file(&config, path, &text, collector), -ENOENT);
-    write_file("issuers.pem", "pem", 0644);
-    assert_int_equal(config_read_file(&config, path, &text, collector), 0);
-    assert_int_equal(text.len, 3);
-    write_file("issuers.pem", "pem", 0666);
-    assert_int_equal(config_read_file(&config, path, &text, collector), -EPERM);
-}
-
-static void authorities_must_be_there_and_safe(void **state)
-{
-    (void)state;
-    static const struct {
-        mode_t mode; /* 0: no such file */
-        int result;
-        const char *problem;
-    } rows[] = {{0644, 0, ""},
-                {0666, -EPERM, "provider.pem: must belong to root"},
-                {0, -ENOENT, "provider.pem: there is no such file"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CLEANUP(config_deinit) struct config config;
-        char text[256];
-        problems[0] = '\0';
-        snprintf(text, sizeof text,
-                 "[provider a]\norigin = https://a.example\nauthorities = %s/provider.pem\n", dir);
-        write_file("lanyard.conf", text, 0644);
-        write_file("provider.pem", "pem", rows[i].mode);
-        if (rows[i].mode == 0) {
-            snprintf(text, sizeof text, "%s/provider.pem", dir);
-            unlink(text);
-        }
-        assert_int_equal(config_load(dir, &config, collector), rows[i].result);
-        assert_non_null(strstr(problems, rows[i].problem));
-        assert_true(rows[i].result == 0 ||
-                    strstr(problems, "lanyard.conf:1: [provider a]: authorities: "));
-    }
-}
-
-static void a_pinentry_that_cannot_run_is_told(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *problem;
-    } rows[] = {
-        {"[prompt]\nprogram = /bin/sh", ""},
-        {"[prompt]\nprogram = /nonexistent",
-         "f:2: program: /nonexistent: No such file or directory; no PIN can be asked for\n"},
-        {"\n[prompt]\nprogram = /etc/passwd",
-         "f:3: program: /etc/passwd: Permission denied; no PIN can be asked for\n"},
-        {"[prompt]\nprogram = /tmp",
-         "f:2: program: /tmp: is not a program; no PIN can be asked for\n"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CLEANUP(config_deinit) struct config config;
-        assert_int_equal(load_text(&config, rows[i].text), 0);
-        config_check_pinentry(&config, collector);
-        assert_string_equal(problems, rows[i].problem);
-    }
-}
-
-static void a_lock_command_that_cannot_run_is_told(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *problem;
-    } rows[] = {
-        {"", ""},
-        {"[desktop]\nlock-command = /bin/sh -c /nonexistent", ""},
-        {"[desktop]\nlock-command =", ""},
-        {"[desktop]\nlock = no\nlock-command = /nonexistent", ""},
-        {"[desktop]\nlock-command = /nonexistent -n",
-         "f:2: lock-command: /nonexistent: No such file or directory; the desktop cannot be locked "
-         "by it\n"},
-        {"\n[desktop]\nlock-command = /etc/passwd",
-         "f:3: lock-command: /etc/passwd: Permission denied; the desktop cannot be locked by it\n"},
-        {"[desktop]\nlock-command = /tmp  x",
-         "f:2: lock-command: /tmp: is not a program; the desktop cannot be locked by it\n"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CLEANUP(config_deinit) struct config config;
-        assert_int_equal(load_text(&config, rows[i].text), 0);
-        config_check_lock_command(&config, collector);
-        assert_string_equal(problems, rows[i].problem);
-    }
-}
-
-/* ---- the table and its manual page ---- */
-
-static char *whole_file(const char *path)
-{
-    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat is;
-    assert_true(fd >= 0 && fstat(fd, &is) == 0);
-    char *text = calloc(1, (size_t)is.st_size + 1);
-    assert_int_equal(read(fd, text, (size_t)is.st_size), is.st_size);
-    return text;
-}
-
-static void the_manual_page_has_every_key_and_no_other(void **state)
-{
-    (void)state;
-    CLEANUP(text_release) char *page = whole_file(LANYARD_BUILD "/lanyard.conf.5");
-    size_t keys = 0;
-    for (const struct config_key *key; (key = config_key_at(keys)); keys++) {
-        char item[512];
-        snprintf(item, sizeof item, "\n.It Ic %s\n%s\n", key->name, key->meaning);
-        if (!strstr(page, item))
-            fail_msg("lanyard.conf(5) does not have %s: %s", key->name, key->meaning);
-    }
-    size_t items = 0;
-    for (const char *at = page; (at = strstr(at, "\n.It Ic ")); at++)
-        items++;
-    assert_int_equal(items, keys);
-}
-
-static void the_example_reads_as_the_defaults(void **state)
-{
-    (void)state;
-    size_t keys = 0;
-    CLEANUP(text_release) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
-    CLEANUP(config_deinit) struct config config;
-    assert_int_equal(load_text(&config, text), 0);
-    for (const struct config_key *key = config_key_at(0); key; key = config_key_at(++keys))
-        assert_string_equal(config_place(&config, key->name), "default");
-    assert_int_equal(config.provider_count, 0);
-}
-
-static void count_given(void *context, const struct config_value *value)
-{
-    size_t *count = context;
-    *count += value->by == CONFIG_BY_ADMINISTRATOR;
-    if (value->by != CONFIG_BY_ADMINISTRATOR && value->by != CONFIG_BY_ENVIRONMENT)
-        fail_msg("[%s] %s is \"%s\", %s", value->key->section, value->key->name, value->text,
-                 value->place);
-}
-
-/* What is commented out there, "#key = value" and "#[provider example]", is a whole configuration.
- */
-static void every_key_of_the_example_is_read(void **state)
-{
-    (void)state;
-    CLEANUP(text_release) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
-    CLEANUP(config_deinit) struct config config;
-    for (char *at = text; (at = strchr(at, '#')); at++)
-        if ((at == text || at[-1] == '\n') && at[1] != ' ')
-            *at = ' ';
-    assert_int_equal(load_text(&config, text), 0);
-    assert_string_equal(problems, "");
-    size_t keys = 0, given = 0;
-    config_each(&config, count_given, &given);
-    while (config_key_at(keys))
-        keys++;
-    assert_int_equal(given, keys);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -781,24 +451,6 @@ int main(void)
         cmocka_unit_test(all_mistakes_are_told_at_once),
         cmocka_unit_test(long_lines_are_refused_not_cut),
         cmocka_unit_test(an_embedded_nul_is_refused),
-        cmocka_unit_test_setup_teardown(drop_ins_follow_in_the_order_of_their_names, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(problems_name_the_file, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_folder_without_files_is_the_defaults, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(a_named_folder_must_exist, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(files_that_others_may_write_are_refused, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(links_and_fifos_are_refused, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(another_users_files_are_refused, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(files_named_by_the_configuration_obey_the_same_rules,
-                                        make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(authorities_must_be_there_and_safe, make_dir, remove_dir),
-        cmocka_unit_test(a_pinentry_that_cannot_run_is_told),
-        cmocka_unit_test(a_lock_command_that_cannot_run_is_told),
-        cmocka_unit_test(the_manual_page_has_every_key_and_no_other),
-        cmocka_unit_test(the_example_reads_as_the_defaults),
-        cmocka_unit_test(every_key_of_the_example_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,8 @@
  * What comes over a configuration: environments, a user's file under the administrator's locks, and
  * another configuration in place of one that is in force.
  */
-#include "agent/config.h"
 #include "ipc/base/cleanup.h"
+#include "test_config_rig.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,33 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-
-/* ---- problems, collected ---- */
-
-static char problems[8192];
-
-static void collect(void *context, const char *problem)
-{
-    (void)context;
-    size_t used = strlen(problems);
-    snprintf(problems + used, sizeof problems - used, "%s\n", problem);
-}
-
-static const struct config_reporter collector = {.fn = collect};
-
-/* Reads one text as the file "f" and completes it. */
-static int load_text(struct config *config, const char *text)
-{
-    problems[0] = '\0';
-    config_init(config);
-    int r = config_read(config, "f", text, strlen(text), collector);
-    int completed = config_complete(config, collector);
-    return r < 0 ? r : completed;
-}
 
 static int read_user(struct config *config, const char *text)
 {
@@ -260,85 +235,6 @@ static void a_users_mistakes_cost_their_lines_alone(void **state)
     assert_int_equal(config.origins.count, 0);
 }
 
-/* ---- a user's file on the disk ---- */
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    problems[0] = '\0';
-    snprintf(folder, sizeof folder, "/tmp/lanyard-test-config-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path_of("u"));
-    unlink(path_of("link"));
-    rmdir(path_of("lanyard"));
-    return rmdir(folder);
-}
-
-static void write_user(mode_t mode)
-{
-    FILE *file = fopen(path_of("u"), "w");
-    assert_non_null(file);
-    fputs("[cards]\npin-timeout = 33\n", file);
-    fclose(file);
-    assert_int_equal(chmod(path_of("u"), mode), 0);
-}
-
-static unsigned timeout_with(const char *path)
-{
-    CLEANUP(config_deinit) struct config config;
-    assert_int_equal(load_text(&config, ""), 0);
-    assert_int_equal(config_load_user(&config, path, collector), 0);
-    return config.pin_timeout;
-}
-
-static void a_users_file_is_his_alone(void **state)
-{
-    (void)state;
-    write_user(0600);
-    assert_int_equal(timeout_with(path_of("u")), 33);
-    write_user(0644);
-    assert_int_equal(timeout_with(path_of("u")), 33);
-    static const mode_t others[] = {0664, 0646, 0666};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        write_user(others[i]);
-        assert_int_equal(timeout_with(path_of("u")), 120);
-        assert_non_null(strstr(problems, "must belong to you and be writable by you alone"));
-    }
-    if (getuid() != 0)
-        return;
-    write_user(0600);
-    assert_int_equal(chown(path_of("u"), 65534, 65534), 0);
-    assert_int_equal(timeout_with(path_of("u")), 120);
-    assert_non_null(strstr(problems, "must belong to you"));
-}
-
-static void a_users_file_may_be_missing_or_a_link(void **state)
-{
-    (void)state;
-    char target[128];
-    assert_int_equal(timeout_with("/nonexistent/lanyard.conf"), 120);
-    assert_int_equal(timeout_with(folder), 120);
-    assert_non_null(strstr(problems, "is not a file"));
-    write_user(0600);
-    snprintf(target, sizeof target, "%s", path_of("u"));
-    assert_int_equal(symlink(target, path_of("link")), 0);
-    assert_int_equal(timeout_with(path_of("link")), 33);
-}
-
 /* ---- another configuration ---- */
 
 static void replace(struct config *running, const char *text)
@@ -436,9 +332,6 @@ int main(void)
         cmocka_unit_test(what_is_locked_stays),
         cmocka_unit_test(a_lock_names_a_key_that_users_may_set),
         cmocka_unit_test(a_users_mistakes_cost_their_lines_alone),
-        cmocka_unit_test_setup_teardown(a_users_file_is_his_alone, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(a_users_file_may_be_missing_or_a_link, make_folder,
-                                        remove_folder),
         cmocka_unit_test(values_change_under_whoever_holds_them),
         cmocka_unit_test(providers_stay_where_they_are),
         cmocka_unit_test(lists_go_with_issuers),
