@@ -4,6 +4,7 @@
 #include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/cbor.h"
+#include "test_auth_data_rig.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -139,23 +140,6 @@ static void integers_are_of_either_sign(void **state)
 
 /* ---- authenticator data ---- */
 
-static void start(struct bytes *out, uint8_t flags)
-{
-    static const uint8_t hash[AUTH_DATA_HASH_BYTES] = {1}, counter[] = {0, 0, 1, 2};
-    bytes_append(out, hash, sizeof hash);
-    bytes_append(out, &flags, 1);
-    bytes_append(out, counter, sizeof counter);
-}
-
-static void add_credential(struct bytes *out, size_t id_len)
-{
-    static const uint8_t aaguid[AUTH_DATA_AAGUID_BYTES] = {9, 9}, id[2000] = {7};
-    const uint8_t len[] = {(uint8_t)(id_len >> 8), (uint8_t)id_len};
-    bytes_append(out, aaguid, sizeof aaguid);
-    bytes_append(out, len, sizeof len);
-    bytes_append(out, id, id_len);
-}
-
 static int parse(const struct bytes *raw, struct auth_data *out)
 {
     return auth_data_parse(raw->data, raw->len, out);
@@ -166,14 +150,13 @@ static void auth_data_is_taken_apart(void **state)
     (void)state;
     struct auth_data data;
     CLEANUP(bytes_deinit) struct bytes raw = {0};
-    start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_VERIFIED);
+    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_VERIFIED);
     assert_int_equal(parse(&raw, &data), 0);
     assert_int_equal(data.rp_id_hash[0], 1);
     assert_int_equal(data.flags, 5);
     assert_int_equal(data.counter, 258);
-    bytes_reset(&raw);
-    start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
-    add_credential(&raw, 16);
+    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
+    auth_data_add_credential(&raw, 16);
     bytes_append(&raw,
                  "\xa1\x01\x02\xa1\x61"
                  "a\xf5",
@@ -189,8 +172,8 @@ static void auth_data_ends_where_it_ends(void **state)
     (void)state;
     struct auth_data data;
     CLEANUP(bytes_deinit) struct bytes raw = {0};
-    start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
-    add_credential(&raw, 16);
+    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
+    auth_data_add_credential(&raw, 16);
     bytes_append(&raw,
                  "\xa1\x01\x02\xa1\x61"
                  "a\xf5",
@@ -206,19 +189,17 @@ static void auth_data_that_lies_is_refused(void **state)
     (void)state;
     struct auth_data data;
     CLEANUP(bytes_deinit) struct bytes raw = {0};
-    start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_EXTENSIONS);
+    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_EXTENSIONS);
     bytes_append(&raw, "\x80", 1); /* no map */
     assert_int_equal(parse(&raw, &data), -EPROTO);
     for (size_t len = 1022; len <= 1024; len++) {
-        bytes_reset(&raw);
-        start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
-        add_credential(&raw, len);
+        auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
+        auth_data_add_credential(&raw, len);
         bytes_append(&raw, "\xa0", 1);
         assert_int_equal(parse(&raw, &data), len <= 1023 ? 0 : -EPROTO);
     }
-    bytes_reset(&raw);
-    start(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
-    add_credential(&raw, 0);
+    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
+    auth_data_add_credential(&raw, 0);
     bytes_append(&raw, "\xa0", 1);
     assert_int_equal(parse(&raw, &data), -EPROTO);
 }

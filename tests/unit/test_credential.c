@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is read of a key's own CBOR: authenticator data and public keys, whole ones and all that can
- * be wrong with them, and the attestation object that is written.
+ * What is read of a key's own CBOR: public keys, whole ones and all that can be wrong with them;
+ * and the attestation object that is written.
  */
 #include "agent/webauthn/attestation_object.h"
 #include "agent/webauthn/public_key.h"
 #include "ipc/auth_data.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/cbor.h"
+#include "test_auth_data_rig.h"
 
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -24,30 +25,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* ---- authenticator data ---- */
-
-static void start(struct bytes *out, uint8_t flags)
-{
-    static const uint8_t hash[AUTH_DATA_HASH_BYTES] = {1}, counter[] = {0, 0, 1, 2};
-    bytes_append(out, hash, sizeof hash);
-    bytes_append(out, &flags, 1);
-    bytes_append(out, counter, sizeof counter);
-}
-
-static void add_credential(struct bytes *out, size_t id_len)
-{
-    static const uint8_t aaguid[AUTH_DATA_AAGUID_BYTES] = {9, 9}, id[2000] = {7};
-    const uint8_t len[] = {(uint8_t)(id_len >> 8), (uint8_t)id_len};
-    bytes_append(out, aaguid, sizeof aaguid);
-    bytes_append(out, len, sizeof len);
-    bytes_append(out, id, id_len);
-}
-
-static int parse(const struct bytes *raw, struct auth_data *out)
-{
-    return auth_data_parse(raw->data, raw->len, out);
-}
 
 /* ---- public keys ---- */
 
@@ -303,13 +280,13 @@ static void none_says_nothing_of_the_kind_of_key(void **state)
     (void)state;
     CLEANUP(bytes_deinit) struct bytes out = {0}, data = {0};
     struct auth_data parsed;
-    start(&data, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
-    add_credential(&data, 4);
+    auth_data_begin(&data, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL);
+    auth_data_add_credential(&data, 4);
     bytes_append(&data, "\xa0", 1);
     assert_int_equal(attestation_object_write_none(&data, &out), 0);
     static const uint8_t zeros[AUTH_DATA_AAGUID_BYTES];
     assert_memory_equal(data.data + AUTH_DATA_AAGUID_OFFSET, zeros, sizeof zeros);
-    assert_int_equal(parse(&data, &parsed), 0);
+    assert_int_equal(auth_data_parse(data.data, data.len, &parsed), 0);
     assert_int_equal(parsed.credential_id[0], 7);
     static const char head[] = "\xa3\x63"
                                "fmt\x64"
