@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+/* A row's bytes and how many they are. A letter behind \x.. is none from a to f. */
+#define BYTES(text) text, sizeof(text) - 1
+
 /* ---- CBOR ---- */
 
 static void heads_are_as_short_as_can_be(void **state)
@@ -26,15 +29,15 @@ static void heads_are_as_short_as_can_be(void **state)
         const char *bytes;
         size_t len;
     } heads[] = {
-        {0, "\x40", 1},
-        {23, "\x57", 1},
-        {24, "\x58\x18", 2},
-        {255, "\x58\xff", 2},
-        {256, "\x59\x01\x00", 3},
-        {65535, "\x59\xff\xff", 3},
-        {65536, "\x5a\x00\x01\x00\x00", 5},
-        {UINT32_MAX, "\x5a\xff\xff\xff\xff", 5},
-        {UINT32_MAX + 1ULL, "\x5b\x00\x00\x00\x01\x00\x00\x00\x00", 9},
+        {0, BYTES("\x40")},
+        {23, BYTES("\x57")},
+        {24, BYTES("\x58\x18")},
+        {255, BYTES("\x58\xff")},
+        {256, BYTES("\x59\x01\x00")},
+        {65535, BYTES("\x59\xff\xff")},
+        {65536, BYTES("\x5a\x00\x01\x00\x00")},
+        {UINT32_MAX, BYTES("\x5a\xff\xff\xff\xff")},
+        {UINT32_MAX + 1ULL, BYTES("\x5b\x00\x00\x00\x01\x00\x00\x00\x00")},
     };
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         CLEANUP(bytes_deinit) struct bytes out = {0};
@@ -57,53 +60,38 @@ static void items_are_gone_past_whole(void **state)
         const char *bytes;
         size_t len;
     } items[] = {
-        {true, "\x00", 1},
-        {true, "\x38\x63", 2},
-        {true,
-         "\x43"
-         "abc",
-         4},
-        {true,
-         "\x63"
-         "abc",
-         4},
-        {true, "\x80", 1},
-        {true, "\x83\x01\x02\x03", 4},
-        {true,
-         "\xa1\x61"
-         "a\x81\x40",
-         5},
-        {true, "\xf5", 1},
-        {true, "\xf8\x20", 2},
-        {true, "\xf9\x00\x00", 3},
-        {false, "\xc1\x00", 2}, /* a tag */
-        {true, "\x81\x81\x81\x81\x00", 5},
-        {false, "", 0},
-        {false, "\x18\x17", 2}, /* not its shortest form */
-        {false, "\x19\x00\xff", 3},
-        {false, "\x1a\x00\x00\xff\xff", 5},
-        {false, "\x1b\x00\x00\x00\x00\xff\xff\xff\xff", 9},
-        {false, "\xf8\x1f", 2},
-        {false, "\x18", 1},
-        {false,
-         "\x43"
-         "ab",
-         3},
-        {false, "\x5b\xff\xff\xff\xff\xff\xff\xff\xff", 9},
-        {false, "\x9b\xff\xff\xff\xff\xff\xff\xff\xff", 9},
-        {false, "\xbb\xff\xff\xff\xff\xff\xff\xff\xff", 9},
-        {false, "\xbb\x80\x00\x00\x00\x00\x00\x00\x00", 9},
-        {false, "\x82\x00", 2},
-        {false, "\xa1\x00", 2},
-        {false,
-         "\x5f\x41"
-         "a\xff",
-         4}, /* no definite length */
-        {false, "\x9f\xff", 2},
-        {false, "\xff", 1},
-        {false, "\x1c", 1},
-        {false, "\x81\x81\x81\x81\x81\x00", 6}, /* too deep */
-        {false, "\xc1\xc1\xc1\xc1\xc1\x00", 6},
+        {true, BYTES("\x00")},
+        {true, BYTES("\x38\x63")},
+        {true, BYTES("\x43xyz")},
+        {true, BYTES("\x63xyz")},
+        {true, BYTES("\x80")},
+        {true, BYTES("\x83\x01\x02\x03")},
+        {true, BYTES("\xa1\x61x\x81\x40")},
+        {true, BYTES("\xf5")},
+        {true, BYTES("\xf8\x20")},
+        {true, BYTES("\xf9\x00\x00")},
+        {false, BYTES("\xc1\x00")}, /* a tag */
+        {true, BYTES("\x81\x81\x81\x81\x00")},
+        {false, BYTES("")},
+        {false, BYTES("\x18\x17")}, /* not its shortest form */
+        {false, BYTES("\x19\x00\xff")},
+        {false, BYTES("\x1a\x00\x00\xff\xff")},
+        {false, BYTES("\x1b\x00\x00\x00\x00\xff\xff\xff\xff")},
+        {false, BYTES("\xf8\x1f")},
+        {false, BYTES("\x18")},
+        {false, BYTES("\x43xy")},
+        {false, BYTES("\x5b\xff\xff\xff\xff\xff\xff\xff\xff")},
+        {false, BYTES("\x9b\xff\xff\xff\xff\xff\xff\xff\xff")},
+        {false, BYTES("\xbb\xff\xff\xff\xff\xff\xff\xff\xff")},
+        {false, BYTES("\xbb\x80\x00\x00\x00\x00\x00\x00\x00")},
+        {false, BYTES("\x82\x00")},
+        {false, BYTES("\xa1\x00")},
+        {false, BYTES("\x5f\x41x\xff")}, /* no definite length */
+        {false, BYTES("\x9f\xff")},
+        {false, BYTES("\xff")},
+        {false, BYTES("\x1c")},
+        {false, BYTES("\x81\x81\x81\x81\x81\x00")}, /* too deep */
+        {false, BYTES("\xc1\xc1\xc1\xc1\xc1\x00")},
     };
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         struct reader r = READER((const uint8_t *)items[i].bytes, items[i].len);
@@ -120,11 +108,11 @@ static void integers_are_of_either_sign(void **state)
         const char *bytes;
         size_t len;
         int64_t value;
-    } numbers[] = {{"\x00", 1, 0},
-                   {"\x26", 1, -7},
-                   {"\x39\x01\x00", 3, -257},
-                   {"\x1b\x7f\xff\xff\xff\xff\xff\xff\xff", 9, INT64_MAX},
-                   {"\x3b\x7f\xff\xff\xff\xff\xff\xff\xff", 9, INT64_MIN}};
+    } numbers[] = {{BYTES("\x00"), 0},
+                   {BYTES("\x26"), -7},
+                   {BYTES("\x39\x01\x00"), -257},
+                   {BYTES("\x1b\x7f\xff\xff\xff\xff\xff\xff\xff"), INT64_MAX},
+                   {BYTES("\x3b\x7f\xff\xff\xff\xff\xff\xff\xff"), INT64_MIN}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct reader r = READER((const uint8_t *)numbers[i].bytes, numbers[i].len);
         assert_true(cbor_read_int(&r) == numbers[i].value);
@@ -145,6 +133,14 @@ static int parse(const struct bytes *raw, struct auth_data *out)
     return auth_data_parse(raw->data, raw->len, out);
 }
 
+/* With a credential, whose public key is one pair, and an extension. */
+static void make_whole(struct bytes *out)
+{
+    auth_data_begin(out, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
+    auth_data_add_credential(out, 16);
+    bytes_append(out, BYTES("\xa1\x01\x02\xa1\x61x\xf5"));
+}
+
 static void auth_data_is_taken_apart(void **state)
 {
     (void)state;
@@ -155,12 +151,7 @@ static void auth_data_is_taken_apart(void **state)
     assert_int_equal(data.rp_id_hash[0], 1);
     assert_int_equal(data.flags, 5);
     assert_int_equal(data.counter, 258);
-    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
-    auth_data_add_credential(&raw, 16);
-    bytes_append(&raw,
-                 "\xa1\x01\x02\xa1\x61"
-                 "a\xf5",
-                 7);
+    make_whole(&raw);
     assert_int_equal(parse(&raw, &data), 0);
     assert_int_equal(data.credential_id_len, 16);
     assert_int_equal(data.credential_id[0], 7);
@@ -172,12 +163,7 @@ static void auth_data_ends_where_it_ends(void **state)
     (void)state;
     struct auth_data data;
     CLEANUP(bytes_deinit) struct bytes raw = {0};
-    auth_data_begin(&raw, AUTH_DATA_PRESENT | AUTH_DATA_CREDENTIAL | AUTH_DATA_EXTENSIONS);
-    auth_data_add_credential(&raw, 16);
-    bytes_append(&raw,
-                 "\xa1\x01\x02\xa1\x61"
-                 "a\xf5",
-                 7);
+    make_whole(&raw);
     for (size_t len = 0; len < raw.len; len++)
         assert_int_equal(auth_data_parse(raw.data, len, &data), -EPROTO);
     bytes_append(&raw, "", 1);
@@ -282,23 +268,10 @@ static void the_wrapping_is_a_whole_byte_string(void **state)
         size_t len, inside;
         bool taken;
     } rows[] = {
-        {"\x43"
-         "abc",
-         4, 3, true},
-        {"\x58\x03"
-         "abc",
-         5, 0, false}, /* not the shortest form */
-        {"\x43"
-         "ab",
-         3, 0, false},
-        {"\x43"
-         "abcd",
-         5, 0, false},
-        {"\x63"
-         "abc",
-         4, 0, false},
-        {"\x5f", 1, 0, false},
-        {"", 0, 0, false},
+        {BYTES("\x43xyz"), 3, true},  {BYTES("\x58\x03xyz"), 0, false}, /* not the shortest form */
+        {BYTES("\x43xy"), 0, false},  {BYTES("\x43wxyz"), 0, false},
+        {BYTES("\x63xyz"), 0, false}, {BYTES("\x5f"), 0, false},
+        {BYTES(""), 0, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t len = 0;

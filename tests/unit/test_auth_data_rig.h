@@ -6,6 +6,6 @@
 
 /* Empties out and begins anew: a hash that begins with 1, these flags, the counter 258. */
 void auth_data_begin(struct bytes *out, uint8_t flags);
-/* An AAGUID of nines and an ID of so many bytes, at most 2000, that begins with 7; whoever asks
- * adds the public key. */
+/* An AAGUID that begins with 9, and an ID of so many bytes, at most 2000, that begins with 7. The
+ * public key is the caller's to add. */
 void auth_data_add_credential(struct bytes *out, size_t id_len);
