@@ -51,13 +51,17 @@ void html_text(struct bytes *out, const char *text)
     }
 }
 
+void html_between(struct bytes *out, const char *before, const char *text, const char *after)
+{
+    html(out, before);
+    html_text(out, text);
+    html(out, after);
+}
+
 void html_row(struct bytes *out, const char *term, const char *text)
 {
-    html(out, "<div><dt>");
-    html_text(out, term);
-    html(out, "</dt><dd>");
-    html_text(out, text);
-    html(out, "</dd></div>\n");
+    html_between(out, "<div><dt>", term, "</dt>");
+    html_between(out, "<dd>", text, "</dd></div>\n");
 }
 
 void html_row_format(struct bytes *out, const char *term, const char *format, ...)

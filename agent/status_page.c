@@ -85,18 +85,33 @@ static void begin(struct bytes *out, const char *id, const char *heading)
     html(out, id);
     html(out, "\"><h2 id=\"");
     html(out, id);
-    html(out, "\">");
-    html_text(out, heading);
-    html(out, "</h2>\n");
+    html_between(out, "\">", heading, "</h2>\n");
 }
 
 static void tag(struct bytes *out, const char *class, const char *text)
 {
     html(out, "<span class=\"tag ");
     html(out, class);
-    html(out, "\">");
-    html_text(out, text);
-    html(out, "</span>");
+    html_between(out, "\">", text, "</span>");
+}
+
+/* id: what names the table; caption: markup; columns: ended by NULL. */
+static void begin_table(struct bytes *out, const char *id, const char *caption,
+                        const char *const *columns)
+{
+    html(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"");
+    html(out, id);
+    html(out, "\"><table>");
+    html(out, caption);
+    html(out, "<thead><tr>");
+    for (; *columns; columns++)
+        html_between(out, "<th scope=\"col\">", *columns, "</th>");
+    html(out, "</tr></thead><tbody>\n");
+}
+
+static void end_table(struct bytes *out)
+{
+    html(out, "</tbody></table></div>\n");
 }
 
 /* ---- at a glance ---- */
@@ -140,9 +155,7 @@ static void put_glance(const struct status_page *page, struct bytes *out)
     const char *words = state_words(page->session->state, &class);
     html(out, "<div class=\"now ");
     html(out, class);
-    html(out, "\"><p><strong>");
-    html_text(out, words);
-    html(out, "</strong>");
+    html_between(out, "\"><p><strong>", words, "</strong>");
     if (page->session->live) {
         html_text(out, page->session->name ? page->session->name : page->session->uid);
         html(out, ", at ");
@@ -155,13 +168,9 @@ static void put_glance(const struct status_page *page, struct bytes *out)
     html(out, "</p></div>\n");
     if (!error)
         return;
-    html(out, "<div class=\"now bad\"><p><strong>");
-    html_text(out, error->meaning);
-    html(out, "</strong>");
+    html_between(out, "<div class=\"now bad\"><p><strong>", error->meaning, "</strong>");
     html_text(out, error->cure);
-    html(out, " (<code>");
-    html_text(out, error->code);
-    html(out, "</code>)</p></div>\n");
+    html_between(out, " (<code>", error->code, "</code>)</p></div>\n");
 }
 
 /* ---- the session ---- */
@@ -205,27 +214,21 @@ static void put_roles(const struct session_view *s, struct bytes *out)
     if (!s->live || s->role_count == 0)
         return;
     begin(out, "roles", "Roles");
-    html(out,
-         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"roles\"><table>"
-         "<thead><tr><th scope=\"col\">Role</th>"
-         "<th scope=\"col\">Organisation</th><th scope=\"col\">Code</th>"
-         "<th scope=\"col\">In use</th></tr></thead><tbody>\n");
+    begin_table(out, "roles", "",
+                (const char *const[]){"Role", "Organisation", "Code", "In use", NULL});
     for (size_t i = 0; i < s->role_count; i++) {
         const struct role_view *role = &s->roles[i];
-        html(out, "<tr><th scope=\"row\">");
-        html_text(out, role->name);
-        html(out, "</th><td>");
-        html_text(out, role->organisation);
-        html(out, "</td><td><code>");
-        html_text(out, role->code);
-        html(out, "</code></td><td>");
+        html_between(out, "<tr><th scope=\"row\">", role->name, "</th>");
+        html_between(out, "<td>", role->organisation, "</td>");
+        html_between(out, "<td><code>", role->code, "</code></td><td>");
         if (s->role && is(s->role->id, role->id))
             tag(out, "good", "yes");
         else
             html(out, "no");
         html(out, "</td></tr>\n");
     }
-    html(out, "</tbody></table></div></section>\n");
+    end_table(out);
+    html(out, "</section>\n");
 }
 
 /* ---- claims ---- */
@@ -245,13 +248,9 @@ static const char *meaning_of(const struct meaning *table, size_t count, const c
 
 static void put_claim(struct bytes *out, const char *name, const char *value, const char *meaning)
 {
-    html(out, "<tr><th scope=\"row\" class=\"nowrap\"><code>");
-    html(out, name);
-    html(out, "</code></th><td><code>");
-    html_text(out, value);
-    html(out, "</code></td><td>");
-    html_text(out, meaning);
-    html(out, "</td></tr>\n");
+    html_between(out, "<tr><th scope=\"row\" class=\"nowrap\"><code>", name, "</code></th>");
+    html_between(out, "<td><code>", value, "</code></td>");
+    html_between(out, "<td>", meaning, "</td></tr>\n");
 }
 
 static void put_assurance(const struct session_view *s, struct bytes *out)
@@ -287,11 +286,8 @@ static void put_claims(const struct status_page *page, struct bytes *out)
     if (!s->live)
         return;
     begin(out, "claims", "What the sign-in service has said");
-    html(out,
-         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"claims\"><table>"
-         "<thead><tr><th scope=\"col\">Claim</th>"
-         "<th scope=\"col\">Value</th><th scope=\"col\">How it was understood</th></tr></thead>"
-         "<tbody>\n");
+    begin_table(out, "claims", "",
+                (const char *const[]){"Claim", "Value", "How it was understood", NULL});
     put_claim(out, "uid", s->uid, "Who it is. It never changes while the session lasts.");
     put_claim(out, "name", s->name,
               s->name ? "For people to read. Nothing depends on it." : "Not said.");
@@ -309,7 +305,8 @@ static void put_claims(const struct status_page *page, struct bytes *out)
     snprintf(text, sizeof text, "%lld", s->expires_in);
     put_claim(out, "expires_in", text,
               "Seconds that are left: the shorter of the service's and this computer's limit.");
-    html(out, "</tbody></table></div></section>\n");
+    end_table(out);
+    html(out, "</section>\n");
 }
 
 /* ---- what is plugged in ---- */
@@ -329,22 +326,16 @@ static void put_certificates(const struct card_view *card, size_t number, struct
 {
     char label[32];
     snprintf(label, sizeof label, "card-%zu", number);
-    html(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"");
-    html(out, label);
-    html(out, "\"><table><thead><tr><th scope=\"col\">Certificate for</th>"
-              "<th scope=\"col\">Person</th><th scope=\"col\">Valid until</th>"
-              "<th scope=\"col\">Signs in</th></tr></thead><tbody>\n");
+    begin_table(
+        out, label, "",
+        (const char *const[]){"Certificate for", "Person", "Valid until", "Signs in", NULL});
     for (size_t i = 0; i < card->certificate_count; i++) {
         const struct certificate_view *c = &card->certificates[i];
-        html(out, "<tr><th scope=\"row\">");
-        html_text(out, c->use);
-        html(out, "</th><td>");
-        html_text(out, c->uid ? c->uid : c->subject);
-        html(out, "</td><td>");
         char until[11];
         snprintf(until, sizeof until, "%.10s", c->not_after);
-        html_text(out, until);
-        html(out, " ");
+        html_between(out, "<tr><th scope=\"row\">", c->use, "</th>");
+        html_between(out, "<td>", c->uid ? c->uid : c->subject, "</td>");
+        html_between(out, "<td>", until, " ");
         put_days(out, c->days_left);
         html(out, "</td><td>");
         if (c->chosen)
@@ -355,16 +346,14 @@ static void put_certificates(const struct card_view *card, size_t number, struct
             html(out, "no");
         html(out, "</td></tr>\n");
     }
-    html(out, "</tbody></table></div>\n");
+    end_table(out);
 }
 
 static void put_card(const struct card_view *card, size_t number, struct bytes *out)
 {
-    char id[48];
-    snprintf(id, sizeof id, "<h3 id=\"card-%zu\">", number);
-    html(out, id);
-    html_text(out, card->label);
-    html(out, "</h3>\n<dl>");
+    char heading[48];
+    snprintf(heading, sizeof heading, "<h3 id=\"card-%zu\">", number);
+    html_between(out, heading, card->label, "</h3>\n<dl>");
     html_row(out, "In reader", card->reader);
     html_row(out, "Card number", card->serial);
     if (is(card->pin_state, "blocked"))
@@ -430,19 +419,11 @@ static void put_finding(const struct finding_view *f, struct bytes *out)
     bool error = is(f->severity, "error"), warning = is(f->severity, "warning");
     html(out, "<li>");
     tag(out, error ? "bad" : warning ? "warn" : "calm", f->severity);
-    html(out, " <code>");
-    html_text(out, f->code);
-    html(out, "</code><p><strong>");
-    html_text(out, f->meaning);
-    html(out, "</strong></p>");
-    if (f->detail[0] && !is(f->detail, f->meaning)) {
-        html(out, "<p class=\"soft\">");
-        html_text(out, f->detail);
-        html(out, "</p>");
-    }
-    html(out, "<p>");
-    html_text(out, f->cure);
-    html(out, "</p></li>\n");
+    html_between(out, " <code>", f->code, "</code>");
+    html_between(out, "<p><strong>", f->meaning, "</strong></p>");
+    if (f->detail[0] && !is(f->detail, f->meaning))
+        html_between(out, "<p class=\"soft\">", f->detail, "</p>");
+    html_between(out, "<p>", f->cure, "</p></li>\n");
 }
 
 static void put_findings(const struct status_page *page, struct bytes *out)
@@ -478,30 +459,23 @@ static void put_recent(const struct status_page *page, struct bytes *out)
                   "before.</p></section>\n");
         return;
     }
-    html(out,
-         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-labelledby=\"recent\"><table>"
-         "<caption>The newest first, since the agent started; "
-         "<code>lanyard audit</code> has all.</caption><thead><tr><th scope=\"col\">When</th>"
-         "<th scope=\"col\">What</th><th scope=\"col\">How it ended</th>"
-         "<th scope=\"col\">Of whom, where, why</th></tr></thead><tbody>\n");
+    begin_table(
+        out, "recent",
+        "<caption>The newest first, since the agent started; <code>lanyard audit</code> has all."
+        "</caption>",
+        (const char *const[]){"When", "What", "How it ended", "Of whom, where, why", NULL});
     for (size_t i = 0; i < page->recent_count; i++) {
         const struct audit_recent *entry = &page->recent[i];
         html(out, "<tr><td class=\"nowrap\">");
         put_time(out, entry->when, ENTRY);
-        html(out, "</td><th scope=\"row\" class=\"nowrap\">");
-        html_text(out, entry->event);
-        html(out, "</th><td>");
+        html_between(out, "</td><th scope=\"row\" class=\"nowrap\">", entry->event, "</th><td>");
         tag(out, entry->code[0] ? "warn" : "good", entry->outcome);
-        if (entry->code[0]) {
-            html(out, " <code>");
-            html_text(out, entry->code);
-            html(out, "</code>");
-        }
-        html(out, "</td><td>");
-        html_text(out, entry->about);
-        html(out, "</td></tr>\n");
+        if (entry->code[0])
+            html_between(out, " <code>", entry->code, "</code>");
+        html_between(out, "</td><td>", entry->about, "</td></tr>\n");
     }
-    html(out, "</tbody></table></div></section>\n");
+    end_table(out);
+    html(out, "</section>\n");
 }
 
 static void put_agent(const struct status_page *page, struct bytes *out)
