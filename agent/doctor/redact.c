@@ -3,6 +3,9 @@
  * One walk through the text. At each place the rules are asked in their order how much of what
  * begins there has to go; where none wants anything, one character is copied. It rather takes too
  * much than too little.
+ *
+ * The text may be anybody's, so that no rule may look far ahead again and again: whatever one has
+ * seen the end of is kept in the walk.
  */
 #include "agent/doctor/redact.h"
 
@@ -10,6 +13,30 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+
+struct walk {
+    const char *start, *at;
+    bool in_string;          /* a quote has been opened on this line */
+    const char *chain;       /* the end of the last bodies with points between them */
+    const char *word, *sign; /* the end of the last word with an address in it; its last '@' */
+};
+
+/* Not strspn and strcspn: under the address sanitiser each call of those reads the whole rest. */
+static size_t span_of(const char *at, const char *set)
+{
+    size_t len = 0;
+    while (at[len] && strchr(set, at[len]))
+        len++;
+    return len;
+}
+
+static size_t span_without(const char *at, const char *set)
+{
+    size_t len = 0;
+    while (at[len] && !strchr(set, at[len]))
+        len++;
+    return len;
+}
 
 static bool is_word(char c)
 {
@@ -46,14 +73,21 @@ static bool is_random(const char *at, size_t len)
     return (digit && !other) || (lower && upper && (digit || len >= 2 * REDACT_BODY_MIN));
 }
 
-/* A body, or several with points between them, as a JWS has. */
-static size_t body(const char *start, const char *at)
+/* A body, or several with points between them, as a JWS has. What is no such chain as a whole has
+ * none in its later part; but one piece of it may be hexadecimal. */
+static size_t body(struct walk *walk)
 {
+    const char *at = walk->at;
     size_t len = 0;
-    if (at > start && is_body(at[-1]))
+    if (at > walk->start && is_body(at[-1]))
         return 0;
-    while (is_body(at[len]) || (len > 0 && at[len] == '.' && is_body(at[len + 1])))
+    while (is_body(at[len]))
         len++;
+    if (len > 0 && at >= walk->chain) {
+        while (is_body(at[len]) || (at[len] == '.' && is_body(at[len + 1])))
+            len++;
+        walk->chain = at + len;
+    }
     return len >= REDACT_BODY_MIN && is_random(at, len) ? len : 0;
 }
 
@@ -61,7 +95,7 @@ static size_t digits(const char *start, const char *at)
 {
     if (at > start && isdigit((unsigned char)at[-1]))
         return 0;
-    size_t len = strspn(at, "0123456789");
+    size_t len = span_of(at, "0123456789");
     return len >= REDACT_DIGITS_MIN ? len : 0;
 }
 
@@ -106,17 +140,21 @@ static size_t pin(const char *start, const char *at)
 
 /* Behind "http://": "user:password", to the last '@'. One behind a slash counts where the slash may
  * stand in a password: what is in front of it is no port. */
-static size_t user_of_address(const char *start, const char *at)
+static size_t user_of_address(struct walk *walk)
 {
-    if (!ends_in(start, at, "://"))
+    const char *at = walk->at;
+    if (!ends_in(walk->start, at, "://"))
         return 0;
-    size_t end = strcspn(at, " \t\r\n\"<>"), host = strcspn(at, " \t\r\n\"<>/?#"), last = 0;
-    for (size_t i = 0; i < end; i++)
-        if (at[i] == '@')
-            last = i;
+    if (at >= walk->word) {
+        walk->word = at + span_without(at, " \t\r\n\"<>");
+        walk->sign = memrchr(at, '@', (size_t)(walk->word - at));
+    }
+    if (!walk->sign || walk->sign < at)
+        return 0;
+    size_t host = span_without(at, " \t\r\n\"<>/?#");
     const char *colon = memchr(at, ':', host);
-    bool port = !colon || strspn(colon + 1, "0123456789") == (size_t)(at + host - colon - 1);
-    return port && !memchr(at, '@', host) ? 0 : last;
+    bool port = !colon || colon + 1 + span_of(colon + 1, "0123456789") == at + host;
+    return port && !memchr(at, '@', host) ? 0 : (size_t)(walk->sign - at);
 }
 
 static size_t name_of(const char *start, const char *at, char *const *names, size_t count)
@@ -175,7 +213,7 @@ static size_t quoted_value(const char *at, char quote, size_t escapes)
         if (at[i] != quote)
             continue;
         size_t count = backslashes(at, at + i);
-        const char *behind = at + i + 1 + strspn(at + i + 1, " \t\r");
+        const char *behind = at + i + 1 + span_of(at + i + 1, " \t\r");
         if (count <= escapes && strchr(",;:}])\n", *behind))
             return i - count;
     }
@@ -205,7 +243,7 @@ static size_t value(const char *start, const char *at, bool in_string)
     if (before == start || !strchr("=:", before[-1]))
         return 0;
     bool equals = before[-1] == '=';
-    const char *end = before - 1, *opens = before + strspn(before, " \t\\");
+    const char *end = before - 1, *opens = before + span_of(before, " \t\\");
     while (end > start && strchr(between, end[-1]))
         end--;
     bool secret = is_secret(start, end), quoted = opens < at;
@@ -217,21 +255,21 @@ static size_t value(const char *start, const char *at, bool in_string)
         return quoted_value(at, *opens, backslashes(before, opens));
     if (!secret)
         return attribute_value(at);
-    return in_string ? quoted_value(at, '"', 0) : strcspn(at, "\n");
+    return in_string ? quoted_value(at, '"', 0) : span_without(at, "\n");
 }
 
 void redact(const char *text, char *const *names, size_t name_count, struct bytes *out)
 {
-    bool in_string = false;
-    for (const char *at = text; *at;) {
-        const char *instead = "[removed]";
+    struct walk walk = {.start = text, .at = text, .chain = text, .word = text};
+    while (*walk.at) {
+        const char *at = walk.at, *instead = "[removed]";
         size_t len = pem(at);
         if (len == 0)
-            len = value(text, at, in_string);
+            len = value(text, at, walk.in_string);
         if (len == 0)
-            len = user_of_address(text, at);
+            len = user_of_address(&walk);
         if (len == 0)
-            len = body(text, at);
+            len = body(&walk);
         if (len == 0 && ((len = pin(text, at)) > 0 || (len = digits(text, at)) > 0))
             instead = "[number]";
         if (len == 0 && (len = name_of(text, at, names, name_count)) > 0)
@@ -241,10 +279,10 @@ void redact(const char *text, char *const *names, size_t name_count, struct byte
         } else {
             bytes_append(out, at, len = 1);
             if (*at == '\n')
-                in_string = false;
+                walk.in_string = false;
             else if (*at == '"' && backslashes(text, at) == 0)
-                in_string = !in_string;
+                walk.in_string = !walk.in_string;
         }
-        at += len;
+        walk.at += len;
     }
 }

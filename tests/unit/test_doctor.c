@@ -250,6 +250,33 @@ static void a_secret_goes_to_its_end(void **state)
     redacts("password:", "password:");
 }
 
+static void one_piece_between_points_is_enough(void **state)
+{
+    (void)state;
+    redacts("zz.f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0.zz", "zz.[removed].zz");
+    redacts("zz.f0f0f0f0.f0f0f0f0.f0f0f0f0.f0f0f0f0", "zz.f0f0f0f0.f0f0f0f0.f0f0f0f0.f0f0f0f0");
+}
+
+/* What begins again at every character, and is seen to be nothing at the text's end alone. */
+static void a_long_text_is_looked_through_once(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {". ", "a.", "zz0.", "a://", "is ", "= ", "' "};
+    enum { LONG = 512 * 1024 };
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        CLEANUP(bytes_deinit) struct bytes text = {0}, out = {0};
+        while (text.len < LONG)
+            bytes_append_text(&text, pieces[i]);
+        bytes_append_text(&text, " pin=1234");
+        bytes_append(&text, "", 1);
+        assert_false(text.failed);
+        redact((const char *)text.data, NULL, 0, &out);
+        size_t kept = text.len - sizeof "1234";
+        assert_int_equal(out.len, kept + strlen("[removed]"));
+        assert_memory_equal(out.data, text.data, kept);
+    }
+}
+
 static void a_persons_name_goes_to_its_end(void **state)
 {
     (void)state;
@@ -471,6 +498,8 @@ int main(void)
         cmocka_unit_test(chromiums_lists_count_in_their_order),
         cmocka_unit_test(firefoxs_domains_count),
         cmocka_unit_test(secrets_are_taken_out),
+        cmocka_unit_test(one_piece_between_points_is_enough),
+        cmocka_unit_test(a_long_text_is_looked_through_once),
         cmocka_unit_test(a_secret_goes_to_its_end),
         cmocka_unit_test(a_persons_name_goes_to_its_end),
         cmocka_unit_test(who_is_in_an_address_is_taken_out),
