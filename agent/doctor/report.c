@@ -303,7 +303,7 @@ static json_t *finding_json(const struct finding *finding)
 
 static json_t *check_json(const struct check_result *check)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s}", "name", check->name, "state",
+    json_t *json = json_pack("{s:s, s:s, s:s}", "check", check->name, "state",
                              check->because        ? "skipped"
                              : check->findings > 0 ? "findings"
                                                    : "ok",

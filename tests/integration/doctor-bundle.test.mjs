@@ -107,6 +107,7 @@ test('an archive for the service desk has nothing in it that is secret', async (
     const doctor = JSON.parse(part('doctor.json'));
     assert.ok(doctor.versions.lanyard);
     assert.equal(doctor.checks[0].fact, '1 origin may ask');
+    for (const { check } of doctor.checks) assert.match(check, /^[a-z]/, 'its name is nobody\'s');
     assert.ok(part('config.txt').includes(`origin = ${sandbox.op.origin}`));
     assert.ok(part('policies.json').includes('https://kept.example'));
     assert.ok(part('audit.jsonl').includes('kept: this line is whole'));

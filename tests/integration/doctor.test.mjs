@@ -370,7 +370,7 @@ function check(result, code, { despite = [], says, skips = {} } = {}) {
   if (despite.length > 0) assert.ok(result.findings.some((each) => each.code === code), all);
   else assert.equal(result.first?.code, code, all);
   assert.equal(result.code, first?.severity === 'error' ? 1 : 0);
-  for (const [name, because] of Object.entries(skips)) assert.equal(result.checks.find((each) => each.name === name).because, because, name);
+  for (const [name, because] of Object.entries(skips)) assert.equal(result.checks.find((each) => each.check === name).because, because, name);
   if (says) assert.ok(result.findings.some((each) => each.code === code && says.test(`${each.subject} ${each.sentence}`)), all);
 }
 
@@ -407,7 +407,7 @@ doctorTest('what is broken is told first', async (t, computer) => {
         put(join(root, 'sys/module/apparmor/parameters/enabled'), 'Y\n');
         put(join(root, 'etc/apparmor.d/lanyard'));
       }) });
-      assert.match(result.checks.find(({ name }) => name === 'hardening').fact, /; AppArmor is in force$/);
+      assert.match(result.checks.find(({ check }) => check === 'hardening').fact, /; AppArmor is in force$/);
     } finally {
       await one.close();
     }
