@@ -312,32 +312,6 @@ static void the_prompt_goes_with_who_asked(void **state)
     state_is("none");
 }
 
-static void a_page_hands_over_its_session(void **state)
-{
-    (void)state;
-    start_with_keys(NORMAL);
-    key_in(KEY_A);
-    key_hands_over(ORIGIN, KEY_A, HERS);
-    refused(begin_with(ORIGIN_TOO, "sid-1"), OUTCOME_SIGN_IN_EXPIRED);
-    struct request *page = begin_with(ORIGIN, "sid-1");
-    assert_false(prompt.out || security_keys.working);
-    assert_string_equal(server.sent_sid, "sid-1");
-    answer_call(LOOK_CALL, OUTCOME_OK, 1, 0);
-    assert_string_equal(page->sid, "sid-1");
-    proved(ask_silently(ORIGIN));
-    key_out(KEY_A);
-    state_is("none");
-
-    key_in(KEY_A);
-    key_hands_over(ORIGIN, KEY_A, HERS);
-    key_out(KEY_A);
-    refused(begin_with(ORIGIN, "sid-2"), OUTCOME_SIGN_IN_EXPIRED);
-    key_in(KEY_A);
-    key_hands_over(ORIGIN, KEY_A, HERS);
-    pass_time(131000);
-    refused(begin_with(ORIGIN, "sid-3"), OUTCOME_SIGN_IN_EXPIRED);
-}
-
 /* ---- in the session ---- */
 
 static void the_key_is_pulled(void **state)
@@ -803,7 +777,6 @@ int main(void)
         KEEPER_TEST(a_card_that_will_not_do_is_no_obstacle),
         KEEPER_TEST(a_key_that_is_plugged_in_starts_nothing),
         KEEPER_TEST(the_prompt_goes_with_who_asked),
-        KEEPER_TEST(a_page_hands_over_its_session),
         KEEPER_TEST(the_key_is_pulled),
         KEEPER_TEST(a_card_beside_it_is_nobodys),
         KEEPER_TEST(a_grace_period),
