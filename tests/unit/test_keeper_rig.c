@@ -167,3 +167,9 @@ void resume_with_key(void)
     assert_true(server.assertion);
     answer_call(AUTHENTICATE_CALL, OUTCOME_OK, 1, 0);
 }
+
+void sleep_and_wake(void)
+{
+    keeper_desktop(rig.keeper, DESKTOP_SLEEP);
+    keeper_desktop(rig.keeper, DESKTOP_RESUMED);
+}

@@ -51,6 +51,8 @@ struct request *start_signed_in_with_key(unsigned modes);
 /* With PIN and touch again, by that credential and no other. */
 void resume_with_key(void);
 
+void sleep_and_wake(void); /* the desktop, with nothing in between */
+
 /* ---- life ---- */
 
 void rig_start(unsigned modes);
