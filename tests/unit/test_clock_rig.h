@@ -7,8 +7,9 @@
 
 #include <stdint.h>
 
-/* Fires what becomes due meanwhile, in its order. */
+/* Fires what becomes due meanwhile, in its order; run: what is due already. */
 void pass_time(uint64_t milliseconds);
+void run(void);
 
 void clock_begin(void);
 void clock_end(void); /* asserts that no timer is left */
