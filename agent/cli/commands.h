@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* The program's exit statuses; lanyard(1) documents them. */
 enum status {
@@ -42,9 +41,9 @@ struct options {
     bool verbose, print;
     const char *since, *event, *folder;  /* of audit; NULL: not given */
     const char *config_dir, *user_file;  /* of config; NULL: not given */
-    size_t entries;                      /* 0: not given */
+    int entries;                         /* 0: not given */
     const char *bundle, *root, *helpers; /* of doctor; NULL: not given */
-    uint16_t port;                       /* 0: not given */
+    int port;                            /* 0: not given */
 };
 
 int command_status(struct lanyard *agent, const struct options *options);

@@ -23,7 +23,7 @@ void doctor_line(struct doctor_line *line, const struct options *options)
     const char *folder = options->helpers ? options->helpers : LANYARD_LIBEXECDIR;
     *line = (struct doctor_line){.count = 1, .words = {"lanyard-doctor"}};
     snprintf(line->program, sizeof line->program, "%s/lanyard-doctor", folder);
-    snprintf(line->port, sizeof line->port, "%u", (unsigned)options->port);
+    snprintf(line->port, sizeof line->port, "%d", options->port);
     add(line, "--helpers", folder);
     add(line, "--socket", options->socket);
     add(line, "--config", options->config_dir);

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,33 +124,14 @@ int usage_error(const char *format, ...)
     return STATUS_USAGE;
 }
 
-static int take_timeout(const char *text, struct options *options)
+/* unit: what is counted, with a blank before it, or "". */
+static int take_number(const char *name, const char *text, int most, const char *unit, int *number)
 {
     size_t digits = strspn(text, "0123456789");
-    long seconds = digits > 0 && digits <= 4 && !text[digits] ? strtol(text, NULL, 10) : 0;
-    if (seconds < 1 || seconds > TIMEOUT_SECONDS_MAX)
-        return usage_error("--timeout is 1 to %d seconds", TIMEOUT_SECONDS_MAX);
-    options->timeout_seconds = (int)seconds;
-    return STATUS_DONE;
-}
-
-static int take_entries(const char *text, struct options *options)
-{
-    size_t digits = strspn(text, "0123456789");
-    long entries = digits > 0 && digits <= 6 && !text[digits] ? strtol(text, NULL, 10) : 0;
-    if (entries < 1 || entries > ENTRIES_MAX)
-        return usage_error("--entries is 1 to %d", ENTRIES_MAX);
-    options->entries = (size_t)entries;
-    return STATUS_DONE;
-}
-
-static int take_port(const char *text, struct options *options)
-{
-    size_t digits = strspn(text, "0123456789");
-    long port = digits > 0 && digits <= 5 && !text[digits] ? strtol(text, NULL, 10) : 0;
-    if (port < 1 || port > UINT16_MAX)
-        return usage_error("--port is 1 to %d", UINT16_MAX);
-    options->port = (uint16_t)port;
+    long given = digits > 0 && digits <= 6 && !text[digits] ? strtol(text, NULL, 10) : 0;
+    if (given < 1 || given > most)
+        return usage_error("--%s is 1 to %d%s", name, most, unit);
+    *number = (int)given;
     return STATUS_DONE;
 }
 
@@ -232,7 +214,8 @@ static int take_option(int letter, struct line *line)
         options->silent = true;
         return STATUS_DONE;
     case 't':
-        return take_timeout(optarg, options);
+        return take_number("timeout", optarg, TIMEOUT_SECONDS_MAX, " seconds",
+                           &options->timeout_seconds);
     case 'k':
         options->key = optarg;
         return STATUS_DONE;
@@ -252,7 +235,7 @@ static int take_option(int letter, struct line *line)
         options->event = optarg;
         return STATUS_DONE;
     case 'n':
-        return take_entries(optarg, options);
+        return take_number("entries", optarg, ENTRIES_MAX, "", &options->entries);
     case 'J':
         options->folder = optarg;
         return STATUS_DONE;
@@ -272,7 +255,7 @@ static int take_option(int letter, struct line *line)
         options->helpers = optarg;
         return STATUS_DONE;
     case 'P':
-        return take_port(optarg, options);
+        return take_number("port", optarg, UINT16_MAX, "", &options->port);
     case 'h':
         line->command = "help";
         return STATUS_DONE;
