@@ -12,9 +12,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { build, source } from '../sandbox/build.mjs';
 import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
-import { inTime } from '../sandbox/patience.mjs';
 import { run } from '../sandbox/processes.mjs';
-import { cardsIn, inSandbox, PIN, readToken } from './card-rig.mjs';
+import { inSandbox, signInWatched } from './card-rig.mjs';
 import { processBelow, readable } from './processes.mjs';
 
 const profiles = join(source, 'packaging/apparmor/lanyard');
@@ -45,21 +44,13 @@ test('a sign-in goes through with the profiles enforced', { skip: noKernel }, as
   await writeFile(file, text);
   await run(PARSER, ['--replace', '--skip-cache', file]);
   try {
-    await inSandbox({}, async ({ sandbox, agent, pinentry, signIn }) => {
-      await agent.request('agent.subscribe');
-      await cardsIn(agent, (cards) => cards.length > 0);
-      const asked = new Promise((resolve) => { pinentry.always(resolve); });
-      const answer = signIn();
-      answer.catch(() => {}); // it is awaited below
-      const dialogue = await inTime(asked, 'the prompt');
+    await inSandbox({}, (world) => signInWatched(world, ({ sandbox }) => {
       const label = (pid) => readable(`/proc/${pid}/attr/current`).toString().trim();
       assert.equal(label(sandbox.agent.pid), `${prefix}_agent (enforce)`);
       assert.equal(label(sandbox.broker.pid), `${prefix}_broker (enforce)`);
       assert.equal(label(processBelow(sandbox.agent.pid, 'lanyard-card')),
         `${prefix}_agent//&${prefix}_card (enforce)`);
-      dialogue.answer(PIN);
-      await readToken((await answer).token);
-    });
+    }));
   } finally {
     await run(PARSER, ['--remove', file]);
     await removeFolder(folder);

@@ -6,9 +6,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connectNative } from '../sandbox/native.mjs';
+import { readToken, tokenUid } from '../sandbox/read-token.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
 
-export { readToken, tokenUid } from '../sandbox/read-token.mjs';
+export { readToken, tokenUid };
 
 export const PIN = '123456'; // of every card of the sandbox
 
@@ -31,6 +32,19 @@ export async function inSandbox(options, play) {
   } finally {
     await sandbox.close();
   }
+}
+
+// Signs in; `look` sees the agent and its helpers at the prompt, before the PIN is typed.
+export async function signInWatched(world, look) {
+  const { agent, pinentry, signIn } = world;
+  await agent.request('agent.subscribe');
+  await cardsIn(agent, (cards) => cards.length > 0);
+  const answer = signIn();
+  answer.catch(() => {}); // it is awaited below
+  const dialogue = await pinentry.next();
+  look(world);
+  dialogue.answer(PIN);
+  await readToken((await answer).token);
 }
 
 // Rejected with that reason, a sentence, and what to do next.

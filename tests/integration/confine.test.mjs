@@ -10,9 +10,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { build, built } from '../sandbox/build.mjs';
 import { connectNative } from '../sandbox/native.mjs';
-import { inTime } from '../sandbox/patience.mjs';
 import { startSandbox } from '../sandbox/sandbox.mjs';
-import { cardsIn, inSandbox, newChallenge, PIN, readToken } from './card-rig.mjs';
+import { cardsIn, inSandbox, newChallenge, PIN, readToken, signInWatched } from './card-rig.mjs';
 import { becomes } from './keeper-rig.mjs';
 import { processBelow, readable } from './processes.mjs';
 
@@ -30,21 +29,13 @@ function confinement(pid) {
 }
 
 test('the agent, the broker and the helpers are confined, and what they start is', { skip }, async () => {
-  await inSandbox({}, async ({ sandbox, agent, pinentry, signIn }) => {
-    await agent.request('agent.subscribe');
-    await cardsIn(agent, (cards) => cards.length > 0);
-    const asked = new Promise((resolve) => { pinentry.always(resolve); });
-    const answer = signIn();
-    answer.catch(() => {}); // it is awaited below
-    const dialogue = await inTime(asked, 'the prompt');
+  await inSandbox({}, (world) => signInWatched(world, ({ sandbox }) => {
     const helper = (name) => processBelow(sandbox.agent.pid, name);
     assert.deepEqual(confinement(sandbox.agent.pid), [1, 1], 'lanyardd');
     assert.deepEqual(confinement(sandbox.broker.pid), [1, 1], 'lanyard-portd');
     assert.deepEqual(confinement(helper('lanyard-card')), [2, 1], 'lanyard-card');
     assert.deepEqual(confinement(helper('lanyard-prompt')), [2, 1], 'lanyard-prompt');
-    dialogue.answer(PIN);
-    await readToken((await answer).token);
-  });
+  }));
 });
 
 async function withRover(wish, play) {
