@@ -20,91 +20,6 @@
 
 struct world world;
 
-/* ---- the clock ---- */
-
-struct loop_timer {
-    struct loop_timer *next;
-    loop_fn *fn;
-    void *context;
-    bool set;
-    uint64_t due;
-};
-
-static struct loop_timer *timers;
-
-uint64_t loop_now(void)
-{
-    return world.now;
-}
-
-struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *context)
-{
-    (void)loop;
-    struct loop_timer *timer = calloc(1, sizeof *timer);
-    assert_non_null(timer);
-    *timer = (struct loop_timer){.next = timers, .fn = fn, .context = context};
-    timers = timer;
-    world.timers++;
-    return timer;
-}
-
-void loop_timer_set(struct loop_timer *timer, uint64_t milliseconds)
-{
-    timer->set = true;
-    timer->due = world.now + milliseconds;
-}
-
-void loop_timer_stop(struct loop_timer *timer)
-{
-    timer->set = false;
-}
-
-void loop_timer_free(struct loop_timer **timer)
-{
-    struct loop_timer *t = STEAL(*timer);
-    if (!t)
-        return;
-    for (struct loop_timer **at = &timers; *at; at = &(*at)->next)
-        if (*at == t) {
-            *at = t->next;
-            break;
-        }
-    world.timers--;
-    free(t);
-}
-
-/* Fires the next that is due by then. */
-static bool fire(uint64_t by)
-{
-    struct loop_timer *first = NULL;
-    for (struct loop_timer *t = timers; t; t = t->next)
-        if (t->set && t->due <= by && (!first || t->due < first->due))
-            first = t;
-    if (!first)
-        return false;
-    if (first->due > world.now)
-        world.now = first->due;
-    first->set = false;
-    first->fn(first->context);
-    return true;
-}
-
-void run(void)
-{
-    unsigned fired = 0;
-    while (fire(world.now))
-        assert_true(++fired < 1000);
-}
-
-void pass(uint64_t milliseconds)
-{
-    uint64_t then = world.now + milliseconds;
-    unsigned fired = 0;
-    while (fire(then))
-        assert_true(++fired < 1000);
-    world.now = then;
-}
-
 /* ---- people and cards ---- */
 
 static struct person {
@@ -500,14 +415,21 @@ void __wrap_secret_free(struct secret **secret)
 
 /* ---- the world ---- */
 
+void ceremonies_anew(const struct issuers *issuers)
+{
+    ceremonies_free(&world.ceremonies);
+    clock_end();
+    world.ceremonies = ceremonies_new(NULL, NULL, NULL, &world.config, issuers);
+    assert_non_null(world.ceremonies);
+}
+
 void world_begin(void)
 {
     memset(&world, 0, sizeof world);
-    world.now = 1000000;
+    clock_begin();
     world.absence = OUTCOME_NO_CARD;
     world.config.pin_timeout = PIN_TIMEOUT;
-    world.ceremonies = ceremonies_new(NULL, NULL, NULL, &world.config, NULL);
-    assert_non_null(world.ceremonies);
+    ceremonies_anew(NULL);
 }
 
 void world_end(void)
@@ -518,93 +440,9 @@ void world_end(void)
     assert_false(card_is_asked());
     assert_int_equal(world.keys, 0);
     assert_int_equal(world.secrets, 0);
-    assert_int_equal(world.timers, 0);
+    clock_end();
     while (world.card_count > 0)
         take_out(world.cards[0]->id);
     memset(people, 0, sizeof people);
     rig_release();
-}
-
-/* ---- a play ---- */
-
-static void on_waiting(void *context, enum waiting_for what, const char *reader, int tries_left)
-{
-    struct play *p = context;
-    (void)reader;
-    assert_false(p->quiet);
-    assert_int_equal(p->dones, 0);
-    p->waiting = (int)what;
-    p->tries_left = tries_left;
-}
-
-static void on_fetch(void *context)
-{
-    struct play *p = context;
-    assert_false(p->quiet);
-    assert_int_equal(p->dones, 0);
-    p->fetches++;
-}
-
-static void read_payload(struct play *p, const char *jws)
-{
-    const char *payload = strchr(jws, '.') + 1;
-    CLEANUP(bytes_deinit) struct bytes text = {0};
-    assert_int_equal(base64url_decode(payload, strcspn(payload, "."), &text), 0);
-    assert_true(text.len < sizeof p->payload);
-    memcpy(p->payload, text.data, text.len);
-    p->payload[text.len] = '\0';
-}
-
-static void on_done(void *context, const struct ceremony_result *result)
-{
-    struct play *p = context;
-    assert_false(p->quiet);
-    p->dones++;
-    assert_int_equal(p->dones, 1);
-    p->result = result->result;
-    snprintf(p->uid, sizeof p->uid, "%s", result->uid ? result->uid : "");
-    snprintf(p->reader, sizeof p->reader, "%s", result->reader ? result->reader : "");
-    snprintf(p->algorithm, sizeof p->algorithm, "%s", result->algorithm ? result->algorithm : "");
-    if (result->result == OUTCOME_OK) {
-        p->card = result->card;
-        memcpy(p->identity, result->identity, sizeof p->identity);
-        if (result->token->result.jws)
-            read_payload(p, result->token->result.jws);
-        if (p->wants_key)
-            p->key = STEAL(*result->key);
-    }
-    if (p->at_done)
-        p->at_done(p);
-    p->ceremony = NULL;
-}
-
-struct ceremony_request request_with(const char *challenge)
-{
-    static const struct caller page = {.door = DOOR_WEB, .origin = ORIGIN};
-    struct ceremony_request request = {.caller = &page};
-    snprintf(request.params.challenge, sizeof request.params.challenge, "%s", challenge);
-    snprintf(request.params.origin, sizeof request.params.origin, "%s", ORIGIN);
-    return request;
-}
-
-void play_begin(struct play *play, const struct ceremony_request *request)
-{
-    play->waiting = -1;
-    struct ceremony_events events = {play, on_waiting, on_fetch, on_done};
-    struct ceremony_request copy = *request; /* both are gone when this returns */
-    uint8_t identity[CERTIFICATE_HASH_BYTES] = {0};
-    if (request->identity) {
-        memcpy(identity, request->identity, sizeof identity);
-        copy.identity = identity;
-    }
-    play->quiet = true;
-    play->ceremony = ceremony_begin(world.ceremonies, &copy, &events, &play->result);
-    play->quiet = false;
-    memset(identity, 0, sizeof identity);
-    memset(&copy, 0, sizeof copy);
-}
-
-bool token_says(const struct play *play, const char *text)
-{
-    return strstr(play->payload, text) != NULL;
 }

@@ -9,6 +9,7 @@
 #include "agent/ceremony.h"
 #include "ipc/prompt_message.h"
 #include "tests/unit/test_certificate_rig.h"
+#include "tests/unit/test_clock_rig.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +24,6 @@ enum { PIN_TIMEOUT = 300 }; /* seconds */
 struct world {
     struct ceremonies *ceremonies;
     struct config config;
-    uint64_t now; /* milliseconds */
 
     /* what is in; change it freely */
     size_t card_count;
@@ -43,17 +43,16 @@ struct world {
     bool prompt_fails;
 
     /* that are alive */
-    unsigned keys, secrets, timers;
+    unsigned keys, secrets;
 };
 extern struct world world;
 
 void world_begin(void);
 /* Asserts that every ceremony has ended or was freed, and that nothing of them is left. */
 void world_end(void);
-
-/* Fires what is due; pass lets time go by first. */
-void run(void);
-void pass(uint64_t milliseconds);
+/* Ends all and has new ones, which trust those issuers (borrowed). Asserts that nothing of the old
+ * ones is left that could move. */
+void ceremonies_anew(const struct issuers *issuers);
 
 /* ---- cards ---- */
 
@@ -85,29 +84,3 @@ bool card_is_asked(void);
 void person_types(const char *pin);
 void person_answers(int result); /* also of PIN questions: CANCELLED, TIMED_OUT */
 void person_chooses(uint8_t choice);
-
-/* ---- one ceremony, watched ---- */
-
-struct play {
-    struct ceremony *ceremony;
-    bool quiet; /* no callback may come now */
-    unsigned fetches, dones;
-    int waiting; /* enum waiting_for, the last; -1: nothing was said */
-    int tries_left;
-    /* from done */
-    int result;
-    uint64_t card;
-    uint8_t identity[CERTIFICATE_HASH_BYTES];
-    char uid[32], reader[64], algorithm[16];
-    char payload[1024]; /* of the JWS */
-    bool wants_key;
-    struct session_key *key; /* taken */
-    void (*at_done)(struct play *play);
-};
-
-/* What most plays ask: a JWS for ORIGIN, by a page. challenge "": to be fetched. */
-struct ceremony_request request_with(const char *challenge);
-/* NULL in play->ceremony: refused, with the outcome in result. */
-void play_begin(struct play *play, const struct ceremony_request *request);
-/* The payload has this text. */
-bool token_says(const struct play *play, const char *text);
