@@ -226,6 +226,9 @@ static bool view_agent(const struct agent *agent, struct agent_view *view)
         .expiring_count = view_expiring(agent, view->expiring),
         .expiring = view->expiring,
         .reader_service = cards_service_up(agent->cards) ? "up" : "down",
+        .readers_withheld = cards_access(agent->cards) == CARDS_WITHHELD
+                                ? outcome_reason(OUTCOME_REMOTE_SESSION)
+                                : NULL,
         .module_count = count,
         .modules = modules,
         .reader_count = agent->away ? 0 : cards_reader_count(agent->cards),
@@ -403,10 +406,24 @@ static void cancel_everything(struct agent *agent)
     key_upkeep_cancel_all(agent->key_upkeep);
 }
 
+/* What a remote-desktop client offers is its person's, wherever that is. */
+static void give_cards(struct agent *agent)
+{
+    enum desktop_place place = desktop_place(agent->desktop);
+    bool ours =
+        place == DESKTOP_PLACE_HERE || agent->config->cards_remote || reader_service_redirected();
+    if (place != DESKTOP_PLACE_UNKNOWN)
+        cards_set_access(agent->cards, ours ? CARDS_OURS : CARDS_WITHHELD);
+}
+
 /* The session first. */
 static void on_desktop(void *context, enum desktop_event event)
 {
     struct agent *agent = context;
+    if (event == DESKTOP_PLACED) {
+        give_cards(agent);
+        return;
+    }
     bool before = agent->away;
     agent->away = event == DESKTOP_SWITCHED_AWAY || (before && event != DESKTOP_SWITCHED_BACK);
     keeper_desktop(agent->keeper, event);
@@ -612,6 +629,7 @@ int agent_reconfigure(struct agent *agent, struct config *fresh, struct issuers 
     webauthns_config_changed(agent->webauthns);
     doors_set_origins(agent->doors, agent->config->origins.at);
     cards_config_changed(agent->cards);
+    give_cards(agent);
     return 0;
 }
 

@@ -11,6 +11,9 @@
  * dropped when the watch says it. Cards of a module without PC/SC (a software token)
  * have no reader here and live as long as the module names them.
  *
+ * Readers that are withheld are a snapshot without any. Until it is known whose they are, the first
+ * snapshot has not come.
+ *
  * Where two modules know the same card, the first in the configuration that can read its
  * certificates has it.
  */
@@ -46,7 +49,9 @@ struct cards {
     loop_fn *changed;
     void *context;
 
+    enum cards_access access;
     struct reader_watch *watch;
+    bool watch_spoke;
     struct loop_wakeup *watch_says;
     struct reader_snapshot readers;
     size_t shown_count; /* of them, those that are not ignored */
@@ -156,6 +161,8 @@ static void on_list(void *context, int result, struct card_reply *reply);
 
 static void ask(struct module *m)
 {
+    if (m->home->access != CARDS_OURS)
+        return;
     if (m->asked) {
         m->ask_again = true;
         return;
@@ -309,19 +316,26 @@ static void show_readers(struct cards *cards)
             cards->shown[cards->shown_count++] = &cards->readers.readers[i];
 }
 
-static void on_watch_says(void *context)
+/* Whatever a module knows is no longer ours when cards are withheld, a software token too. */
+static bool is_gone(const struct cards *cards, const struct card *e)
 {
-    struct cards *cards = context;
+    bool ambiguous;
+    const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
+    return cards->access == CARDS_WITHHELD ||
+           (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes));
+}
+
+/* *readers is the picture from now on. */
+static void take_readers(struct cards *cards, const struct reader_snapshot *readers)
+{
     struct reader_snapshot before = cards->readers;
-    reader_watch_snapshot(cards->watch, &cards->readers);
+    cards->readers = *readers;
     show_readers(cards);
     cards->generation++;
 
     for (size_t i = cards->entry_count; i-- > 0;) {
         const struct card *e = cards->entries[i];
-        bool ambiguous;
-        const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
-        if (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes)) {
+        if (is_gone(cards, e)) {
             card_module_card_left(e->module, &e->token.slot);
             drop(cards, i);
         }
@@ -336,7 +350,37 @@ static void on_watch_says(void *context)
     cards->changed(cards->context);
 }
 
+static void look_at_readers(struct cards *cards)
+{
+    struct reader_snapshot now = {.service_up = true};
+    if (cards->access == CARDS_OURS)
+        reader_watch_snapshot(cards->watch, &now);
+    take_readers(cards, &now);
+}
+
+static void on_watch_says(void *context)
+{
+    struct cards *cards = context;
+    cards->watch_spoke = true;
+    if (cards->access == CARDS_OURS)
+        look_at_readers(cards);
+}
+
 /* ---- from outside ---- */
+
+void cards_set_access(struct cards *cards, enum cards_access access)
+{
+    if (cards->access == access)
+        return;
+    cards->access = access;
+    if (access == CARDS_WITHHELD || cards->watch_spoke)
+        look_at_readers(cards);
+}
+
+enum cards_access cards_access(const struct cards *cards)
+{
+    return cards->access;
+}
 
 struct cards *cards_new(struct loop *loop, struct helpers *helpers, const struct config *config,
                         loop_fn *changed, void *context)
@@ -485,6 +529,8 @@ void cards_note_puk(struct cards *cards, uint64_t id, uint8_t tries_left)
 
 int cards_absence(const struct cards *cards)
 {
+    if (cards->access == CARDS_WITHHELD)
+        return OUTCOME_REMOTE_SESSION;
     if (!cards_service_up(cards))
         return OUTCOME_READER_SERVICE_DOWN;
     int problem = OUTCOME_OK;

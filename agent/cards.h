@@ -40,6 +40,16 @@ void cards_free(struct cards **cards);
  * when the modules have answered. */
 void cards_config_changed(struct cards *cards);
 
+/* Whether readers and cards are this session's. */
+enum cards_access {
+    CARDS_WAIT, /* it is not known yet, as at first: the watch might as well not have spoken */
+    CARDS_OURS,
+    CARDS_WITHHELD, /* they are not: they count as not there, and no module is asked for any */
+};
+/* `changed` comes, at once and when the modules have answered. */
+void cards_set_access(struct cards *cards, enum cards_access access);
+enum cards_access cards_access(const struct cards *cards);
+
 /* The readers, those that the configuration ignores left out. */
 size_t cards_reader_count(const struct cards *cards);
 const struct reader_info *cards_reader(const struct cards *cards, size_t i);
@@ -63,8 +73,9 @@ void cards_note_pin(struct cards *cards, uint64_t id, uint8_t flags, uint8_t tri
 void cards_note_puk(struct cards *cards, uint64_t id, uint8_t tries_left);
 
 /* Why there is no card to sign in with, once cards_count is 0 and cards_reading false:
- * READER_SERVICE_DOWN, CARD_MODULE_FAILED or CARD_MODULE_MISSING (of every module), CARD_UNREADABLE
- * (a reader holds one that no module knows), NO_CARD, NO_READER. */
+ * REMOTE_SESSION (they are withheld), READER_SERVICE_DOWN, CARD_MODULE_FAILED or
+ * CARD_MODULE_MISSING (of every module), CARD_UNREADABLE (a reader holds one that no module knows),
+ * NO_CARD, NO_READER. */
 int cards_absence(const struct cards *cards);
 
 /* False if what is in may have been missed: then the modules are being asked again, and `changed`

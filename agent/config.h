@@ -83,6 +83,7 @@ struct config {
     char *broker_socket;
     struct config_list modules;         /* absolute paths; at least one */
     struct config_list ignored_readers; /* exact PC/SC names */
+    bool cards_remote;                  /* used by remote sessions, too */
     char *issuers;                      /* absolute path of a PEM file; "": any issuer */
     char *revocation_lists;             /* absolute path of a PEM file; "": none */
     unsigned pin_timeout;               /* seconds */

@@ -65,6 +65,13 @@ const struct config_row config_rows[] = {
       .repeatable = true, .user = true, .example = "Example Contactless Reader 00 01"},
      CONFIG_TEXTS,
      IN_CONFIG(ignored_readers)},
+    {{"cards", "remote-sessions", "no",
+      "Whether a remote session, and one that has no seat, uses this computer's readers and cards: "
+      "yes or no.",
+      .when = CONFIG_AT_ONCE},
+     CONFIG_SWITCH,
+     IN_CONFIG(cards_remote),
+     .words = switches},
     {{"cards", "issuers", "",
       "A PEM file of the authorities whose cards may sign in; empty: any, the provider decides.",
       .example = "/etc/lanyard/issuers.pem"},

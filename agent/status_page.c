@@ -379,11 +379,27 @@ static const char *reader_words(const char *state)
     return meaning_of(words, sizeof words / sizeof *words, state);
 }
 
+static void put_outcome(struct bytes *out, int outcome)
+{
+    char code[16];
+    snprintf(code, sizeof code, "LY-%d", outcome);
+    html(out, "<p>");
+    html_text(out, outcome_sentence(outcome));
+    html(out, " ");
+    html_text(out, outcome_advice(outcome));
+    html(out, " (<code>");
+    html_text(out, code);
+    html(out, "</code>)</p>\n");
+}
+
 static void put_readers(const struct status_page *page, struct bytes *out)
 {
     const struct card_list *list = page->cards;
     begin(out, "cards", "Readers and smartcards");
-    if (!is(page->status->reader_service, "up"))
+    const char *withheld = page->status->readers_withheld;
+    if (withheld)
+        put_outcome(out, outcome_from_reason(withheld));
+    else if (!is(page->status->reader_service, "up"))
         html(out, "<p>This computer's smartcard service is not running.</p>\n");
     else if (list->reader_count == 0)
         html(out, "<p>No smartcard reader is connected.</p>\n");

@@ -260,6 +260,12 @@ static void *run(void *argument)
 
 /* ---- beginning and end ---- */
 
+bool reader_service_redirected(void)
+{
+    const char *socket = getenv("PCSCLITE_CSOCK_NAME");
+    return socket && socket[0] != '\0' && strcmp(socket, "/run/pcscd/pcscd.comm") != 0;
+}
+
 /* The folder in which the service's socket appears: that of PCSCLITE_CSOCK_NAME, as libpcsclite
  * has it, else the system's. */
 static int watch_folder(void)

@@ -55,3 +55,7 @@ void reader_watch_free(struct reader_watch **watch);
 
 /* Copies the newest snapshot. Any thread; does not block. */
 void reader_watch_snapshot(struct reader_watch *watch, struct reader_snapshot *out);
+
+/* Whether the reader service is not this computer's but one that somebody, such as a remote-desktop
+ * client's part here, has put into the environment (PCSCLITE_CSOCK_NAME). Any thread. */
+bool reader_service_redirected(void);

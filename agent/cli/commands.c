@@ -45,6 +45,7 @@ static int status_of(const struct lanyard_error *error)
     int outcome = outcome_from_reason(error->reason);
     switch (outcome) {
     case OUTCOME_READER_SERVICE_DOWN:
+    case OUTCOME_REMOTE_SESSION:
     case OUTCOME_CARD_MODULE_FAILED:
     case OUTCOME_CARD_MODULE_MISSING:
     case OUTCOME_PROMPT_UNAVAILABLE:
@@ -94,6 +95,7 @@ static const char *command_for(const char *reason)
         return "lanyard keys shows what there is.";
     case OUTCOME_AGENT_UNREACHABLE:
     case OUTCOME_READER_SERVICE_DOWN:
+    case OUTCOME_REMOTE_SESSION:
     case OUTCOME_CARD_MODULE_FAILED:
     case OUTCOME_CARD_MODULE_MISSING:
     case OUTCOME_PROMPT_UNAVAILABLE:
@@ -173,6 +175,20 @@ int report_error_at_once(const struct lanyard_error *error, const struct options
 
 /* ---- what there is ---- */
 
+/* A member of the object that json is has this text. */
+static bool member_is(const char *json, const char *name, const char *text)
+{
+    size_t len = 0;
+    const char *value = outline_member(json, name, &len);
+    CLEANUP(text_release) char *has = value ? outline_text(value) : NULL;
+    return has && strcmp(has, text) == 0;
+}
+
+static bool withholds_readers(const char *json)
+{
+    return member_is(json, "readersWithheld", outcome_reason(OUTCOME_REMOTE_SESSION));
+}
+
 int command_status(struct lanyard *agent, const struct options *options)
 {
     CLEANUP(text_release) char *json = NULL;
@@ -183,23 +199,25 @@ int command_status(struct lanyard *agent, const struct options *options)
         puts(json);
     else
         outline_print(json, stdout);
+    if (!options->json && withholds_readers(json))
+        report_outcome(OUTCOME_REMOTE_SESSION, options);
     return STATUS_DONE;
 }
 
-/* Without the smartcard service there is nothing to list, which is not the same as nothing there.
- */
-static enum lanyard_result ask_reader_service(struct lanyard *agent, struct lanyard_error *error)
+/* Where readers are withheld, or the smartcard service is down, there is nothing to list, which is
+ * not the same as nothing there. */
+static enum lanyard_result ask_why_empty(struct lanyard *agent, struct lanyard_error *error)
 {
     CLEANUP(text_release) char *json = NULL;
-    static const char down[] = "\"down\"";
     enum lanyard_result result = lanyard_status(agent, &json, error);
     if (result != LANYARD_OK)
         return result;
-    size_t len = 0;
-    const char *state = outline_member(json, "readerService", &len);
-    if (!state || strncmp(state, down, sizeof down - 1) != 0)
+    if (withholds_readers(json))
+        error_of_outcome(OUTCOME_REMOTE_SESSION, error);
+    else if (member_is(json, "readerService", "down"))
+        error_of_outcome(OUTCOME_READER_SERVICE_DOWN, error);
+    else
         return LANYARD_OK;
-    error_of_outcome(OUTCOME_READER_SERVICE_DOWN, error);
     return error->result;
 }
 
@@ -214,7 +232,7 @@ static int show_list(struct lanyard *agent, const char *name, const char *none,
     size_t len = 0;
     const char *value = outline_member(json, name, &len);
     bool empty = !value || strncmp(value, "[]", 2) == 0;
-    if (empty && ask_reader_service(agent, &error) != LANYARD_OK)
+    if (empty && ask_why_empty(agent, &error) != LANYARD_OK)
         return report_error_at_once(&error, options);
     if (options->json)
         printf("%.*s\n", value ? (int)len : 2, value ? value : "[]");

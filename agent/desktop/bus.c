@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     CALL_SECONDS = 10,
@@ -494,4 +495,12 @@ bool bus_there(const struct bus *bus)
 bool bus_ready(const struct bus *bus)
 {
     return bus->connection && sd_bus_is_ready(bus->connection) > 0;
+}
+
+/* Until there is a socket to connect to, sd-bus's descriptor is one of inotify's. */
+bool bus_absent(const struct bus *bus)
+{
+    struct stat is;
+    int fd = bus->connection ? sd_bus_get_fd(bus->connection) : -1;
+    return fd < 0 || fstat(fd, &is) < 0 || !S_ISSOCK(is.st_mode);
 }

@@ -30,6 +30,8 @@ void bus_free(struct bus **bus);
 bool bus_there(const struct bus *bus);
 /* There is one, and the bus has answered. */
 bool bus_ready(const struct bus *bus);
+/* Nobody listens at its address now. */
+bool bus_absent(const struct bus *bus);
 
 /* One call that waits for its reply. Zeroed: none. */
 struct call {

@@ -31,7 +31,9 @@ struct desktop {
     const struct config *config;
     desktop_fn *fn;
     void *context;
+    struct loop_timer *first;    /* a look at what is known without a word of anybody's */
     bool locked, away, sleeping; /* as told */
+    enum desktop_place place;    /* likewise */
 };
 
 static void tell(struct desktop *d, bool *told, bool now, enum desktop_event begin,
@@ -48,12 +50,24 @@ static bool is_locked(const struct desktop *d)
     return logind_locked(d->logind) || (!logind_has_hint(d->logind) && saver_active(d->saver));
 }
 
+static void tell_place(struct desktop *d)
+{
+    if (!logind_known(d->logind))
+        return;
+    enum desktop_place now = logind_remote(d->logind) ? DESKTOP_PLACE_REMOTE : DESKTOP_PLACE_HERE;
+    if (d->place == now)
+        return;
+    d->place = now;
+    d->fn(d->context, DESKTOP_PLACED);
+}
+
 static void on_changed(void *context)
 {
     struct desktop *d = context;
     tell(d, &d->sleeping, logind_sleeping(d->logind), DESKTOP_SLEEP, DESKTOP_RESUMED);
     tell(d, &d->locked, is_locked(d), DESKTOP_LOCKED, DESKTOP_UNLOCKED);
     tell(d, &d->away, logind_away(d->logind), DESKTOP_SWITCHED_AWAY, DESKTOP_SWITCHED_BACK);
+    tell_place(d);
     locker_look(d->locker);
 }
 
@@ -116,7 +130,11 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
         return NULL;
     d->locker = locker_new(&(struct locker_setup){
         .loop = loop, .logind = d->logind, .saver = d->saver, .command = d->command});
-    return d->locker ? STEAL(d) : NULL;
+    d->first = loop_timer_new(loop, on_changed, d);
+    if (!d->locker || !d->first)
+        return NULL;
+    loop_timer_set(d->first, 0);
+    return STEAL(d);
 }
 
 void desktop_free(struct desktop **desktop)
@@ -124,6 +142,7 @@ void desktop_free(struct desktop **desktop)
     struct desktop *d = STEAL(*desktop);
     if (!d)
         return;
+    loop_timer_free(&d->first);
     locker_free(&d->locker);
     command_free(&d->command);
     for (size_t i = 0; i < NOTICE_KINDS; i++)
@@ -133,6 +152,11 @@ void desktop_free(struct desktop **desktop)
     bus_free(&d->session);
     bus_free(&d->system);
     free(d);
+}
+
+enum desktop_place desktop_place(const struct desktop *desktop)
+{
+    return desktop->place;
 }
 
 void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context)

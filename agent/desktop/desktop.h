@@ -24,10 +24,19 @@ enum desktop_event {
     DESKTOP_RESUMED,
     DESKTOP_SWITCHED_AWAY, /* another user's session is in front; also at the start, if so */
     DESKTOP_SWITCHED_BACK,
+    DESKTOP_PLACED, /* desktop_place says something else than before; the first time, what was true
+                       at the start has all been told */
     DESKTOP_LOGGED_OUT, /* this desktop's session was removed or is closing; once for each, also at
                            the start. That logind stops or starts anew is no log-out. */
 };
 typedef void desktop_fn(void *context, enum desktop_event event);
+
+/* Where the session's person sits. */
+enum desktop_place {
+    DESKTOP_PLACE_UNKNOWN, /* logind has not answered yet; for the first moments */
+    DESKTOP_PLACE_HERE,    /* at this computer; also where there is no logind, or no session */
+    DESKTOP_PLACE_REMOTE,  /* elsewhere: logind says that the session is remote, or has no seat */
+};
 
 /* How a lock went. */
 struct desktop_lock_result {
@@ -46,6 +55,8 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
 /* Not from within a callback; before helpers_free, which reaps what a lock command leaves. Whoever
  * waits for a lock is not called. */
 void desktop_free(struct desktop **desktop);
+
+enum desktop_place desktop_place(const struct desktop *desktop);
 
 /* Locks this session's screen: logind's LockSession is sent before this returns; LockedHint must
  * become true within two seconds, else org.freedesktop.ScreenSaver on the session's bus is asked

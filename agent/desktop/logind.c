@@ -12,8 +12,9 @@
  * The session whose end was told is remembered: it is told once, and not anew by a logind that was
  * restarted. logind's own going is no end.
  *
- * Its facts are LockedHint and Active. The signals Lock and Unlock are requests to a locker and are
- * not listened to. A property of another type than it should have is as if it were not there.
+ * Its facts are LockedHint and Active, and Remote and Seat, which never change. The signals Lock
+ * and Unlock are requests to a locker and are not listened to. A property of another type than it
+ * should have is as if it were not there.
  *
  * Sleep. logind waits for those that hold a "delay" inhibitor, which is a descriptor; closing it
  * lets go. It is taken when logind is there, given back once the others have been told, and taken
@@ -51,7 +52,8 @@ struct logind {
     struct call checking; /* whether that is closing: */
     char *checked;
     char *ended; /* the last session whose end was told; NULL: none */
-    bool locked, has_hint, away;
+    bool locked, has_hint, away, remote;
+    bool known; /* it has spoken, or is not there */
 
     struct listener sleep;
     struct call sleep_state, inhibiting;
@@ -66,8 +68,9 @@ struct logind {
 /* ---- properties ---- */
 
 struct properties {
-    int locked, active;     /* -1: not told */
-    const char *id, *state; /* borrowed from the message; NULL: not told */
+    int locked, active, remote;    /* -1: not told */
+    const char *id, *state, *seat; /* borrowed from the message; NULL: not told. seat "": it has
+                                      none */
 };
 
 /* Reads one value, a variant, if it has the type; else passes over it. */
@@ -82,6 +85,18 @@ static int read_variant(sd_bus_message *m, const char *type, void *value)
     return sd_bus_message_read(m, "v", type, value);
 }
 
+/* A seat is its name and its path. */
+static int read_seat(sd_bus_message *m, const char **seat)
+{
+    const char *contents = NULL, *path;
+    int r = sd_bus_message_peek_type(m, NULL, &contents);
+    if (r <= 0)
+        return -EBADMSG;
+    if (!contents || strcmp(contents, "(so)") != 0)
+        return sd_bus_message_skip(m, "v");
+    return sd_bus_message_read(m, "v", "(so)", seat, &path);
+}
+
 static int read_property(sd_bus_message *m, struct properties *out)
 {
     const char *name;
@@ -92,6 +107,10 @@ static int read_property(sd_bus_message *m, struct properties *out)
         return read_variant(m, "b", &out->locked);
     if (strcmp(name, "Active") == 0)
         return read_variant(m, "b", &out->active);
+    if (strcmp(name, "Remote") == 0)
+        return read_variant(m, "b", &out->remote);
+    if (strcmp(name, "Seat") == 0)
+        return read_seat(m, &out->seat);
     if (strcmp(name, "Id") == 0)
         return read_variant(m, "s", &out->id);
     if (strcmp(name, "State") == 0)
@@ -102,7 +121,7 @@ static int read_property(sd_bus_message *m, struct properties *out)
 /* An a{sv}. */
 static struct properties read_properties(sd_bus_message *m)
 {
-    struct properties out = {.locked = -1, .active = -1};
+    struct properties out = {.locked = -1, .active = -1, .remote = -1};
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
     while (r > 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
         r = read_property(m, &out);
@@ -167,6 +186,14 @@ static void take(struct logind *l, const struct properties *properties)
     l->setup.changed(l->setup.context);
 }
 
+/* All that it says of a session. */
+static void take_all(struct logind *l, const struct properties *properties)
+{
+    l->remote = properties->remote == 1 || (properties->seat && properties->seat[0] == '\0');
+    l->known = true;
+    take(l, properties);
+}
+
 /* ---- the session ---- */
 
 static void look(struct logind *l);
@@ -197,8 +224,7 @@ static bool send_lock(struct logind *l)
                               l->id) == 0;
 }
 
-/* There is no session, or it is not known what it is. */
-static void found_none(struct logind *l)
+static void forget_session(struct logind *l)
 {
     l->looks = false;
     check_state(l);
@@ -206,6 +232,14 @@ static void found_none(struct logind *l)
     free(STEAL(l->path));
     free(STEAL(l->id));
     refuse_lock(l);
+}
+
+/* There is no session, or it is not known what it is. */
+static void found_none(struct logind *l)
+{
+    forget_session(l);
+    l->known = true;
+    l->setup.changed(l->setup.context);
 }
 
 static int on_properties(sd_bus_message *m, void *context, sd_bus_error *error)
@@ -228,7 +262,7 @@ static int on_properties(sd_bus_message *m, void *context, sd_bus_error *error)
         if (!send_lock(l))
             refuse_lock(l);
     }
-    take(l, &properties);
+    take_all(l, &properties);
     return 1;
 }
 
@@ -395,7 +429,7 @@ static void on_session_removed(void *context, sd_bus_message *m)
         return;
     call_forget(&l->looking);
     end_session(l, l->path);
-    found_none(l);
+    forget_session(l);
     look(l);
 }
 
@@ -521,6 +555,8 @@ static void on_peer(void *context)
         if (lost)
             log_info("logind is away");
         refuse_lock(l);
+        l->known = true;
+        l->setup.changed(l->setup.context);
         return;
     }
     peer_listen(l->peer, &l->session_new, PATH, MANAGER, "SessionNew", "so", on_session_new, l);
@@ -581,4 +617,14 @@ bool logind_away(const struct logind *l)
 bool logind_sleeping(const struct logind *l)
 {
     return l->sleeping;
+}
+
+bool logind_remote(const struct logind *l)
+{
+    return l->remote;
+}
+
+bool logind_known(const struct logind *l)
+{
+    return l->known || bus_absent(l->setup.bus);
 }

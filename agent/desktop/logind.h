@@ -31,6 +31,11 @@ bool logind_locked(const struct logind *logind);   /* LockedHint */
 bool logind_has_hint(const struct logind *logind); /* it was true once in this session */
 bool logind_away(const struct logind *logind);     /* another session is in front */
 bool logind_sleeping(const struct logind *logind); /* about to, until it is awake again */
+/* The session's person is not at this computer: it is remote, or has no seat. */
+bool logind_remote(const struct logind *logind);
+/* Its first word is here: what it says of the session, that there is none, or that nobody is there
+ * to ask. What it says later it says of changes. */
+bool logind_known(const struct logind *logind);
 
 /* Asks for a lock: at once, or when the session is known if it is being looked for; LockedHint
  * tells whether it was heard. False: there is nobody to ask. */

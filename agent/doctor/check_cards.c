@@ -305,6 +305,10 @@ static bool module_failed(const struct report *report)
 void check_cards(struct probe *probe)
 {
     size_t in = 0;
+    if (report_has(probe->report, DOCTOR_READERS_REMOTE)) {
+        report_skip(probe->report, DOCTOR_READERS_REMOTE);
+        return;
+    }
     if (!probe->readers_known || probe->reader_count == 0) {
         bool readers = probe->readers_known && !report_has(probe->report, DOCTOR_READER_IGNORED);
         report_skip_after(probe->report, readers ? "readers" : "reader-service",

@@ -83,9 +83,19 @@ static bool agent_sees_service(const struct probe *probe)
     return !state || strcmp(state, "up") == 0;
 }
 
+/* The agent leaves this computer's readers alone. */
+static bool withheld(const struct probe *probe)
+{
+    return json_is_string(json_object_get(probe->status, "readersWithheld"));
+}
+
 void check_reader_service(struct probe *probe)
 {
     char space[PATH_MAX];
+    if (withheld(probe)) {
+        report_skip(probe->report, DOCTOR_READERS_REMOTE);
+        return;
+    }
     const char *socket = service_socket(probe, space);
     struct pcscd_talk talk;
     pcscd_talk(socket, &talk);
@@ -173,8 +183,22 @@ static void find_holders(const struct probe *probe, char holders[HOLDERS_MAX])
         snprintf(holders, HOLDERS_MAX, "none of this user's");
 }
 
+/* Nobody needs them who has a key, or whose key is redirected. */
+static void say_withheld(struct probe *probe)
+{
+    const char *redirect = probe->config.keys_redirect;
+    report_find(probe->report, DOCTOR_READERS_REMOTE, "", "remote-sessions is set at %s",
+                config_place(&probe->config, "remote-sessions"));
+    if (probe->key_in || (redirect && redirect[0] != '\0'))
+        report_soften(probe->report, SEVERITY_NOTICE);
+}
+
 void check_readers(struct probe *probe)
 {
+    if (withheld(probe)) {
+        say_withheld(probe);
+        return;
+    }
     if (!probe->readers_known) {
         report_skip_after(probe->report, "reader-service", DOCTOR_CHECK_FAILED);
         return;

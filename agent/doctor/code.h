@@ -220,6 +220,14 @@
     ROW(CARD_REVOKED, 2417, ERROR, "card-revoked", "The card has been withdrawn.",                 \
         "A revocation list of its authority's has its certificate.",                               \
         "Ask the Registration Authority for a new card.")                                          \
+    ROW(READERS_REMOTE, 2418, ERROR, "readers-remote",                                             \
+        "The session is a remote one, so that this computer's readers are left alone.",            \
+        "logind says that it is remote or has no seat: the readers belong to whoever sits at "     \
+        "the computer.",                                                                           \
+        "Log in at the computer itself. To use its readers in remote sessions set "                \
+        "remote-sessions = yes in the section [cards], reload the agent, and allow pcscd in "      \
+        "polkit (LY-2305). The socket of a redirected reader has to be in the environment of the " \
+        "agent's service, as PCSCLITE_CSOCK_NAME.")                                                \
     /* card modules */                                                                             \
     ROW(MODULE_MISSING, 2501, ERROR, "module-missing", "A card module is not installed.",          \
         "There is no file of that name.",                                                          \

@@ -62,6 +62,11 @@
         "The journal has the helper's words. The agent starts it again by itself.")                \
     ROW("card-module-missing", "The file that module names is not there or cannot be loaded.",     \
         "lanyard doctor tells why (LY-2501, LY-2502).")                                            \
+    ROW("remote-session",                                                                          \
+        "logind says that the session is remote or has no seat, and the reader service is this "   \
+        "computer's own.",                                                                         \
+        "Where it has readers that are meant for such sessions: remote-sessions = yes in the "     \
+        "section [cards]. Else redirect the person's own reader (LY-2418).")                       \
     ROW("prompt-unavailable", "pinentry could not be started, or could not show a window.",        \
         "lanyard doctor tells why (LY-2701, LY-2702).")                                            \
     ROW("busy", "Eight sign-ins wait, or sixteen requests of one connection.",                     \

@@ -99,13 +99,13 @@ static void on_waiting(void *context, enum waiting_for what, const char *reader,
 }
 
 /* A key may still do where the card has not been at work: none has come, or those that are in will
- * not do. Without a smartcard service it may be what the person has. */
+ * not do. Without a smartcard service, or readers, it may be what the person has. */
 static bool key_goes_on(struct opener *o, int result)
 {
     if (result == OUTCOME_CANCELLED || o->at_work || !opener_key_counts(o))
         return false;
     return o->work || o->asking || key_watch_count(o->setup.keys) > 0 ||
-           result == OUTCOME_READER_SERVICE_DOWN;
+           result == OUTCOME_READER_SERVICE_DOWN || result == OUTCOME_REMOTE_SESSION;
 }
 
 static void on_done(void *context, const struct ceremony_result *result)

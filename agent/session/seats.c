@@ -236,7 +236,8 @@ enum seats_found seats_find(const struct seats *seats,
     }
     /* A reader that is not back yet may hold it. */
     int absence = cards_count(seats->cards) > 0 ? OUTCOME_NO_CARD : cards_absence(seats->cards);
-    return absence == OUTCOME_NO_CARD ? SEATS_MISSING : SEATS_UNKNOWN;
+    return absence == OUTCOME_NO_CARD || absence == OUTCOME_REMOTE_SESSION ? SEATS_MISSING
+                                                                           : SEATS_UNKNOWN;
 }
 
 void seats_repeat(struct seats *seats, const uint8_t identity[SESSION_IDENTITY_BYTES])

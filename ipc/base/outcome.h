@@ -75,6 +75,10 @@
     ROW(CARD_MODULE_MISSING, 1304, "card-module-missing",                                          \
         "The software for smartcards is not installed or cannot be loaded.",                       \
         "Ask your IT service desk to check the card module in Lanyard's configuration.")           \
+    ROW(REMOTE_SESSION, 1305, "remote-session",                                                    \
+        "This session is a remote one, and the card readers belong to whoever sits at the "        \
+        "computer.",                                                                               \
+        "Sign in at the computer itself or in another way, or ask your IT service desk.")          \
     /* the desktop and the request */                                                              \
     ROW(PROMPT_UNAVAILABLE, 1401, "prompt-unavailable", "The PIN prompt could not be shown.",      \
         "Ask your IT service desk to check Lanyard's PIN prompt (pinentry) on this desktop.")      \

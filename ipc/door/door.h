@@ -174,7 +174,9 @@ struct expiry_view {
 };
 
 struct agent_status {
-    const char *reader_service; /* "up", "down" */
+    const char *reader_service;   /* "up", "down" */
+    const char *readers_withheld; /* the reason of an outcome: why there are none; NULL: they count
+                                   */
     size_t module_count;
     const struct module_view *modules;
     size_t reader_count, card_count, key_count, operation_count;

@@ -72,6 +72,59 @@ desktop('another user in front, and back', async ({ system, client }) => {
   await agent.next('away');
 });
 
+// ---- where the person sits ----
+
+const places = (client) => client.heard.filter((line) => /^(here|remote)$/.test(line));
+
+desktop('a session is at this computer, remote, or without a seat; what else is true was told before', async ({ system, client }) => {
+  await withSession(system, 'active=False, locked=True');
+  await system.do('logind.session("c2", display=False, remote=True)');
+  await system.do('logind.session("c3", display=False, seat="")');
+  await system.do('logind.session("c4", display=False)');
+  await system.do('logind.at("c4").props[SESSION].update(Remote="yes", Seat=7)');
+  const agent = await client();
+  await agent.next('here');
+  assert.deepEqual([...events(agent), ...places(agent)], ['locked', 'away', 'here']);
+  for (const [id, place] of [['c2', 'remote'], ['c3', 'remote'], ['c4', 'here']])
+    await (await client('', { XDG_SESSION_ID: id })).next(place);
+});
+
+desktop('another session that is somewhere else takes its place; one that is gone leaves it as it was', async ({ system, client }) => {
+  await withSession(system, 'remote=True');
+  const agent = await client();
+  await agent.next('remote');
+  await system.do('logind.session("c2")');
+  await agent.next('here');
+  await system.do('logind.display("c1")');
+  await agent.next('remote');
+  await system.do('logind.remove("c1")');
+  await agent.next('logged out');
+  await system.do('logind.leave()');
+  await withSession(system);
+  await agent.next('here');
+  assert.deepEqual(places(agent), ['remote', 'here', 'remote', 'here']);
+});
+
+desktop('where nobody knows of a session, it is at this computer, at once', async ({ system, client }) => {
+  const alone = await client();
+  await alone.next('here'); // nobody has logind's name
+  await system.do('logind = Logind()');
+  const none = await client();
+  await none.next('here');
+  await system.stop();
+  for (const address of ['unix:path=/nonexistent/bus', 'rubbish'])
+    await (await client('', { DBUS_SYSTEM_BUS_ADDRESS: address })).next('here');
+  assert.deepEqual(places(alone), ['here']);
+});
+
+desktop('while logind has not answered, nothing is said of it', async ({ system, client }) => {
+  await withSession(system, 'remote=True');
+  await system.do('logind.method("GetUser", "u", "o", "rig.GLib.usleep(300000); ret = rig.user_path(args[0])")');
+  const agent = await client();
+  await agent.next('remote');
+  assert.deepEqual(places(agent), ['remote']);
+});
+
 desktop('sleep waits until it has been handled', async (rig) => {
   const agent = await settled(rig);
   const { services } = rig.system;

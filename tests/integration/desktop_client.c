@@ -52,8 +52,11 @@ static void on_event(void *context, enum desktop_event event)
         [DESKTOP_SWITCHED_AWAY] = "away",    [DESKTOP_SWITCHED_BACK] = "back",
         [DESKTOP_LOGGED_OUT] = "logged out",
     };
+    static const char *const places[] = {[DESKTOP_PLACE_UNKNOWN] = "nowhere",
+                                         [DESKTOP_PLACE_HERE] = "here",
+                                         [DESKTOP_PLACE_REMOTE] = "remote"};
     struct client *client = context;
-    puts(names[event]);
+    puts(event == DESKTOP_PLACED ? places[desktop_place(client->desktop)] : names[event]);
     if (event == DESKTOP_SLEEP && !read_line(client))
         loop_stop(client->loop);
 }

@@ -99,10 +99,13 @@ class Logind(Service):
             self.main.AddUser(UID, 'person', True)
         return mockobject.objects[path]
 
-    def session(self, identifier, active=True, locked=False, display=True):
+    def session(self, identifier, active=True, locked=False, display=True, remote=False, seat='seat0'):
         self.user()
         path = self.main.AddSession(identifier, 'seat0', dbus.UInt32(UID), 'person', active)
-        mockobject.objects[path].props[SESSION]['LockedHint'] = dbus.Boolean(locked)
+        seat_path = f'/org/freedesktop/login1/seat/{seat}' if seat else '/'
+        mockobject.objects[path].props[SESSION].update({
+            'LockedHint': dbus.Boolean(locked), 'Remote': dbus.Boolean(remote),
+            'Seat': dbus.Struct((seat, dbus.ObjectPath(seat_path)), signature='so', variant_level=1)})
         if display:
             self.display(identifier)
         self.signal('SessionNew', 'so', identifier, dbus.ObjectPath(path))

@@ -136,6 +136,13 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_ours(void **state)
+{
+    set_up(state);
+    cards_set_access(cards, CARDS_OURS);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -300,7 +307,96 @@ static void a_card_that_was_not_listed_yet_may_leave(void **state)
     assert_int_equal(cards_absence(cards), OUTCOME_NO_READER);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* ---- whose they are ---- */
+
+static void assert_nothing_is_seen(void)
+{
+    assert_int_equal(cards_count(cards), 0);
+    assert_int_equal(cards_reader_count(cards), 0);
+    assert_int_equal(cards_place(cards, THE_READER, 0x10001), CARD_PLACE_NO_READER);
+    assert_null(world.asked);
+}
+
+static void nothing_is_seen_before_it_is_known_whose_it_is(void **state)
+{
+    (void)state;
+    watch_says(READER_CARD, 1, 1);
+    cards_ask(cards);
+    cards_config_changed(cards);
+    assert_nothing_is_seen();
+    assert_true(cards_reading(cards));
+    cards_set_access(cards, CARDS_OURS);
+    assert_int_equal(cards_reader_count(cards), 1);
+    module_lists("A", 1);
+    only_card();
+    assert_false(cards_reading(cards));
+}
+
+/* Who is known before the watch has spoken, waits for that. */
+static void the_watch_may_speak_last(void **state)
+{
+    (void)state;
+    cards_set_access(cards, CARDS_OURS);
+    assert_true(cards_reading(cards));
+    watch_says(READER_CARD, 1, 1);
+    module_lists("A", 1);
+    only_card();
+}
+
+static void what_is_withheld_is_as_if_it_were_not_there(void **state)
+{
+    (void)state;
+    cards_set_access(cards, CARDS_WITHHELD);
+    for (int i = 0; i < 2; i++) {
+        assert_nothing_is_seen();
+        assert_false(cards_reading(cards));
+        assert_true(cards_known(cards));
+        assert_true(cards_service_up(cards));
+        assert_int_equal(cards_absence(cards), OUTCOME_REMOTE_SESSION);
+        watch_says(READER_CARD, 1, 1);
+        cards_ask(cards);
+    }
+    cards_set_access(cards, CARDS_OURS);
+    module_lists("A", 1);
+    only_card();
+}
+
+static void a_card_that_becomes_withheld_leaves(void **state)
+{
+    (void)state;
+    cards_set_access(cards, CARDS_OURS);
+    watch_says(READER_CARD, 1, 1);
+    module_lists("A", 1);
+    uint64_t id = only_card();
+    cards_ask(cards);
+    cards_set_access(cards, CARDS_WITHHELD);
+    assert_int_equal(world.left_in_slot, 1);
+    assert_null(cards_find(cards, id));
+    module_lists("A", 1); /* the answer to what was asked before */
+    assert_nothing_is_seen();
+    cards_set_access(cards, CARDS_OURS);
+    module_lists("A", 1);
+    assert_int_not_equal(only_card(), id);
+}
+
+/* That a software token has no reader does not make it ours. */
+static void a_software_token_is_withheld_too(void **state)
+{
+    (void)state;
+    cards_set_access(cards, CARDS_OURS);
+    watch_sees_no_reader();
+    struct card_token token = {.slot = SLOT, .tries_left = 3, .certificate_count = 1};
+    bytes_append(&token.certificates[0].der, "x", 1);
+    struct card_reply reply = {.token_count = 1, .tokens = &token};
+    answer(OUTCOME_OK, &reply);
+    only_card();
+    cards_set_access(cards, CARDS_WITHHELD);
+    assert_nothing_is_seen();
+    card_token_deinit(&token);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_ours, tear_down)
+#define TEST_FROM_START(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
@@ -313,6 +409,11 @@ int main(void)
         TEST(a_reader_that_came_back_is_another_place),
         TEST(the_module_is_told_of_what_left),
         TEST(a_card_that_was_not_listed_yet_may_leave),
+        TEST_FROM_START(nothing_is_seen_before_it_is_known_whose_it_is),
+        TEST_FROM_START(the_watch_may_speak_last),
+        TEST_FROM_START(what_is_withheld_is_as_if_it_were_not_there),
+        TEST_FROM_START(a_card_that_becomes_withheld_leaves),
+        TEST_FROM_START(a_software_token_is_withheld_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
