@@ -36,7 +36,8 @@ const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 // keys       virtual security keys, as key.mjs has them; sandbox.keys then is what startKeys gives, and
 //            the provider takes keys (op/security-keys.mjs)
 // web        false: neither provider nor application is started; the provider's origin is a name only
-// agent      false: lanyardd is not started (sandbox.startAgent() starts it later)
+// agent      false: lanyardd is not started (sandbox.startAgent() starts it later, by the program and
+//            its first words that are in sandbox.through, if any)
 // origins    what the agent is told to trust; the provider unless given
 // settings   further lines for lanyard.conf, or (paths) => lines
 // pinentry   a program that shows a real prompt; without it the prompt is sandbox.pinentry
@@ -218,7 +219,8 @@ function manageAgent(sandbox, undo) {
   let agent = null;
   sandbox.startAgent = async () => {
     const program = await built('lanyardd');
-    agent = await start(program, ['--config', sandbox.config, '--helpers', sandbox.helpers ?? dirname(program)],
+    const [command, ...words] = [...sandbox.through ?? [], program];
+    agent = await start(command, [...words, '--config', sandbox.config, '--helpers', sandbox.helpers ?? dirname(program)],
       { env: { ...sandbox.environment, ...sandbox.keys?.environment }, ready: /ready/i });
     sandbox.agent = agent;
     return agent;
