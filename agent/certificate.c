@@ -145,19 +145,13 @@ static char *attribute(const X509_NAME *name, int nid)
     return len <= 0 ? NULL : shown_text(utf8, (size_t)len);
 }
 
-static void text_release(char **text)
-{
-    free(*text);
-    *text = NULL;
-}
-
 /* Everything of the subject but its RFC 4514 form. 0 or -ENOMEM. */
 static int read_holder(struct certificate *c, const X509_NAME *subject)
 {
-    CLEANUP(text_release) char *common = attribute(subject, NID_commonName);
-    CLEANUP(text_release) char *organisation = attribute(subject, NID_organizationName);
-    CLEANUP(text_release) char *given = attribute(subject, NID_givenName);
-    CLEANUP(text_release) char *surname = attribute(subject, NID_surname);
+    CLEANUP(free_text) char *common = attribute(subject, NID_commonName);
+    CLEANUP(free_text) char *organisation = attribute(subject, NID_organizationName);
+    CLEANUP(free_text) char *given = attribute(subject, NID_givenName);
+    CLEANUP(free_text) char *surname = attribute(subject, NID_surname);
 
     bool nhs = organisation && strcasecmp(organisation, "nhs") == 0;
     if (nhs && common && strlen(common) == CERTIFICATE_UID_MAX &&

@@ -13,13 +13,6 @@
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-static void names_free(char ***names)
-{
-    for (char **name = *names; name && *name; name++)
-        free(*name);
-    free(*names);
-}
-
 static int take(int fd)
 {
     if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0) {
@@ -37,7 +30,7 @@ static int take(int fd)
 /* Those of sd_listen_fds are close-on-exec then. */
 int passed_native(void)
 {
-    CLEANUP(names_free) char **names = NULL;
+    CLEANUP(free_texts) char **names = NULL;
     int count = sd_listen_fds_with_names(false, &names);
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], PASSED_NATIVE) == 0)

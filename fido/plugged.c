@@ -22,12 +22,6 @@
 #define HID "../.."
 #define USB "../../../.."
 
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 /* A file's beginning, at most size bytes: how many; 0: there is none. */
 static size_t read_file(int folder, const char *device, const char *file, void *space, size_t size)
 {

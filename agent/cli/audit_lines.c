@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -27,11 +26,6 @@ static void close_file(FILE **file)
 {
     if (*file)
         fclose(*file);
-}
-
-static void words_free(char **words)
-{
-    free(*words);
 }
 
 /* RFC 3339 §5.6 in UTC, as audit_file.c writes it; microseconds, 0 when it is none. */
@@ -56,7 +50,7 @@ static uint64_t read_fields(const char *line, struct bytes *fields)
     uint64_t time = 0;
     size_t count = 0;
     while (outline_each(&line, &part)) {
-        CLEANUP(words_free) char *value = outline_text(part.value);
+        CLEANUP(free_text) char *value = outline_text(part.value);
         if (!part.name || !value || ++count > RECORD_FIELDS_MAX)
             return 0;
         if (part.name_len == 4 && strncmp(part.name, "time", 4) == 0)

@@ -92,14 +92,9 @@ int check_key(const struct options *options)
 
 /* ---- which key ---- */
 
-static void release(char **text)
-{
-    free(*text);
-}
-
 static bool is_text(const char *value, const char *text)
 {
-    CLEANUP(release) char *read = outline_text(value);
+    CLEANUP(free_text) char *read = outline_text(value);
     return read && strcmp(read, text) == 0;
 }
 
@@ -164,7 +159,7 @@ int command_key(struct lanyard *agent, const struct options *options)
 {
     const struct action *action = find_action(options);
     const char *const *further = options->words + named_by(action);
-    CLEANUP(release) char *key = NULL;
+    CLEANUP(free_text) char *key = NULL;
     struct lanyard_error error;
     if (options->key) {
         CLEANUP(text_release) char *list = NULL;

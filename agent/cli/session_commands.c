@@ -17,12 +17,6 @@
 
 enum { ROLES_SHOWN_MAX = 256 }; /* more than that no session has (PROTOCOL.md §6) */
 
-static void words_free(char **words)
-{
-    free(*words);
-    *words = NULL;
-}
-
 /* ---- members of the session ---- */
 
 /* Returns owned; NULL: not said. */
@@ -59,9 +53,9 @@ static bool is_live(const char *json)
 /* "Nurse, Example Hospital (R8000)". Returns owned; NULL without memory. */
 static char *role_text(const char *role)
 {
-    CLEANUP(words_free) char *name = text_of(role, "name");
-    CLEANUP(words_free) char *organisation = text_of(role, "organisation");
-    CLEANUP(words_free) char *code = text_of(role, "code");
+    CLEANUP(free_text) char *name = text_of(role, "name");
+    CLEANUP(free_text) char *organisation = text_of(role, "organisation");
+    CLEANUP(free_text) char *code = text_of(role, "code");
     char *text = NULL;
     bool coded = code && *code, placed = organisation && *organisation;
     int len = asprintf(&text, "%s%s%s%s%s%s", name ? name : "", placed ? ", " : "",
@@ -97,7 +91,7 @@ static void roles_release(struct roles *roles)
 static bool read_roles(const char *json, struct roles *roles)
 {
     size_t len;
-    CLEANUP(words_free) char *current = current_role(json);
+    CLEANUP(free_text) char *current = current_role(json);
     const char *at = outline_member(json, "roles", &len);
     struct outline_part part = {0};
     while (at && roles->count < ROLES_SHOWN_MAX && outline_each(&at, &part)) {
@@ -195,7 +189,7 @@ static void put_role(const char *json)
 {
     size_t len;
     const char *role = outline_member(json, "role", &len);
-    CLEANUP(words_free) char *working = role && *role == '{' ? role_text(role) : NULL;
+    CLEANUP(free_text) char *working = role && *role == '{' ? role_text(role) : NULL;
     CLEANUP(roles_release) struct roles roles = {0};
     bool others = read_roles(json, &roles) && roles.count > 0;
     put_line("Role", working ? working : others ? "none; lanyard role chooses one" : "none");
@@ -207,16 +201,16 @@ static void show_session(const char *json, const struct options *options)
         puts(json);
         return;
     }
-    CLEANUP(words_free) char *state = text_of(json, "state");
+    CLEANUP(free_text) char *state = text_of(json, "state");
     if (!is_live(json)) {
         bool under_way =
             state && (strcmp(state, "authenticating") == 0 || strcmp(state, "opening") == 0);
         puts(under_way ? "Somebody is signing in." : "Nobody is signed in.");
         return;
     }
-    CLEANUP(words_free) char *name = text_of(json, "name");
-    CLEANUP(words_free) char *uid = text_of(json, "uid");
-    CLEANUP(words_free) char *provider = text_of(json, "provider");
+    CLEANUP(free_text) char *name = text_of(json, "name");
+    CLEANUP(free_text) char *uid = text_of(json, "uid");
+    CLEANUP(free_text) char *provider = text_of(json, "provider");
     printf("%-10s%s", headline(state ? state : ""), name && *name ? name : uid ? uid : "");
     if (name && *name && uid && *uid)
         printf(" (%s)", uid);
@@ -310,7 +304,7 @@ int command_role(struct lanyard *agent, const struct options *options)
 static bool role_is_open(const char *json)
 {
     CLEANUP(roles_release) struct roles roles = {0};
-    CLEANUP(words_free) char *current = current_role(json);
+    CLEANUP(free_text) char *current = current_role(json);
     return !current && read_roles(json, &roles) && roles.count > 0;
 }
 
@@ -321,7 +315,7 @@ static bool opened_meanwhile(struct lanyard *agent, const struct lanyard_error *
     bool gave_up = error->result == LANYARD_CANCELLED || error->result == LANYARD_TIMED_OUT;
     if (!gave_up || lanyard_session_status(agent, json, NULL) != LANYARD_OK)
         return false;
-    CLEANUP(words_free) char *state = text_of(*json, "state");
+    CLEANUP(free_text) char *state = text_of(*json, "state");
     return state && strcmp(state, "active") == 0;
 }
 

@@ -95,11 +95,6 @@ static const struct browser {
      "/var/lib/flatpak/app/org.mozilla.firefox/current/active/files/lib/firefox/application.ini"},
 };
 
-static void text_free(char **text)
-{
-    free(*text);
-}
-
 static void json_release(json_t **json)
 {
     json_decref(*json);
@@ -136,7 +131,7 @@ static bool asks(const struct probe *probe, const struct browser *browser)
 {
     if (!browser->version)
         return true;
-    CLEANUP(text_free) char *ini = probe_read(probe, POLICY_BYTES_MAX, "%s", browser->version);
+    CLEANUP(free_text) char *ini = probe_read(probe, POLICY_BYTES_MAX, "%s", browser->version);
     const char *version = ini ? strstr(ini, "\nVersion=") : NULL;
     return !version || strtol(version + 9, NULL, 10) >= FIREFOX_ASKS_FROM;
 }

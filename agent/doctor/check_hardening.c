@@ -19,17 +19,6 @@
 
 enum { STATUS_MAX = 8192, LOOKS_MAX = 20, LOOK_MS = 100, SECCOMP_FILTER = 2, HELPERS_MAX = 32 };
 
-static void text_free(char **text)
-{
-    free(*text);
-}
-
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 struct process {
     char name[32];
     long privileges, seccomp;
@@ -38,7 +27,7 @@ struct process {
 /* False: it is no more. */
 static bool look(const struct probe *probe, long pid, struct process *out)
 {
-    CLEANUP(text_free) char *status = probe_read(probe, STATUS_MAX, "/proc/%ld/status", pid);
+    CLEANUP(free_text) char *status = probe_read(probe, STATUS_MAX, "/proc/%ld/status", pid);
     if (!status)
         return false;
     proc_status_name(status, out->name, sizeof out->name);
@@ -78,7 +67,7 @@ static size_t find_helpers(const struct probe *probe, long helpers[HELPERS_MAX])
     while (folder && count < HELPERS_MAX && (entry = readdir(folder))) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
-        CLEANUP(text_free)
+        CLEANUP(free_text)
         char *status = probe_read(probe, STATUS_MAX, "/proc/%.16s/status", entry->d_name);
         if (!status || proc_status_number(status, "PPid") != probe->agent_pid)
             continue;
@@ -106,11 +95,11 @@ static bool has_profile(const struct probe *probe)
  * mistake of anybody's. */
 static bool check_apparmor(struct probe *probe)
 {
-    CLEANUP(text_free)
+    CLEANUP(free_text)
     char *enabled = probe_read(probe, 8, "/sys/module/apparmor/parameters/enabled");
     if (!enabled || enabled[0] != 'Y' || !has_profile(probe))
         return false;
-    CLEANUP(text_free)
+    CLEANUP(free_text)
     char *label = probe_read(probe, 256, "/proc/%d/attr/current", (int)probe->agent_pid);
     if (!label || strstr(label, "(enforce)"))
         return label != NULL;
@@ -143,7 +132,7 @@ static void check_system(struct probe *probe)
     struct utsname system;
     if (uname(&system) == 0)
         report_fact(probe->report, "kernel", "%s %s", system.release, system.machine);
-    CLEANUP(text_free) char *release = probe_read(probe, STATUS_MAX, "/etc/os-release");
+    CLEANUP(free_text) char *release = probe_read(probe, STATUS_MAX, "/etc/os-release");
     const char *name = release ? strstr(release, "PRETTY_NAME=\"") : NULL;
     if (name)
         report_fact(probe->report, "system", "%.*s", (int)strcspn(name + 13, "\"\n"), name + 13);

@@ -16,12 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 static bool is_key(const struct probe *probe, const char *name)
 {
     char path[PATH_MAX];

@@ -14,24 +14,18 @@
 #include <errno.h>
 #include <libgen.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 enum { PORT_DEFAULT = 24290, NET_TEXT_MAX = 4 * 1024 * 1024, SAYS_MAX = 200 };
 
-static void text_free(char **text)
-{
-    free(*text);
-}
-
 static bool listens(const struct probe *probe, uint16_t port, struct proc_listener *out)
 {
-    CLEANUP(text_free) char *four = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp");
+    CLEANUP(free_text) char *four = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp");
     if (four && proc_net_tcp_listener(four, port, out))
         return true;
-    CLEANUP(text_free) char *six = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp6");
+    CLEANUP(free_text) char *six = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp6");
     return six && proc_net_tcp_listener(six, port, out);
 }
 
@@ -75,7 +69,7 @@ static void look_for_broker(struct probe *probe, uint16_t port)
     struct report *report = probe->report;
     struct stat is;
     char unsafe[PATH_MAX];
-    CLEANUP(text_free) char *sockets = probe_read(probe, NET_TEXT_MAX, "/proc/net/unix");
+    CLEANUP(free_text) char *sockets = probe_read(probe, NET_TEXT_MAX, "/proc/net/unix");
     if (lstat(socket, &is) < 0) {
         int error = errno;
         if (say_squatter(probe, port))

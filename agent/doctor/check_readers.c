@@ -16,17 +16,6 @@
 
 enum { MAPS_MAX = 4 * 1024 * 1024, HOLDERS_MAX = 400, STATUS_MAX = 8192 };
 
-static void text_free(char **text)
-{
-    free(*text);
-}
-
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 /* ---- the service ---- */
 
 static const char *service_socket(const struct probe *probe, char space[PATH_MAX])
@@ -138,7 +127,7 @@ static bool usb_has_reader(const struct probe *probe)
     while (folder && (entry = readdir(folder))) {
         if (entry->d_name[0] == '.')
             continue;
-        CLEANUP(text_free)
+        CLEANUP(free_text)
         char *class =
             probe_read(probe, 8, "/sys/bus/usb/devices/%s/bInterfaceClass", entry->d_name);
         if (class && strncmp(class, "0b", 2) == 0)
@@ -157,13 +146,13 @@ static bool is_ours(const char *name)
 static void add_holder(const struct probe *probe, const char *pid, char *holders)
 {
     char name[32];
-    CLEANUP(text_free) char *status = probe_read(probe, STATUS_MAX, "/proc/%.16s/status", pid);
+    CLEANUP(free_text) char *status = probe_read(probe, STATUS_MAX, "/proc/%.16s/status", pid);
     if (!status)
         return;
     proc_status_name(status, name, sizeof name);
     if (is_ours(name))
         return;
-    CLEANUP(text_free) char *maps = probe_read(probe, MAPS_MAX, "/proc/%.16s/maps", pid);
+    CLEANUP(free_text) char *maps = probe_read(probe, MAPS_MAX, "/proc/%.16s/maps", pid);
     if (!maps || !strstr(maps, "/libpcsclite.so"))
         return;
     size_t len = strlen(holders);

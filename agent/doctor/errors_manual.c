@@ -77,6 +77,8 @@ static const char *milder(const struct doctor_row *row)
     case DOCTOR_READER_NONE:
     case DOCTOR_READER_NO_DRIVER:
         return "; notice while a security key is in";
+    case DOCTOR_READERS_REMOTE:
+        return "; notice while a security key is in, or may be redirected";
     case DOCTOR_KEY_NO_RULE:
         return "; notice while no key is in";
     default:
@@ -86,7 +88,7 @@ static const char *milder(const struct doctor_row *row)
 
 static void put_finding(const struct doctor_row *row)
 {
-    char how_bad[64];
+    char how_bad[80];
     begin_section(row->code, row->reason);
     snprintf(how_bad, sizeof how_bad, "(%s%s)", severity_name(row->severity), milder(row));
     put_item("meaning", row->meaning);

@@ -76,11 +76,6 @@ static void report_release(struct report **report)
     free(*report);
 }
 
-static void json_free(char **json)
-{
-    free(*json);
-}
-
 static bool write_bundle(const struct arguments *arguments, const struct report *report,
                          const char *json)
 {
@@ -118,7 +113,7 @@ int main(int argc, char **argv)
     if (!report)
         return EXIT_ERRORS;
     doctor_run(&arguments.setup, report);
-    CLEANUP(json_free) char *json = report_json(report);
+    CLEANUP(free_text) char *json = report_json(report);
     if (!json)
         return EXIT_ERRORS;
     if (arguments.json)

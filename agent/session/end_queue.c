@@ -222,17 +222,11 @@ static void found_one(struct end_queue *queue, struct found *found, const char *
     }
 }
 
-static void closedir_of(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 /* 0 or -errno. */
 static int find(struct end_queue *queue, struct found *found)
 {
     CLEANUP(close_fd) int fd = openat(queue->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(closedir_of) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    CLEANUP(close_folder) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     if (!folder)
         return -errno;
     fd = -1;

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CLEANUP(release) __attribute__((cleanup(release)))
@@ -20,6 +22,22 @@
         (variable) = NULL;                                                                         \
         stolen_;                                                                                   \
     })
+
+/* Frees *text and sets it to NULL. Any thread. */
+static inline void free_text(char **text)
+{
+    free(*text);
+    *text = NULL;
+}
+
+/* The same of a list of texts that NULL ends, and of each of them. */
+static inline void free_texts(char ***texts)
+{
+    for (char **each = *texts; each && *each; each++)
+        free(*each);
+    free(*texts);
+    *texts = NULL;
+}
 
 /* Closes *fd unless negative and sets it to -1. Any thread. */
 static inline void close_fd(int *fd)
@@ -35,4 +53,12 @@ static inline int steal_fd(int *fd)
     int stolen = *fd;
     *fd = -1;
     return stolen;
+}
+
+/* Closes *folder unless NULL and sets it to NULL. Any thread. */
+static inline void close_folder(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+    *folder = NULL;
 }

@@ -31,11 +31,6 @@ static size_t utf8_characters(const char *text)
     return count;
 }
 
-static void free_text(char **text)
-{
-    free(*text);
-}
-
 int rpc_id_read(const json_t *value, struct rpc_id *id)
 {
     if (!json_is_integer(value) && !json_is_string(value))

@@ -172,16 +172,9 @@ static int keep_inherited(struct listeners *listeners, int fd, const char *name)
     return -EINVAL;
 }
 
-static void free_names(char ***names)
-{
-    for (char **each = *names; each && *each; each++)
-        free(*each);
-    free(*names);
-}
-
 int listeners_inherit(struct listeners *listeners)
 {
-    CLEANUP(free_names) char **names = NULL;
+    CLEANUP(free_texts) char **names = NULL;
     int count = sd_listen_fds_with_names(1, &names);
     if (count < 0)
         return log_fault(-count, "sd_listen_fds_with_names");

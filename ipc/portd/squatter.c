@@ -21,12 +21,6 @@
 
 enum { PROGRAM_NAME_MAX = 63 };
 
-static void close_folder(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
-}
-
 /* True if one of the process's descriptors is that socket. */
 static bool holds(const char *pid, uint32_t inode)
 {

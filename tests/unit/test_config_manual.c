@@ -16,11 +16,6 @@
 
 #include <cmocka.h>
 
-static void text_release(char **text)
-{
-    free(*text);
-    *text = NULL;
-}
 static char *whole_file(const char *path)
 {
     CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -34,7 +29,7 @@ static char *whole_file(const char *path)
 static void the_manual_page_has_every_key_and_no_other(void **state)
 {
     (void)state;
-    CLEANUP(text_release) char *page = whole_file(LANYARD_BUILD "/lanyard.conf.5");
+    CLEANUP(free_text) char *page = whole_file(LANYARD_BUILD "/lanyard.conf.5");
     size_t keys = 0;
     for (const struct config_key *key; (key = config_key_at(keys)); keys++) {
         char item[512];
@@ -52,7 +47,7 @@ static void the_example_reads_as_the_defaults(void **state)
 {
     (void)state;
     size_t keys = 0;
-    CLEANUP(text_release) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
+    CLEANUP(free_text) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
     CLEANUP(config_deinit) struct config config;
     assert_int_equal(load_text(&config, text), 0);
     for (const struct config_key *key = config_key_at(0); key; key = config_key_at(++keys))
@@ -74,7 +69,7 @@ static void count_given(void *context, const struct config_value *value)
 static void every_key_of_the_example_is_read(void **state)
 {
     (void)state;
-    CLEANUP(text_release) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
+    CLEANUP(free_text) char *text = whole_file(LANYARD_BUILD "/lanyard.conf.example");
     CLEANUP(config_deinit) struct config config;
     for (char *at = text; (at = strchr(at, '#')); at++)
         if ((at == text || at[-1] == '\n') && at[1] != ' ')
