@@ -4,10 +4,7 @@
  * error stays shared, so that its log lines reach the journal; all else is closed, what we were
  * started with included.
  *
- * The helpers of cards and keys get few of our variables. Modules and the libraries under them obey
- * many that are dangerous where a PIN is (a log of every command, another library to load), every
- * vendor has more, and a list of the bad ones would never be complete; so the list is of the
- * harmless.
+ * The helpers of cards and keys get few of our variables (ipc/base/variables.h).
  *
  * A spare is a helper like any other, except that nobody has it yet. The one who is given it does
  * not notice; so it is made sure first that it still waits.
@@ -23,6 +20,7 @@
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/base/variables.h"
 #include "ipc/frame.h"
 
 #include <errno.h>
@@ -121,40 +119,9 @@ static void reap(void *context)
     }
 }
 
-/* What a card module may need to find: its texts, the person's files, pcscd (an abnormal socket),
- * SoftHSM's token. */
-static const char *const for_cards[] = {"HOME=",
-                                        "LANG=",
-                                        "LC_",
-                                        "PATH=",
-                                        "PCSCLITE_CSOCK_NAME=",
-                                        "SOFTHSM2_CONF=",
-                                        "TZ=",
-                                        "XDG_RUNTIME_DIR=",
-                                        NULL};
+static const char *const for_cards[] = {VARIABLES_FOR_CARDS, NULL};
 /* libfido2 needs none. */
 static const char *const for_keys[] = {"LANG=", "LC_", "PATH=", "TZ=", NULL};
-
-static bool passes(const char *variable, const char *const *names)
-{
-    for (; *names; names++)
-        if (strncmp(variable, *names, strlen(*names)) == 0)
-            return true;
-    return false;
-}
-
-/* Borrows the strings; NULL without memory. */
-static char **few_variables(const char *const *names)
-{
-    size_t count = 0, kept = 0;
-    while (environ[count])
-        count++;
-    char **variables = calloc(count + 1, sizeof *variables);
-    for (size_t i = 0; variables && i < count; i++)
-        if (passes(environ[i], names))
-            variables[kept++] = environ[i];
-    return variables;
-}
 
 struct helpers *helpers_new(struct loop *loop, const char *folder)
 {
@@ -275,7 +242,7 @@ static struct helper *start(struct helpers *helpers, enum helper_program program
     const char *const *passed = program == HELPER_CARD   ? for_cards
                                 : program == HELPER_FIDO ? for_keys
                                                          : NULL;
-    char **few = passed ? few_variables(passed) : NULL;
+    char **few = passed ? variables_few(passed) : NULL;
     char **variables = passed ? few : environ;
     int r = arguments[1] && variables ? spawn(arguments, variables, theirs, &h->pid) : -ENOMEM;
     free(few);

@@ -6,6 +6,7 @@
 #include "agent/doctor/child.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/variables.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { GRACE_MS = 2000 };
 
 int64_t child_now_ms(void)
@@ -28,30 +27,6 @@ int64_t child_now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Borrows the strings; NULL without memory. */
-static char **few_variables(void)
-{
-    static const char *const names[] = {"DBUS_SESSION_BUS_ADDRESS=",
-                                        "DBUS_SYSTEM_BUS_ADDRESS=",
-                                        "HOME=",
-                                        "LANG=",
-                                        "LC_",
-                                        "PATH=",
-                                        "PCSCLITE_CSOCK_NAME=",
-                                        "SOFTHSM2_CONF=",
-                                        "TZ=",
-                                        "XDG_RUNTIME_DIR="};
-    size_t count = 0, kept = 0;
-    while (environ[count])
-        count++;
-    char **variables = calloc(count + 1, sizeof *variables);
-    for (size_t i = 0; variables && i < count; i++)
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-            if (strncmp(environ[i], names[k], strlen(names[k])) == 0)
-                variables[kept++] = environ[i];
-    return variables;
 }
 
 static int prepare(posix_spawn_file_actions_t *files, enum child_kind kind, int talk, int log)
@@ -74,10 +49,12 @@ static int prepare(posix_spawn_file_actions_t *files, enum child_kind kind, int 
 
 static int spawn(const char *const *arguments, enum child_kind kind, int talk, int log, pid_t *pid)
 {
+    static const char *const names[] = {
+        VARIABLES_FOR_CARDS, "DBUS_SESSION_BUS_ADDRESS=", "DBUS_SYSTEM_BUS_ADDRESS=", NULL};
     posix_spawn_file_actions_t files;
     char *words[16] = {0};
     size_t count = 0;
-    char **variables = few_variables();
+    char **variables = variables_few(names);
     bool copied = variables != NULL;
     for (; copied && arguments[count] && count < sizeof words / sizeof *words - 1; count++) {
         words[count] = strdup(arguments[count]);
