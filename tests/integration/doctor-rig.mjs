@@ -120,6 +120,7 @@ export async function startComputer(desktop) {
   try {
     await desktop.system.do('logind = Logind()');
     await desktop.system.do("logind.session('c1')");
+    await desktop.system.do("logind.session('far', display=False, remote=True)");
     await desktop.session.do("saver = ScreenSaver('freedesktop')");
     computer.sandbox = sandbox;
     computer.port = await startProvider(sandbox, 'localhost', undo);
@@ -208,6 +209,13 @@ function addTools(computer) {
     return module;
   };
   computer.doctor = (more) => doctor(computer, more);
+  // Until that agent's status is like that.
+  computer.untilStatus = (env, like) => inTime((async () => {
+    for (;;) {
+      const { stdout } = await collect(join(bin, 'lanyard'), ['status', '--json'], { ...sandbox.environment, ...env });
+      if (like(JSON.parse(stdout))) return;
+    }
+  })(), 'the status of an agent');
   computer.untilCard = () => inTime((async () => {
     for (;;) {
       const { stdout } = await collect(join(bin, 'lanyard'), ['cards', '--json'], sandbox.environment);

@@ -251,6 +251,11 @@ const broken = [
     env: pcscd(await pcscdWithoutReaders(c)),
     root: c.root((root) => put(join(root, 'sys/bus/usb/devices/1-1:1.0/bInterfaceClass'), '0b\n')),
   })],
+  ['LY-2418', 'a session that is remote', async (c) => {
+    const env = await c.agent(brokerless(c), { XDG_SESSION_ID: 'far', PCSCLITE_CSOCK_NAME: '' });
+    await c.untilStatus(env, ({ readersWithheld }) => readersWithheld);
+    return { env, despite: ['LY-2108'], skips: { 'reader-service': 'LY-2418', cards: 'LY-2418' }, says: /remote-sessions is set at default/ };
+  }],
   ['LY-2406', 'a card that does not answer', async (c) => ({ env: pcscd(await pcscdWithMuteCard(c)) })],
   ['LY-2408', 'a card that its module cannot read', (c) => cardThat(c, { unreadable: true })],
   ['LY-2414', 'a card whose key is too weak', (c) => cardThat(c, { certificates: [unfit('key-unsuitable')] })],

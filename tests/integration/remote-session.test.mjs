@@ -12,8 +12,9 @@ import { spawnSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { connectNative } from '../sandbox/native.mjs';
+import { build } from '../sandbox/build.mjs';
 import { ends, lanyard } from './cli-rig.mjs';
+import { get } from './get.mjs';
 import { skip, withDesktop } from './desktop-rig.mjs';
 import { atDesk, becomes, cardsIn, newChallenge, QUIET, refusedWith } from './keeper-rig.mjs';
 
@@ -82,6 +83,11 @@ test('a remote session, or one without a seat: this computer\'s card is not ther
         await ends(lanyard(desk.sandbox, ['pin', 'change']), 6, /LY-1305/);
         const status = lanyard(desk.sandbox, ['status']);
         assert.match(await ends(status, 0, /LY-1305/), /^readersWithheld: remote-session$/m);
+        await becomes('the door for browsers to be open', async () => (await client.request('agent.status')).door.state === 'open');
+        const [url] = (await ends(lanyard(desk.sandbox, ['open', '--print', '--helpers', join(build, 'bin')]), 0)).split('\n');
+        const [given] = (await get(url)).headers['set-cookie'];
+        const { body } = await get(new URL('/status', url), { cookie: given.split(';')[0] });
+        assert.match(body, /belong to whoever sits at the computer.*LY-1305.*LY-2418/s);
         assert.doesNotMatch(desk.sandbox.agent.output, /Alice|Bob|55500000010/i);
       });
     }));

@@ -4,7 +4,6 @@
 // and that assistive technology can read it (axe-core).
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { launchChromium } from '../sandbox/browser.mjs';
 import { build } from '../sandbox/build.mjs';
 import { connectNative } from '../sandbox/native.mjs';
 import { lanyard } from './cli-rig.mjs';
+import { get } from './get.mjs';
 import { atDesk, becomes } from './keeper-rig.mjs';
 
 const AXE = createRequire(new URL('../sandbox/package.json', import.meta.url)).resolve('axe-core/axe.min.js');
@@ -33,18 +33,6 @@ const doorIs = (client, state) => becomes(`the door for browsers to be ${state}`
   await new Promise((resolve) => setTimeout(resolve, 100)); // no more often than one may ask
   return false;
 });
-
-// The bytes of an answer: { status, headers, body }.
-function get(url, headers = {}, method = 'GET') {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { method, headers, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (piece) => { body += piece; })
-        .on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
-    });
-    asked.on('error', reject).end();
-  });
-}
 
 const HELPERS = ['--helpers', join(build, 'bin')];
 
