@@ -88,19 +88,13 @@ void config_init(struct config *config)
 void config_deinit(struct config *config)
 {
     config_providers_deinit(config);
-    config_list_deinit(&config->modules);
-    config_list_deinit(&config->ignored_readers);
     config_list_deinit(&config->origins);
-    config_list_deinit(&config->locks);
     free(config->user_file);
-    for (size_t i = 0; i < config_row_count; i++)
+    for (size_t i = 0; i < config_row_count; i++) {
         free(config->places[i]);
-    free(config->broker_socket);
-    free(config->issuers);
-    free(config->revocation_lists);
-    free(config->keys_redirect);
-    free(config->pinentry);
-    free(config->desktop_lock_command);
+        if (!config_row_of_provider(&config_rows[i]))
+            config_value_free(&config_rows[i], config);
+    }
     config_init(config);
 }
 

@@ -22,15 +22,13 @@ void config_provider_free(struct config_provider *provider)
 {
     if (!provider)
         return;
-    for (size_t i = 0; i < config_row_count; i++)
+    for (size_t i = 0; i < config_row_count; i++) {
         free(provider->places[i]);
+        if (config_row_of_provider(&config_rows[i]))
+            config_value_free(&config_rows[i], provider);
+    }
     free(provider->name);
     free(provider->place);
-    free(provider->issuer);
-    free(provider->session_endpoint);
-    free(provider->authorities);
-    free(provider->proxy);
-    config_list_deinit(&provider->origins);
     free(provider);
 }
 

@@ -127,6 +127,8 @@ int config_environment_apply(struct config *config, struct config_provider *prov
 size_t config_value_count(const struct config_row *row, const void *base);
 const char *config_value_text(const struct config_row *row, const void *base, size_t i,
                               char room[CONFIG_LINE_MAX]);
+/* Frees what it holds for that row, and sets it to nothing. */
+void config_value_free(const struct config_row *row, void *base);
 /* Exchanges what two structs of the same kind hold for that row. */
 void config_value_swap(const struct config_row *row, void *one, void *other);
 bool config_type_is_text(enum config_type type);

@@ -5,7 +5,7 @@
  * as a browser would write them.
  */
 #include "agent/config_room.h"
-
+#include "ipc/base/cleanup.h"
 #include "ipc/door/door.h"
 
 #include <errno.h>
@@ -342,6 +342,15 @@ const char *config_value_text(const struct config_row *row, const void *base, si
         return word_text(row, *(const unsigned *)at, i);
     snprintf(room, CONFIG_LINE_MAX, "%u", *(const unsigned *)at);
     return room;
+}
+
+void config_value_free(const struct config_row *row, void *base)
+{
+    void *at = (char *)base + row->offset;
+    if (config_type_is_list(row->type))
+        config_list_deinit(at);
+    else if (config_type_is_text(row->type))
+        free_text(at);
 }
 
 void config_value_swap(const struct config_row *row, void *one, void *other)
