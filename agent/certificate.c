@@ -488,6 +488,14 @@ void issuers_free(struct issuers **issuers)
     *issuers = NULL;
 }
 
+/* That a reader of PEM has stopped at the end of the text, and at nothing else. */
+static bool pem_ended(void)
+{
+    bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    return ended;
+}
+
 int issuers_parse(const void *pem, size_t len, struct issuers **out)
 {
     CLEANUP(issuers_free) struct issuers *issuers = calloc(1, sizeof *issuers);
@@ -503,8 +511,7 @@ int issuers_parse(const void *pem, size_t len, struct issuers **out)
             return log_fault(ENOMEM, "issuers");
         count++;
     }
-    bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
+    bool at_end = pem_ended();
     if (count == 0 || !at_end)
         return log_fault(EBADMSG, count ? "issuers: a certificate cannot be parsed"
                                         : "issuers: no certificate in the file");
@@ -528,8 +535,7 @@ int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time
             return log_fault(ENOMEM, "revocation lists");
         count++;
     }
-    bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
+    bool at_end = pem_ended();
     if (count == 0 || !at_end)
         return log_fault(EBADMSG, count ? "revocation lists: one cannot be parsed"
                                         : "revocation lists: none in the file");
