@@ -109,18 +109,6 @@ static int parse(int argc, char **argv, struct arguments *arguments)
     return optind < argc ? usage("unexpected argument", argv[optind]) : -1;
 }
 
-static void say(void *context, const char *problem)
-{
-    (void)context;
-    log_error("%s", problem);
-}
-
-static void warn(void *context, const char *problem)
-{
-    (void)context;
-    log_warning("%s", problem);
-}
-
 static void on_stop(void *context)
 {
     loop_stop(context);
@@ -157,7 +145,7 @@ static void on_reloaded(void *context, struct settings *fresh)
 {
     struct agent *agent = *(struct agent **)context;
     bool taken = fresh && agent_reconfigure(agent, &fresh->config, fresh->issuers,
-                                            (struct config_reporter){.fn = warn}) == 0;
+                                            settings_log_remarks) == 0;
     if (taken)
         log_info("the configuration has been read again");
     else
@@ -206,8 +194,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
 
     CLEANUP(settings_deinit) struct settings settings = {0};
-    int r = settings_load(&arguments.settings, &settings, (struct config_reporter){.fn = say},
-                          (struct config_reporter){.fn = warn});
+    int r =
+        settings_load(&arguments.settings, &settings, settings_log_faults, settings_log_remarks);
     if (r < 0) {
         log_error("nobody can sign in until that is put right (LY-%s)",
                   r == -EPERM ? "2202" : "2201");

@@ -24,24 +24,11 @@ struct reload {
     int result;
 };
 
-static void say_fault(void *context, const char *problem)
-{
-    (void)context;
-    log_error("%s", problem);
-}
-
-static void say_remark(void *context, const char *problem)
-{
-    (void)context;
-    log_warning("%s", problem);
-}
-
 static void *read_settings(void *context)
 {
     struct reload *reload = context;
     reload->result =
-        settings_load(reload->source, &reload->settings, (struct config_reporter){.fn = say_fault},
-                      (struct config_reporter){.fn = say_remark});
+        settings_load(reload->source, &reload->settings, settings_log_faults, settings_log_remarks);
     loop_wake(reload->read_it);
     return NULL;
 }

@@ -2,9 +2,25 @@
 #include "agent/settings.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
 
 #include <errno.h>
 #include <time.h>
+
+static void log_problem(void *context, const char *problem)
+{
+    (void)context;
+    log_error("%s", problem);
+}
+
+static void log_remark(void *context, const char *problem)
+{
+    (void)context;
+    log_warning("%s", problem);
+}
+
+const struct config_reporter settings_log_faults = {.fn = log_problem};
+const struct config_reporter settings_log_remarks = {.fn = log_remark};
 
 /* Of the file that a key names. */
 struct key_report {

@@ -27,4 +27,6 @@ struct settings {
  * empty then. */
 int settings_load(const struct settings_source *source, struct settings *settings,
                   struct config_reporter faults, struct config_reporter remarks);
+/* Two that log what they are told: as errors, and as warnings. */
+extern const struct config_reporter settings_log_faults, settings_log_remarks;
 void settings_deinit(struct settings *settings);
