@@ -126,15 +126,10 @@ static void check_origins(struct probe *probe)
                     "the agent lists %zu, the files %zu", json_array_size(origins), ours->count);
 }
 
-static void text_release(char **text)
-{
-    lanyard_free(*text);
-}
-
 /* Who is signed in is not to be in an archive: neither the name, nor its parts. */
 static void hide_person(struct probe *probe)
 {
-    CLEANUP(text_release) char *json = NULL;
+    CLEANUP(free_answer) char *json = NULL;
     if (lanyard_session_status(probe->agent, &json, NULL) != LANYARD_OK)
         return;
     json_t *session = json_loads(json, 0, NULL);
@@ -160,7 +155,7 @@ static void hide_user(struct probe *probe)
 static void ask(struct probe *probe, const char *path)
 {
     struct lanyard_error error;
-    CLEANUP(text_release) char *json = NULL;
+    CLEANUP(free_answer) char *json = NULL;
     enum lanyard_result r = lanyard_open(path, &probe->agent, &error);
     if (r == LANYARD_OK)
         r = lanyard_status(probe->agent, &json, &error);

@@ -95,11 +95,6 @@ static const struct browser {
      "/var/lib/flatpak/app/org.mozilla.firefox/current/active/files/lib/firefox/application.ini"},
 };
 
-static void json_release(json_t **json)
-{
-    json_decref(*json);
-}
-
 /* ---- where ---- */
 
 static const char *place_of(const struct probe *probe, const char *place, char space[PATH_MAX])
@@ -185,7 +180,7 @@ static void merge_folder(struct probe *probe, const struct browser *browser, con
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < (int)sizeof path) {
-            CLEANUP(json_release) json_t *json = read_policy(probe, browser, path);
+            CLEANUP(free_json) json_t *json = read_policy(probe, browser, path);
             if (json)
                 json_object_update(into, json);
         }
@@ -259,7 +254,7 @@ void check_browsers(struct probe *probe)
         report_skip_after(probe->report, "configuration", DOCTOR_CONFIG_NO_PROVIDER);
         return;
     }
-    CLEANUP(json_release) json_t *excerpts = json_object();
+    CLEANUP(free_json) json_t *excerpts = json_object();
     char names[300] = "";
     for (size_t i = 0; i < sizeof browsers / sizeof *browsers; i++) {
         const struct browser *browser = &browsers[i];
@@ -267,7 +262,7 @@ void check_browsers(struct probe *probe)
             continue;
         size_t before = probe->report->count, len = strlen(names);
         snprintf(names + len, sizeof names - len, "%s%s", len > 0 ? ", " : "", browser->name);
-        CLEANUP(json_release) json_t *policies = policies_of(probe, browser);
+        CLEANUP(free_json) json_t *policies = policies_of(probe, browser);
         judge(probe, browser, policies, before);
         json_object_set_new(excerpts, browser->name, policy_excerpt(policies));
     }

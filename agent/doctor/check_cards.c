@@ -21,16 +21,6 @@
 
 enum { EXPIRES_SOON_DAYS = 90, DAY_SECONDS = 86400, LOOKS_MAX = 40, LOOK_MS = 100 };
 
-static void text_release(char **text)
-{
-    lanyard_free(*text);
-}
-
-static void json_release(json_t **json)
-{
-    json_decref(*json);
-}
-
 static const char *text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -210,12 +200,12 @@ static bool every_card_known(const struct probe *probe)
 static void ask_agent(struct probe *probe)
 {
     for (int look = 0; look < LOOKS_MAX; look++) {
-        CLEANUP(text_release) char *json = NULL;
+        CLEANUP(free_answer) char *json = NULL;
         if (look > 0)
             poll(NULL, 0, LOOK_MS);
         if (lanyard_card_list(probe->agent, &json, NULL) != LANYARD_OK)
             return;
-        CLEANUP(json_release) json_t *list = json_loads(json, 0, NULL);
+        CLEANUP(free_json) json_t *list = json_loads(json, 0, NULL);
         json_decref(probe->cards);
         probe->cards = json_incref(json_object_get(list, "cards"));
         if (every_card_known(probe))

@@ -24,11 +24,6 @@ static void answer_release(struct provider_answer *answer)
     bytes_deinit(&answer->body);
 }
 
-static void json_release(json_t **json)
-{
-    json_decref(*json);
-}
-
 static const char *or_nothing(const char *text)
 {
     return text ? text : "";
@@ -72,7 +67,7 @@ static void check_endpoint(struct probe *probe, const struct config_provider *pr
     snprintf(url, sizeof url, "%s/challenge", provider->session_endpoint);
     if (!asked(probe, provider, url, "{}", &answer))
         return;
-    CLEANUP(json_release)
+    CLEANUP(free_json)
     json_t *json = json_loadb((const char *)answer.body.data, answer.body.len, 0, NULL);
     if (answer.status == 200 && json_is_string(json_object_get(json, "challenge")))
         return;
@@ -92,7 +87,7 @@ static void check_discovery(struct probe *probe, const struct config_provider *p
              slash ? "" : "/");
     if (!asked(probe, provider, url, NULL, &answer))
         return;
-    CLEANUP(json_release)
+    CLEANUP(free_json)
     json_t *json = json_loadb((const char *)answer.body.data, answer.body.len, 0, NULL);
     const char *issuer = json_string_value(json_object_get(json, "issuer"));
     if (answer.status != 200 || !issuer)

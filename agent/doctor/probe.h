@@ -39,6 +39,19 @@ struct probe {
     bool key_in;   /* a security key is plugged in */
 };
 
+/* For CLEANUP: what the agent has answered, and JSON. */
+static inline void free_answer(char **json)
+{
+    lanyard_free(*json);
+    *json = NULL;
+}
+
+static inline void free_json(json_t **json)
+{
+    json_decref(*json);
+    *json = NULL;
+}
+
 /* The path under the root, in space. */
 const char *probe_path(const struct probe *probe, char space[PATH_MAX], const char *format, ...)
     __attribute__((format(printf, 3, 4)));
