@@ -24,6 +24,7 @@
 #include "fido/redirect.h"
 #include "fido/text.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
 
@@ -32,7 +33,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     INITIAL = 0x80, /* first report of a message: bit 7 of its command */
@@ -49,13 +49,6 @@ enum {
 
 static struct key *opening; /* libfido2's open knows a path only */
 
-int64_t key_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- waiting ---- */
 
 /* Tells the key to stop, once. A U2F key cannot be told, it blinks only as long as it is asked. */
@@ -65,7 +58,7 @@ static void stop(struct key *key)
         return;
     key->cancelled = true;
     key->yielded = !key->link->cancelled;
-    key->silence_until = key->work_until = key_clock() + KEY_CANCEL_MS;
+    key->silence_until = key->work_until = clock_ms() + KEY_CANCEL_MS;
     if (!fido_dev_is_fido2(key->dev) || fido_dev_cancel(key->dev) != FIDO_OK)
         key->silence_until = 0;
 }
@@ -78,7 +71,7 @@ static bool is_to_stop(const struct key *key)
 /* Until the key is ready for that, or at most ms (-1: as long as a key may take). True if ready. */
 static bool wait_for(struct key *key, short events, int ms)
 {
-    int64_t given = ms < 0 ? INT64_MAX : key_clock() + ms;
+    int64_t given = ms < 0 ? INT64_MAX : clock_ms() + ms;
     for (;;) {
         if (is_to_stop(key))
             stop(key);
@@ -87,7 +80,7 @@ static bool wait_for(struct key *key, short events, int ms)
             until = key->work_until;
         if (given < until)
             until = given;
-        int64_t left = until - key_clock();
+        int64_t left = until - clock_ms();
         if (left <= 0)
             return false;
         struct pollfd ready[] = {{.fd = key->fd, .events = events},
@@ -156,7 +149,7 @@ static bool consider(struct key *key)
     }
     if (key->cancelled || !ours)
         return true;
-    int64_t now = key_clock();
+    int64_t now = clock_ms();
     key->silence_until = now + KEY_SILENCE_MS;
     if (wants) {
         key->work_until = now + KEY_WORK_MS;
@@ -216,7 +209,7 @@ static bool is_busy(const struct key *key)
 static bool send_again(struct key *key)
 {
     if (key->cancelled || key->command == CTAP_CBOR_CLIENT_PIN || key->kept > KEY_KEPT_MAX ||
-        key_clock() > key->busy_until)
+        clock_ms() > key->busy_until)
         return false;
     struct pollfd nap = {.fd = key->link->fd, .events = POLLIN};
     if (poll(&nap, 1, BUSY_NAP_MS) > 0)
@@ -273,8 +266,8 @@ static void note(struct key *key, const uint8_t *data)
     memcpy(key->channel, report + CHANNEL_AT, sizeof key->channel);
     if (report[COMMAND_AT] & INITIAL) {
         key->command = report[COMMAND_AT] == (INITIAL | CTAP_CMD_CBOR) ? report[DATA_AT] : 0;
-        key->silence_until = key_clock() + KEY_SILENCE_MS;
-        key->busy_until = key_clock() + KEY_BUSY_MS;
+        key->silence_until = clock_ms() + KEY_SILENCE_MS;
+        key->busy_until = clock_ms() + KEY_BUSY_MS;
         key->idle_left = KEY_IDLE_MAX;
         key->kept = 0;
     }
@@ -451,8 +444,8 @@ void key_begin(struct key *key)
 {
     key->reports_left = KEY_REPORTS_MAX;
     key->cancelled = key->yielded = false;
-    key->silence_until = key_clock() + KEY_SILENCE_MS;
-    key->work_until = key_clock() + KEY_WORK_MS;
+    key->silence_until = clock_ms() + KEY_SILENCE_MS;
+    key->work_until = clock_ms() + KEY_WORK_MS;
 }
 
 int key_outcome(struct key *key, int code)

@@ -88,5 +88,3 @@ void key_close(struct key *key);
 void key_begin(struct key *key);
 /* After it: what its code means. With key->yielded the outcome is CANCELLED. */
 int key_outcome(struct key *key, int code);
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t key_clock(void);

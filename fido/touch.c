@@ -7,6 +7,7 @@
  */
 #include "fido/touch.h"
 
+#include "ipc/base/clock.h"
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ static void end(struct key *key)
     if (!key->traits.fido2 || key->cancelled || fido_dev_cancel(key->dev) != FIDO_OK)
         return;
     int touched;
-    key->silence_until = key->work_until = key_clock() + KEY_CANCEL_MS;
+    key->silence_until = key->work_until = clock_ms() + KEY_CANCEL_MS;
     fido_dev_get_touch_status(key->dev, &touched, KEY_CANCEL_MS);
 }
 

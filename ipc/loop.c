@@ -15,6 +15,7 @@
 #include "ipc/loop.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
@@ -81,9 +82,7 @@ struct loop {
 
 uint64_t loop_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)clock_ms();
 }
 
 /* ---- watches ---- */

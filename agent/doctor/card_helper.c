@@ -8,6 +8,7 @@
 
 #include "agent/doctor/child.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 #include "ipc/base/outcome.h"
 #include "ipc/base/secret.h"
 #include "ipc/frame.h"
@@ -37,10 +38,10 @@ static int send_question(int fd)
 /* Reads until there is a whole frame, or it is over. True: there is. */
 static bool receive_answer(int fd, struct frame_reader *frames, struct helper_talk *talk)
 {
-    int64_t until = child_now_ms() + ANSWER_MS;
+    int64_t until = clock_ms() + ANSWER_MS;
     size_t len;
     while (!frame_reader_peek(frames, &len)) {
-        int64_t left = until - child_now_ms();
+        int64_t left = until - clock_ms();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
         if (ready < 0 && errno == EINTR)

@@ -8,11 +8,11 @@
  * them together have a bounded time. Where none has a session endpoint, no card signs anybody in by
  * itself: that is a way to work, and surprises whoever expected otherwise.
  */
-#include "agent/doctor/child.h"
 #include "agent/doctor/probe.h"
 #include "agent/doctor/provider_ask.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,7 @@ void check_providers(struct probe *probe)
 {
     const struct config_provider *seen[PROBE_PROVIDERS_MAX];
     const struct config_list *origins = &probe->config.origins;
-    int64_t until = child_now_ms() + ALL_MS;
+    int64_t until = clock_ms() + ALL_MS;
     size_t count = 0;
     if (origins->count == 0) {
         report_skip_after(probe->report, "configuration", DOCTOR_CONFIG_NO_PROVIDER);
@@ -135,7 +135,7 @@ void check_providers(struct probe *probe)
         if (known)
             continue;
         seen[count++] = provider;
-        if (child_now_ms() < until)
+        if (clock_ms() < until)
             check_provider(probe, provider, usual ? provider == usual : count == 1);
         else
             report_find(probe->report, DOCTOR_CHECK_FAILED, provider->name,

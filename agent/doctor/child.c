@@ -6,6 +6,7 @@
 #include "agent/doctor/child.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 #include "ipc/base/variables.h"
 
 #include <errno.h>
@@ -17,17 +18,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { GRACE_MS = 2000 };
-
-int64_t child_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int prepare(posix_spawn_file_actions_t *files, enum child_kind kind, int talk, int log)
 {
@@ -95,8 +88,8 @@ int child_start(const char *const *arguments, enum child_kind kind, struct child
 int child_end(struct child *child, bool by_itself)
 {
     int status = 0;
-    int64_t until = child_now_ms() + GRACE_MS;
-    while (by_itself && child_now_ms() < until) {
+    int64_t until = clock_ms() + GRACE_MS;
+    while (by_itself && clock_ms() < until) {
         if (waitpid(child->pid, &status, WNOHANG) == child->pid) {
             child->pid = 0;
             return status;
@@ -135,11 +128,11 @@ static bool read_some(int fd, size_t max, int64_t left, struct bytes *out)
 int child_output(const char *const *arguments, size_t max, int ms, struct bytes *out)
 {
     struct child child;
-    int64_t until = child_now_ms() + ms;
+    int64_t until = clock_ms() + ms;
     int r = child_start(arguments, CHILD_PRINTS, &child);
     if (r < 0)
         return r;
-    while (!read_some(child.talk, max, until - child_now_ms(), out))
+    while (!read_some(child.talk, max, until - clock_ms(), out))
         ;
     close_fd(&child.talk); /* one that still prints ends by that */
     int status = child_end(&child, true);

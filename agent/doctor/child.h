@@ -8,7 +8,6 @@
 #include "ipc/base/bytes.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include <sys/types.h>
 
@@ -32,6 +31,3 @@ void child_close(struct child *child);
 /* Runs a program (CHILD_PRINTS) and takes what it prints, at most max bytes, for at most ms. 0: it
  * ended with 0; positive: it ended otherwise, or was ended; -errno: it could not be started. */
 int child_output(const char *const *arguments, size_t max, int ms, struct bytes *out);
-
-/* A clock that only goes forward. */
-int64_t child_now_ms(void);

@@ -7,6 +7,7 @@
 #include "agent/doctor/pcscd_talk.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 enum {
     ANSWER_MS = 5000,
@@ -50,20 +50,13 @@ struct state {
 };
 _Static_assert(sizeof(struct state) == 184, "as pcscd has it");
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static bool receive(int fd, void *space, size_t size, struct pcscd_talk *talk)
 {
-    uint64_t until = now_ms() + ANSWER_MS;
+    int64_t until = clock_ms() + ANSWER_MS;
     for (size_t have = 0; have < size;) {
-        uint64_t now = now_ms();
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int ready = now < until ? poll(&wait, 1, (int)(until - now)) : 0;
+        int64_t left = until - clock_ms();
+        int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0) {

@@ -9,6 +9,7 @@
  * answer is awaited are kept, up to a bound, for lanyard_next_event.
  */
 #include "ipc/base/cleanup.h"
+#include "ipc/base/clock.h"
 #include "ipc/client/reply.h"
 #include "ipc/frame.h"
 
@@ -22,7 +23,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 
 enum {
     PROTOCOL = 1,
@@ -61,13 +61,6 @@ struct call {
     void *context;               /* of waiting */
     struct message answer;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 EXPORT void lanyard_free(char *text)
 {
@@ -163,7 +156,7 @@ static enum lanyard_result wait_for_bytes(const struct lanyard *agent, const str
     struct pollfd fds[] = {{.fd = agent->fd, .events = POLLIN},
                            {.fd = agent->cancel, .events = POLLIN}};
     for (;;) {
-        int64_t left = call->deadline < 0 ? -1 : call->deadline - now_ms();
+        int64_t left = call->deadline < 0 ? -1 : call->deadline - clock_ms();
         if (call->deadline >= 0 && left < 0)
             left = 0;
         int ready = poll(fds, 2, (int)left);
@@ -221,7 +214,7 @@ static enum lanyard_result ask(struct lanyard *agent, struct call *call, json_t 
     if (result != LANYARD_OK)
         return error_of(error, result);
     call->id = agent->last_id;
-    call->deadline = now_ms() + call->timeout_ms;
+    call->deadline = clock_ms() + call->timeout_ms;
     result = read_until_answered(agent, call);
     if (result == LANYARD_CANCELLED || result == LANYARD_TIMED_OUT)
         send_request(agent, "operation.cancel",
@@ -464,7 +457,7 @@ EXPORT enum lanyard_result lanyard_subscribe(struct lanyard *agent, struct lanya
 EXPORT enum lanyard_result lanyard_next_event(struct lanyard *agent, int timeout_ms, char **json,
                                               struct lanyard_error *error)
 {
-    struct call call = {.id = -1, .deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms};
+    struct call call = {.id = -1, .deadline = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms};
     enum lanyard_result result =
         agent->event_count > 0 ? LANYARD_OK : read_until_answered(agent, &call);
     *json = result == LANYARD_OK ? first_event(agent) : NULL;
