@@ -55,7 +55,7 @@ struct certificate {
                                              none, or too weak */
     uint8_t hash[CERTIFICATE_HASH_BYTES]; /* SHA-256 of the DER */
     struct bytes der;
-    void *x509; /* private to certificate.c */
+    void *x509; /* private to certificate*.c */
 };
 
 /* Parses into *out, owned. 0; -EBADMSG: not a certificate, or with bytes behind it (not logged: a

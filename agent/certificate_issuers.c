@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The authorities whose cards may sign in, with their revocation lists. Chains are checked against
+ * them and nothing else: no default trust store, no network, no purpose but the one that
+ * certificate.c has decided.
+ */
+#include "agent/certificate_inside.h"
+
+#include "ipc/base/cleanup.h"
+#include "ipc/base/log.h"
+#include "ipc/base/outcome.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <stdlib.h>
+
+enum {
+    SECURITY_LEVEL = 2, /* OpenSSL: 112 bits */
+    CHAIN_DEPTH_MAX = CARD_CERTIFICATES_MAX,
+};
+
+RELEASE(bio_release, BIO, BIO_free_all)
+RELEASE(crl_release, X509_CRL, X509_CRL_free)
+RELEASE(store_context_release, X509_STORE_CTX, X509_STORE_CTX_free)
+RELEASE(x509_release, X509, X509_free)
+
+static void stack_release(STACK_OF(X509) * *stack)
+{
+    sk_X509_free(*stack); /* the certificates in it are borrowed */
+    *stack = NULL;
+}
+
+struct issuers {
+    X509_STORE *store; /* NULL: any authority will do */
+    bool has_lists;    /* of revocation */
+};
+
+struct issuers *issuers_any(void)
+{
+    return calloc(1, sizeof(struct issuers));
+}
+
+void issuers_swap(struct issuers *one, struct issuers *other)
+{
+    struct issuers kept = *one;
+    *one = *other;
+    *other = kept;
+}
+
+void issuers_free(struct issuers **issuers)
+{
+    if (*issuers)
+        X509_STORE_free((*issuers)->store);
+    free(*issuers);
+    *issuers = NULL;
+}
+
+/* That a reader of PEM has stopped at the end of the text, and at nothing else. */
+static bool pem_ended(void)
+{
+    bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    return ended;
+}
+
+int issuers_parse(const void *pem, size_t len, struct issuers **out)
+{
+    CLEANUP(issuers_free) struct issuers *issuers = calloc(1, sizeof *issuers);
+    CLEANUP(bio_release) BIO *bio = BIO_new_mem_buf(pem, len <= INT_MAX ? (int)len : 0);
+    if (!issuers || !bio || !(issuers->store = X509_STORE_new()))
+        return log_fault(ENOMEM, "issuers");
+    size_t count = 0;
+    for (;;) {
+        CLEANUP(x509_release) X509 *authority = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        if (!authority)
+            break;
+        if (X509_STORE_add_cert(issuers->store, authority) != 1)
+            return log_fault(ENOMEM, "issuers");
+        count++;
+    }
+    bool at_end = pem_ended();
+    if (count == 0 || !at_end)
+        return log_fault(EBADMSG, count ? "issuers: a certificate cannot be parsed"
+                                        : "issuers: no certificate in the file");
+    *out = STEAL(issuers);
+    return 0;
+}
+
+int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now, size_t *old)
+{
+    CLEANUP(bio_release) BIO *bio = BIO_new_mem_buf(pem, len <= INT_MAX ? (int)len : 0);
+    if (!bio || !issuers->store)
+        return log_fault(bio ? EINVAL : ENOMEM, "revocation lists");
+    size_t count = 0, outdated = 0;
+    for (;;) {
+        CLEANUP(crl_release) X509_CRL *list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+        if (!list)
+            break;
+        const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
+        outdated += next && X509_cmp_time(next, &now) < 0;
+        if (X509_STORE_add_crl(issuers->store, list) != 1)
+            return log_fault(ENOMEM, "revocation lists");
+        count++;
+    }
+    bool at_end = pem_ended();
+    if (count == 0 || !at_end)
+        return log_fault(EBADMSG, count ? "revocation lists: one cannot be parsed"
+                                        : "revocation lists: none in the file");
+    issuers->has_lists = true;
+    if (old)
+        *old = outdated;
+    return 0;
+}
+
+/* What is no reason to say no here: the certificate's own dates, which have outcomes of their own
+ * (those of its authorities count), and a list that is missing or old, since the provider looks,
+ * too. */
+static int ignore_what_others_say(int ok, X509_STORE_CTX *context)
+{
+    if (ok || X509_STORE_CTX_get_error_depth(context) != 0)
+        return ok;
+    switch (X509_STORE_CTX_get_error(context)) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int issuers_judge(const struct issuers *issuers, const struct certificate_set *set,
+                  const struct certificate *certificate, time_t now)
+{
+    if (!issuers || !issuers->store)
+        return OUTCOME_OK;
+    CLEANUP(stack_release) STACK_OF(X509) *authorities = sk_X509_new_null();
+    CLEANUP(store_context_release) X509_STORE_CTX *context = X509_STORE_CTX_new();
+    if (!authorities || !context)
+        return OUTCOME_ISSUER_UNKNOWN;
+    for (size_t i = 0; i < set->count; i++)
+        if (set->at[i] && set->at[i]->use == CERTIFICATE_AUTHORITY &&
+            sk_X509_push(authorities, set->at[i]->x509) <= 0)
+            return OUTCOME_ISSUER_UNKNOWN;
+    if (X509_STORE_CTX_init(context, issuers->store, certificate->x509, authorities) != 1)
+        return OUTCOME_ISSUER_UNKNOWN;
+    X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(context);
+    X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN |
+                                           (issuers->has_lists ? X509_V_FLAG_CRL_CHECK : 0));
+    X509_VERIFY_PARAM_set_depth(rules, CHAIN_DEPTH_MAX);
+    X509_VERIFY_PARAM_set_auth_level(rules, SECURITY_LEVEL);
+    X509_VERIFY_PARAM_set_time(rules, now);
+    X509_STORE_CTX_set_verify_cb(context, ignore_what_others_say);
+    bool good = X509_verify_cert(context) == 1;
+    int error = X509_STORE_CTX_get_error(context);
+    ERR_clear_error();
+    return good                               ? OUTCOME_OK
+           : error == X509_V_ERR_CERT_REVOKED ? OUTCOME_CERTIFICATE_REVOKED
+                                              : OUTCOME_ISSUER_UNKNOWN;
+}
