@@ -233,6 +233,16 @@ static void a_users_file_may_be_missing_or_a_link(void **state)
 
 /* ---- programs ---- */
 
+/* The text is taken, and that is all that the check says of it. */
+static void assert_told(void (*check)(const struct config *, struct config_reporter),
+                        const char *text, const char *problem)
+{
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, text), 0);
+    check(&config, collector);
+    assert_string_equal(problems, problem);
+}
+
 static void a_pinentry_that_cannot_run_is_told(void **state)
 {
     (void)state;
@@ -247,12 +257,8 @@ static void a_pinentry_that_cannot_run_is_told(void **state)
         {"[prompt]\nprogram = /tmp",
          "f:2: program: /tmp: is not a program; no PIN can be asked for\n"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CLEANUP(config_deinit) struct config config;
-        assert_int_equal(load_text(&config, rows[i].text), 0);
-        config_check_pinentry(&config, collector);
-        assert_string_equal(problems, rows[i].problem);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_told(config_check_pinentry, rows[i].text, rows[i].problem);
 }
 
 static void a_lock_command_that_cannot_run_is_told(void **state)
@@ -273,12 +279,8 @@ static void a_lock_command_that_cannot_run_is_told(void **state)
         {"[desktop]\nlock-command = /tmp  x",
          "f:2: lock-command: /tmp: is not a program; the desktop cannot be locked by it\n"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CLEANUP(config_deinit) struct config config;
-        assert_int_equal(load_text(&config, rows[i].text), 0);
-        config_check_lock_command(&config, collector);
-        assert_string_equal(problems, rows[i].problem);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_told(config_check_lock_command, rows[i].text, rows[i].problem);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_dir, remove_dir)

@@ -11,3 +11,5 @@ extern const struct config_reporter collector;
 /* Empties problems, reads one text as the file "f" and completes it: as config_read and
  * config_complete, the first's fault before the second's. To be ended with config_deinit. */
 int load_text(struct config *config, const char *text);
+/* The text is refused, and what is said of it begins with problem. */
+void assert_refused(const char *text, const char *problem);
