@@ -703,16 +703,19 @@ static void a_page_that_asks_all_day_long_does_not_fill_the_journal(void **state
 
 /* ---- giving up ---- */
 
+/* The page does, what it asked last. */
+static void take_back(void)
+{
+    static const char back[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
+                               "\"params\":{\"request\":1}}";
+    connection_receive(&rig->page, back, sizeof back - 1);
+}
+
 static void who_gives_up_reads_another_name_than_whose_person_does(void **state)
 {
     (void)state;
     ask(GET(""));
-    connection_receive(&rig->page,
-                       "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
-                       "\"params\":{\"request\":1}}",
-                       sizeof "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
-                              "\"params\":{\"request\":1}}" -
-                           1);
+    take_back();
     expect_error("cancelled", "AbortError");
     ask(GET(""));
     fail_with(OUTCOME_CANCELLED);
@@ -736,29 +739,27 @@ static void a_page_that_takes_no_no_waits(void **state)
     fail_with(OUTCOME_CANCELLED);
 }
 
+/* So many times; each has begun. */
+static void ask_and_take_back(int times)
+{
+    for (int i = 0; i < times; i++) {
+        ask(GET(""));
+        take_back();
+    }
+    assert_int_equal(rig->begun, times);
+}
+
 static void what_callers_take_back_is_nobody_s_no(void **state)
 {
     (void)state;
-    static const char back[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
-                               "\"params\":{\"request\":1}}";
-    for (int i = 0; i < 5; i++) {
-        ask(GET(""));
-        connection_receive(&rig->page, back, sizeof back - 1);
-    }
-    assert_int_equal(rig->begun, 5);
+    ask_and_take_back(5);
 }
 
 /* Nor is it an endless row of windows, or a way to look again and again. */
 static void but_a_site_that_takes_back_everything_waits(void **state)
 {
     (void)state;
-    static const char back[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"operation.cancel\","
-                               "\"params\":{\"request\":1}}";
-    for (int i = 0; i < 9; i++) {
-        ask(GET(""));
-        connection_receive(&rig->page, back, sizeof back - 1);
-    }
-    assert_int_equal(rig->begun, 9);
+    ask_and_take_back(9);
     ask(GET(""));
     expect_error("busy", "NotAllowedError");
     assert_int_equal(rig->begun, 9);
