@@ -6,27 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-static int start_keys(void **state)
-{
-    (void)state;
-    rig_start_keys();
-    return 0;
-}
-
-static int stop_keys(void **state)
-{
-    (void)state;
-    rig_stop_keys();
-    return 0;
-}
-
-static int reset_keys(void **state)
-{
-    (void)state;
-    rig_reset();
-    return 0;
-}
-
 /* ---- getting and creating ---- */
 
 /* The key says that it knew its person (WebAuthn §6.1). */
@@ -108,8 +87,7 @@ static void without_sockets_it_looks_for_keys(void **state)
     rig_as_installed = true;
     rig_begin(&run, &get, false);
     rig_as_installed = false;
-    assert_int_equal(rig_finish(&run), OUTCOME_NO_KEY);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_NO_KEY);
 }
 
 static void a_key_that_comes_is_waited_for(void **state)
@@ -121,8 +99,7 @@ static void a_key_that_comes_is_waited_for(void **state)
     rig_expect_waiting(&run, FIDO_WAITING_KEY);
     rig_ctl("plug usb");
     rig_say(&run, FIDO_MESSAGE_KEYS);
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
 }
 
 static void a_key_that_holds_nothing_is_left_aside(void **state)
@@ -155,12 +132,10 @@ static void a_named_key_is_the_only_one(void **state)
     struct fido_start get = rig_get(&id, NULL);
     snprintf(get.key, sizeof get.key, "/dev/hidraw0");
     rig_begin(&run, &get, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_NO_KEY);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_NO_KEY);
     rig_ctl("plug usb");
     rig_begin(&run, &get, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_NOT_REGISTERED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_NOT_REGISTERED);
 }
 
 static void the_touched_one_of_several_is_meant(void **state)
@@ -232,8 +207,7 @@ static void what_it_has_no_use_for_is_given_up(void **state)
     assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
     assert_non_null(strstr(text, "Seccomp:\t2\n"));
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
 }
 
 static void cancel_stops_the_blinking(void **state)
@@ -247,8 +221,7 @@ static void cancel_stops_the_blinking(void **state)
     rig_expect_waiting(&run, FIDO_WAITING_TOUCH);
     rig_ctl("blinks usb");
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
     assert_int_equal(rig_state("usb", "blinking"), 0);
 
     rig_ctl("delay other never");
@@ -258,8 +231,7 @@ static void cancel_stops_the_blinking(void **state)
     rig_ctl("blinks usb");
     rig_ctl("blinks other");
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
     assert_int_equal(rig_state("usb", "blinking"), 0);
     assert_int_equal(rig_state("other", "blinking"), 0);
 }
@@ -272,8 +244,7 @@ static void cancel_is_heard_while_nothing_is_in(void **state)
     rig_begin(&run, &create, false);
     rig_expect_waiting(&run, FIDO_WAITING_KEY);
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
 }
 
 static void a_key_pulled_out_ends_it(void **state)
@@ -291,8 +262,7 @@ static void a_key_pulled_out_ends_it(void **state)
         rig_ctl("unplug %s", names[i]);
         rig_say(&run, FIDO_MESSAGE_KEYS);
         kill(run.pid, SIGCONT);
-        assert_int_equal(rig_finish(&run), OUTCOME_KEY_REMOVED);
-        rig_end(&run);
+        rig_expect_end(&run, OUTCOME_KEY_REMOVED);
     }
 }
 
@@ -310,8 +280,7 @@ static void a_key_that_gives_up_is_asked_again(void **state)
     rig_await_messages("usb", messages + 3);
     rig_ctl("patience usb 30000");
     rig_ctl("touch usb");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
 }
 
 /* ---- who it is ---- */
@@ -343,8 +312,7 @@ static void a_pin_is_asked_for_when_it_is_needed(void **state)
     rig_end(&run);
     get.verification = FIDO_UV_REQUIRED;
     rig_begin(&run, &get, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_NOT_SET);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_PIN_NOT_SET);
 }
 
 /* Though FIDO_DEBUG is in the environment (test_fido_rig.c). */
@@ -365,8 +333,7 @@ static void nothing_of_the_wire_is_printed(void **state)
     rig_say_pin(&run, "654321");
     rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_PIN_WRONG);
     rig_say_pin(&run, "123456");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
     char line[256];
     rewind(log);
     while (fgets(line, sizeof line, log))
@@ -394,16 +361,14 @@ static void wrong_pins_lock_and_then_block(void **state)
             rig_say_pin(&run, "wrong-one");
             problem = OUTCOME_PIN_WRONG;
         }
-        assert_int_equal(rig_finish(&run), left > 0 ? OUTCOME_KEY_LOCKED : OUTCOME_KEY_BLOCKED);
-        rig_end(&run);
+        rig_expect_end(&run, left > 0 ? OUTCOME_KEY_LOCKED : OUTCOME_KEY_BLOCKED);
         assert_int_equal(rig_state("usb", "tries"), left);
         rig_ctl("unplug usb");
         rig_ctl("plug usb");
     }
     struct helper_run run;
     rig_begin(&run, &get, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_BLOCKED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_BLOCKED);
 }
 
 static void the_right_pin_after_a_wrong_one(void **state)
@@ -456,8 +421,7 @@ static void the_finger_comes_before_the_pin(void **state)
     rig_end(&run);
     rig_ctl("pin usb clear");
     rig_begin(&run, &create, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_UNVERIFIED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_UNVERIFIED);
 }
 
 static void a_pin_that_is_owed_is_changed_right_there(void **state)
@@ -495,8 +459,7 @@ static void a_key_that_insists_is_told_who_it_is(void **state)
     rig_begin(&run, &create, false);
     rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_OK);
     rig_say_pin(&run, "123456");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
 }
 
 /* ---- discoverable ones ---- */
@@ -561,8 +524,7 @@ static void what_only_its_person_may_see_is_found(void **state)
     rig_begin(&run, &get, false);
     rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_OK);
     rig_say_pin(&run, "123456");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
     /* Another key might hold it; the person learns that it does not. */
     rig_ctl("unplug usb");
     rig_ctl("plug other");
@@ -571,11 +533,10 @@ static void what_only_its_person_may_see_is_found(void **state)
     rig_say_pin(&run, "123456");
     rig_expect_waiting(&run, FIDO_WAITING_OTHER_KEY);
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
 }
 
-#define RESET(test) cmocka_unit_test_setup(test, reset_keys)
+#define RESET(test) cmocka_unit_test_setup(test, rig_reset)
 
 int main(void)
 {
@@ -604,5 +565,5 @@ int main(void)
         RESET(one_of_several_accounts_is_chosen),
         RESET(what_only_its_person_may_see_is_found),
     };
-    return cmocka_run_group_tests(tests, start_keys, stop_keys);
+    return cmocka_run_group_tests(tests, rig_start_keys, rig_stop_keys);
 }

@@ -5,27 +5,6 @@
 
 #include <stdio.h>
 
-static int start_keys(void **state)
-{
-    (void)state;
-    rig_start_keys();
-    return 0;
-}
-
-static int stop_keys(void **state)
-{
-    (void)state;
-    rig_stop_keys();
-    return 0;
-}
-
-static int reset_keys(void **state)
-{
-    (void)state;
-    rig_reset();
-    return 0;
-}
-
 /* ---- what else sites ask for ---- */
 
 static void an_excluded_key_says_so_when_touched(void **state)
@@ -43,8 +22,7 @@ static void an_excluded_key_says_so_when_touched(void **state)
     rig_expect_waiting(&run, FIDO_WAITING_TOUCH);
     rig_ctl("blinks usb");
     rig_ctl("touch usb");
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_REGISTERED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_REGISTERED);
 }
 
 static void a_u2f_key_signs_for_an_appid(void **state)
@@ -74,15 +52,13 @@ static void a_u2f_key_signs_for_an_appid(void **state)
     rig_begin(&run, &get, false);
     rig_expect_waiting(&run, FIDO_WAITING_OTHER_KEY);
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
     struct fido_start again = rig_create(); /* appidExclude */
     snprintf(again.appid, sizeof again.appid, "%s", create.rp_id);
     again.list_count = 1;
     again.list[0] = id;
     rig_begin(&run, &again, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_REGISTERED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_REGISTERED);
 }
 
 static void secrets_are_of_the_salts_for_that_credential(void **state)
@@ -180,13 +156,11 @@ static void algorithms_are_taken_best_first(void **state)
     rig_ctl("plug usb");
     create.algorithms[0] = -8;
     rig_begin(&run, &create, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
     create.algorithms[0] = create.algorithms[1] = -65535;
     snprintf(create.key, sizeof create.key, "/dev/hidraw0");
     rig_begin(&run, &create, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_UNABLE);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_UNABLE);
 }
 
 /* ---- upkeep ---- */
@@ -198,6 +172,17 @@ static uint32_t once(struct helper_run *run, uint8_t operation)
     return rig_finish(run);
 }
 
+/* The first word is the last. Returns the result; the run is the caller's to end. */
+static uint32_t probe(struct helper_run *run, const struct bytes *id)
+{
+    struct fido_start start = rig_get(id, NULL);
+    start.operation = FIDO_PROBE;
+    rig_begin(run, &start, false);
+    assert_true(rig_hear(run));
+    assert_int_equal(run->type, FIDO_MESSAGE_DONE);
+    return run->done.result;
+}
+
 static void a_probe_disturbs_nobody(void **state)
 {
     (void)state;
@@ -206,17 +191,10 @@ static void a_probe_disturbs_nobody(void **state)
     rig_ctl("plug usb");
     rig_register(&id, false, NULL);
     rig_ctl("delay usb never");
-    struct fido_start probe = rig_get(&id, NULL);
-    probe.operation = FIDO_PROBE;
-    rig_begin(&run, &probe, false);
-    assert_true(rig_hear(&run));
-    assert_int_equal(run.type, FIDO_MESSAGE_DONE);
-    assert_int_equal(run.done.result, OUTCOME_OK);
+    assert_int_equal(probe(&run, &id), OUTCOME_OK);
     rig_end(&run);
     rig_ctl("new usb");
-    rig_begin(&run, &probe, false);
-    assert_true(rig_hear(&run));
-    assert_int_equal(run.done.result, OUTCOME_KEY_NOT_REGISTERED);
+    assert_int_equal(probe(&run, &id), OUTCOME_KEY_NOT_REGISTERED);
     rig_end(&run);
     assert_int_equal(rig_state("usb", "blinking"), 0);
 }
@@ -233,12 +211,7 @@ static void a_probe_brings_a_signature(void **state)
     rig_register(&id, false, "123456");
     rig_ctl("option usb always-uv on");
     rig_ctl("delay usb never");
-    struct fido_start probe = rig_get(&id, NULL);
-    probe.operation = FIDO_PROBE;
-    rig_begin(&run, &probe, false);
-    assert_true(rig_hear(&run));
-    assert_int_equal(run.type, FIDO_MESSAGE_DONE);
-    assert_int_equal(run.done.result, OUTCOME_OK);
+    assert_int_equal(probe(&run, &id), OUTCOME_OK);
     assert_true(bytes_equal(&run.done.credential_id, &id));
     assert_int_equal(run.done.auth_data.len, 37);
     assert_int_equal(run.done.auth_data.data[32], 0); /* nobody was there, and nobody was asked */
@@ -255,11 +228,7 @@ static void an_old_key_brings_none(void **state)
     rig_ctl("plug usb");
     rig_register(&id, false, NULL);
     rig_ctl("delay usb never");
-    struct fido_start probe = rig_get(&id, NULL);
-    probe.operation = FIDO_PROBE;
-    rig_begin(&run, &probe, false);
-    assert_true(rig_hear(&run));
-    assert_int_equal(run.done.result, OUTCOME_OK);
+    assert_int_equal(probe(&run, &id), OUTCOME_OK);
     assert_true(bytes_equal(&run.done.credential_id, &id));
     assert_int_equal(run.done.auth_data.len + run.done.signature.len, 0);
     rig_end(&run);
@@ -294,18 +263,15 @@ static void a_pin_is_set_and_changed(void **state)
     struct helper_run run;
     rig_ctl("plug usb");
     rig_begin(&run, &change, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_NOT_SET);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_PIN_NOT_SET);
     rig_begin(&run, &set, false);
     rig_expect_ask(&run, FIDO_ASK_NEW_PIN, OUTCOME_OK);
     rig_say_pin(&run, "åäö");
     rig_expect_ask(&run, FIDO_ASK_NEW_PIN, OUTCOME_PIN_FORMAT); /* three characters */
     rig_say_pin(&run, "åäöü");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
     rig_begin(&run, &set, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_SET);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_PIN_SET);
     rig_begin(&run, &change, false);
     rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_OK);
     rig_say_pin(&run, "wrong");
@@ -313,8 +279,7 @@ static void a_pin_is_set_and_changed(void **state)
     rig_say_pin(&run, "123456");
     rig_expect_ask(&run, FIDO_ASK_PIN, OUTCOME_PIN_WRONG);
     rig_say_pin(&run, "åäöü");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
 }
 
 static void credentials_are_listed_renamed_and_deleted(void **state)
@@ -362,8 +327,7 @@ static void a_finger_serves_for_upkeep_too(void **state)
     rig_register(&id, true, NULL);
     struct fido_start start = {.operation = FIDO_CREDENTIALS};
     rig_begin(&run, &start, false);
-    assert_int_equal(rig_finish(&run), OUTCOME_KEY_PIN_NOT_SET);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_KEY_PIN_NOT_SET);
     rig_ctl("finger usb on");
     rig_begin(&run, &start, false);
     assert_int_equal(rig_finish(&run), OUTCOME_OK);
@@ -386,7 +350,7 @@ static void everything_is_erased_only_at_once(void **state)
     rig_end(&run);
 }
 
-#define RESET(test) cmocka_unit_test_setup(test, reset_keys)
+#define RESET(test) cmocka_unit_test_setup(test, rig_reset)
 
 int main(void)
 {
@@ -406,5 +370,5 @@ int main(void)
         RESET(a_finger_serves_for_upkeep_too),
         RESET(everything_is_erased_only_at_once),
     };
-    return cmocka_run_group_tests(tests, start_keys, stop_keys);
+    return cmocka_run_group_tests(tests, rig_start_keys, rig_stop_keys);
 }

@@ -12,25 +12,15 @@
 
 static struct bytes credential; /* on "usb" and nowhere else */
 
-static int start_keys(void **state)
-{
-    (void)state;
-    rig_start_keys();
-    return 0;
-}
-
 static int stop_keys(void **state)
 {
-    (void)state;
     bytes_deinit(&credential);
-    rig_stop_keys();
-    return 0;
+    return rig_stop_keys(state);
 }
 
 static int reset_keys(void **state)
 {
-    (void)state;
-    rig_reset();
+    rig_reset(state);
     rig_ctl("pin usb set " PIN);
     rig_ctl("plug usb");
     rig_register(&credential, true, PIN);
@@ -170,8 +160,7 @@ static void a_stalling_key_can_be_cancelled(void **state)
     rig_begin(&run, &create, false);
     rig_await_messages("usb", messages + 2); /* INIT, and what is not answered */
     rig_say(&run, FIDO_MESSAGE_CANCEL);
-    assert_int_equal(rig_finish(&run), OUTCOME_CANCELLED);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_CANCELLED);
 }
 
 /* ---- pulled out ---- */
@@ -250,8 +239,7 @@ static void a_busy_key_is_asked_again(void **state)
     rig_begin(&run, &create, false);
     rig_await_messages("usb", messages + 6);
     rig_ctl("clear usb");
-    assert_int_equal(rig_finish(&run), OUTCOME_OK);
-    rig_end(&run);
+    rig_expect_end(&run, OUTCOME_OK);
 }
 
 /* ---- a broken one beside a good one ---- */
@@ -313,5 +301,5 @@ int main(void)
         RESET(an_agent_that_goes_stops_the_blinking),
         RESET(an_answer_without_a_question_is_the_end),
     };
-    return cmocka_run_group_tests(tests, start_keys, stop_keys);
+    return cmocka_run_group_tests(tests, rig_start_keys, stop_keys);
 }

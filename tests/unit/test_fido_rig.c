@@ -50,8 +50,9 @@ static void make_attestation(void)
     assert_int_equal(system(script), 0);
 }
 
-void rig_start_keys(void)
+int rig_start_keys(void **state)
 {
+    (void)state;
     const char *tmp = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/lanyard-test-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(folder_make(folder));
@@ -80,16 +81,19 @@ void rig_start_keys(void)
     line[strcspn(line, "\n")] = '\0';
     assert_memory_equal(line, "ready ", 6);
     snprintf(root, sizeof root, "%s", line + 6);
+    return 0;
 }
 
-void rig_stop_keys(void)
+int rig_stop_keys(void **state)
 {
+    (void)state;
     if (keys > 0) {
         kill(keys, SIGTERM);
         waitpid(keys, NULL, 0);
     }
     keys = -1;
     folder_remove(folder);
+    return 0;
 }
 
 const char *rig_ctl(const char *format, ...)
@@ -140,8 +144,9 @@ void rig_await_messages(const char *key, unsigned count)
     }
 }
 
-void rig_reset(void)
+int rig_reset(void **state)
 {
+    (void)state;
     static const char *const names[] = {"usb", "other", "far"};
     static const char *const options[] = {"u2f-only", "make-needs-pin", "self-attestation",
                                           "always-uv"};
@@ -156,6 +161,7 @@ void rig_reset(void)
         if (rig_state(names[i], "plugged"))
             rig_ctl("unplug %s", names[i]);
     }
+    return 0;
 }
 
 const char *rig_far_path(void)
@@ -291,6 +297,12 @@ void rig_end(struct helper_run *run)
     assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
     if (!WIFEXITED(status))
         fail_msg("lanyard-fido died of signal %d", WTERMSIG(status));
+}
+
+void rig_expect_end(struct helper_run *run, uint32_t result)
+{
+    assert_int_equal(rig_finish(run), result);
+    rig_end(run);
 }
 
 /* ---- requests ---- */

@@ -19,8 +19,11 @@
 
 /* ---- the keys: "usb" and "other" are under a made-up /dev, "far" is a redirected one ---- */
 
-void rig_start_keys(void);
-void rig_stop_keys(void);
+/* For a group of tests. */
+int rig_start_keys(void **state);
+int rig_stop_keys(void **state);
+/* For each: all keys as they left the factory and unplugged. */
+int rig_reset(void **state);
 /* A control socket's line and its answer, without "ok"; static until the next. Anything else than
  * ok fails. */
 const char *rig_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -28,8 +31,6 @@ const char *rig_ctl(const char *format, ...) __attribute__((format(printf, 1, 2)
 unsigned rig_state(const char *key, const char *name);
 /* Waits until the key has had so many messages since it was plugged in. */
 void rig_await_messages(const char *key, unsigned count);
-/* All keys as they left the factory and unplugged. */
-void rig_reset(void);
 const char *rig_far_path(void);
 
 /* ---- a helper ---- */
@@ -62,6 +63,8 @@ uint32_t rig_finish(struct helper_run *run);
 uint32_t rig_finish_or_die(struct helper_run *run);
 /* Reaps the process and forgets what it said. */
 void rig_end(struct helper_run *run);
+/* rig_finish, whose result is to be that, and rig_end. */
+void rig_expect_end(struct helper_run *run, uint32_t result);
 
 /* ---- requests ---- */
 
