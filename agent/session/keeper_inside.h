@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the keeper's own files share: keeper.c (events in, actions out), keeper_requests.c (what
- * callers ask), keeper_opening.c (the prompt and what the card signed), keeper_upkeep.c (keep-alive
- * and role). For them only.
+ * What the keeper's own files share. For them only:
+ *
+ *     keeper.c            the machine: events in, actions out
+ *     keeper_requests.c   what callers ask, and what becomes of it
+ *     keeper_report.c     what is said of the session, and the audit
+ *     keeper_seats.c      cards and security keys
+ *     keeper_desktop.c    the screen and the person before it
+ *     keeper_config.c     the configuration
+ *     keeper_prompt.c     the prompt, until something is signed
+ *     keeper_opening.c    what was signed, until the session is open
+ *     keeper_upkeep.c     keep-alive and role
+ *     keeper_sealing.c    the session that outlives this process
  */
 #pragma once
 
@@ -130,47 +139,94 @@ struct keeper {
 void keeper_put(struct keeper *k, const struct session_event *event, struct ask *ask);
 /* One that is its type and nothing more. */
 void keeper_put_type(struct keeper *k, enum session_event_type type);
-/* What an ask is to the machine. */
-struct session_event keeper_event_of(const struct ask *ask);
 /* CLOCK_BOOTTIME in milliseconds, the machine's time. */
 uint64_t keeper_now(void);
+bool keeper_signed_in(const struct keeper *k);
+
+/* ---- keeper_requests.c ---- */
+
+/* What an ask is to the machine. */
+struct session_event keeper_event_of(const struct ask *ask);
+/* ALLOW, REFUSE and HOLD of that ask (taken); GIVE_UP of all that are held. */
+void keeper_allow(struct keeper *k, struct ask *ask);
+void keeper_refuse(struct keeper *k, struct ask *ask, int refusal);
+void keeper_hold(struct keeper *k, struct ask *ask);
+void keeper_give_up(struct keeper *k, int result);
 /* Puts everything that is held again. */
 void keeper_retry(struct keeper *k);
 void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left);
+
+/* ---- keeper_report.c ---- */
+
+/* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
+bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);
+/* session.status for that request. Releases it. */
+void keeper_answer_status(struct keeper *k, struct request **request);
+/* The same for an ask; takes it. */
+void keeper_give_session(struct keeper *k, struct ask **ask);
+/* NOTIFY */
+void keeper_notify(struct keeper *k);
 void keeper_audit(const struct keeper *k, enum audit_event event, int result, const char *origin);
 /* Whether a refusal is written down. */
 bool keeper_audits_refusal(struct keeper *k);
-/* A page of another provider reads that nobody is signed in, and nothing of whoever was. */
-bool keeper_none_of_its_business(const struct keeper *k, const struct request *request);
-bool keeper_signed_in(const struct keeper *k);
-bool keeper_has_endpoint(const struct config_provider *provider);
+
+/* ---- keeper_seats.c ---- */
+
+/* Begins to look at cards and keys. False on no memory. */
+bool keeper_begin_seats(struct keeper *k);
 /* The signer's seat, which is the session's from now on; 0: card or key has left. */
 uint64_t keeper_take_seat(struct keeper *k);
-/* What the provider says of the session now (taken), and with it by what its key is known. */
-void keeper_take_about(struct keeper *k, struct cis_session **about);
+/* The machine hears of the smartcard service what it does not know yet. */
+void keeper_tell_of_service(struct keeper *k);
+/* VERIFY */
+void keeper_verify(struct keeper *k);
+/* INVITE */
+void keeper_invite(struct keeper *k);
+
+/* ---- keeper_desktop.c ---- */
+
+/* LOCK_DESKTOP */
+void keeper_lock_desktop(struct keeper *k);
 /* On the desktop: nobody's page shows why what a card or a key has begun by itself has failed. What
  * the person has done is not said to him. */
 void keeper_tell_person(struct keeper *k, int result);
-/* Sealed memory gets what is true now. */
-void keeper_seal(struct keeper *k);
-/* session.status for that request. Releases it. */
-void keeper_answer_status(struct keeper *k, struct request **request);
+
+/* ---- keeper_config.c ---- */
+
+bool keeper_has_endpoint(const struct config_provider *provider);
+struct session_policy keeper_policy(const struct keeper *k);
+/* A session keeps the policy under which it began; the next one gets that of today. */
+void keeper_take_policy(struct keeper *k);
+/* How many proofs each page gets; owned. NULL on no memory: then nobody gets one. */
+struct rate *keeper_new_rate(const struct keeper *k);
+
+/* ---- keeper_prompt.c ---- */
+
+/* PROMPT; ask: whose, NULL: the machine's own wish. */
+void keeper_prompt(struct keeper *k, uint64_t number, const struct ask *ask);
+/* The person has taken a prompt away, or who asked for it has. */
+void keeper_note_cancel(struct keeper *k);
+/* DISMISS */
+void keeper_dismiss(struct keeper *k);
+/* What was signed; its text is borrowed. */
+struct cis_evidence keeper_evidence(const struct keeper *k);
 
 /* ---- keeper_opening.c ---- */
 
-/* PROMPT; ask: whose, NULL: the machine's own wish. */
-void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask);
-/* The person has taken a prompt away, or who asked for it has. */
-void opening_note_cancel(struct keeper *k);
-/* DISMISS */
-void opening_dismiss(struct keeper *k);
 /* OPEN */
 void opening_open(struct keeper *k);
 /* DISOWN */
 void opening_disown(struct keeper *k);
-/* Wipes and forgets all of it. */
+/* Wipes and forgets all of it, and of the prompt. */
 void opening_forget(struct keeper *k);
 void opening_deinit(struct keeper *k);
+
+/* ---- keeper_sealing.c ---- */
+
+/* SEAL: sealed memory gets what is true now. */
+void keeper_seal(struct keeper *k);
+/* Takes up what an earlier process has sealed there, if anything. */
+void keeper_restore(struct keeper *k);
 
 /* ---- keeper_upkeep.c ---- */
 
@@ -182,6 +238,8 @@ void upkeep_end(struct keeper *k);
 void upkeep_soon(struct keeper *k, uint64_t milliseconds);
 /* Whatever asks for a role ends with that result. */
 void upkeep_drop_role(struct keeper *k, int result);
+/* What the provider says of the session now (taken), and with it by what its key is known. */
+void keeper_take_about(struct keeper *k, struct cis_session **about);
 /* What the server says now replaces what it said (taken). False, and nothing taken: it speaks of
  * another person. */
 bool upkeep_note(struct keeper *k, struct cis_session **about);

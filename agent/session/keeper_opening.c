@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the machine's wish for a prompt to what it is told of the outcome:
+ * From what was signed to an open session:
  *
- *     sign-in          opener with a fresh key → SIGNED → OPEN: evidence to the server → OPENED
- *     page's sign-in   the key of what it got → SIGNED → OPEN: ask the server for the sid → OPENED
- *     step-up, resume  opener with the session's key → evidence to the server → SIGNED
- *
- * (These keys are the session's own; what shows who it is, a card or a security key, is the
- * opener's business.)
+ *     sign-in          OPEN: evidence to the server → OPENED
+ *     page's sign-in   OPEN: ask the server for the sid → OPENED
  *
  * Asking for a page's sid is what makes that session last at the server, whether or not its answer
  * comes back. So its end is armed before it is asked for, and due when nobody knows.
  *
- * A card's resume does without the server when that cannot be reached: whose card it is, and that
- * the PIN is right, the agent has verified itself, and the session's own time has not run out. What
- * a security key has signed only the server can verify.
+ * What nobody wants any more while the server has yet to answer is disowned: it keeps its key until
+ * then, so that a session which was opened after all can be ended.
  */
 #include "agent/session/keeper_inside.h"
 
@@ -28,220 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static void put_failed(struct keeper *k, int result)
-{
-    int outcome = outcome_of(result);
-    if (k->unasked)
-        keeper_tell_person(k, result);
-    keeper_put(k,
-               &(struct session_event){
-                   .type = SESSION_FAILED, .number = k->ceremony_number, .outcome = outcome},
-               NULL);
-}
-
-static void put_signed(struct keeper *k)
-{
-    keeper_put(k,
-               &(struct session_event){.type = SESSION_SIGNED,
-                                       .number = k->ceremony_number,
-                                       .identity = k->signer.identity,
-                                       .card = keeper_take_seat(k)},
-               NULL);
-}
-
-static bool can_do_without_server(const struct keeper *k, int result)
-{
-    return k->machine.state == SESSION_LOCKED && !k->is_assertion &&
-           (result == OUTCOME_PROVIDER_UNREACHABLE || result == OUTCOME_PROVIDER_BUSY);
-}
-
-/* ---- pages that do not take a no ---- */
-
-static bool asked_by_page(const struct keeper *k)
-{
-    return k->has_caller && k->caller.door == DOOR_WEB;
-}
-
-void opening_note_cancel(struct keeper *k)
-{
-    if (asked_by_page(k))
-        quiet_note_cancel(&k->quiet, keeper_now());
-}
-
-/* ---- the prompt ---- */
-
-static void on_waiting(void *context, enum waiting_for what, const char *name, int tries_left)
-{
-    keeper_tell_held(context, what, name, tries_left);
-}
-
-static struct cis_evidence evidence_of(const struct keeper *k)
-{
-    return (struct cis_evidence){.assertion = k->is_assertion,
-                                 .text = (const char *)k->evidence.data};
-}
-
-static void on_authenticated(void *context, struct cis_answer *answer)
-{
-    struct keeper *k = context;
-    cis_call_free(&k->authenticating);
-    if (answer->result == OUTCOME_OK && !upkeep_note(k, &answer->session))
-        answer->result = OUTCOME_NO_SESSION;
-    if (answer->result == OUTCOME_OK) {
-        put_signed(k);
-    } else if (can_do_without_server(k, answer->result)) {
-        put_signed(k);
-    } else if (answer->result == OUTCOME_NO_SESSION) {
-        keeper_put(
-            k, &(struct session_event){.type = SESSION_SERVER_GONE, .number = k->machine.number},
-            NULL);
-    } else {
-        put_failed(k, answer->result);
-    }
-}
-
-/* Inside a live session: the server is told before anybody relies on it. */
-static void authenticate(struct keeper *k, bool local)
-{
-    if (local) {
-        put_signed(k);
-        return;
-    }
-    keeper_tell_held(k, WAITING_PROVIDER, NULL, -1);
-    struct cis_evidence evidence = evidence_of(k);
-    k->authenticating = cis_authenticate(k->setup.cis, k->provider, k->key, k->about->sid,
-                                         &evidence, on_authenticated, k);
-    if (!k->authenticating)
-        put_failed(k, -ENOMEM);
-}
-
-static void take_signer(struct keeper *k, const struct opener_result *result)
-{
-    key_holder_deinit(&k->signer.key);
-    k->signer = (struct signer){.card = result->card, .plugged = result->plugged};
-    memcpy(k->signer.identity, result->identity, sizeof k->signer.identity);
-    if (result->holder) {
-        k->signer.key = *result->holder;
-        *result->holder = (struct key_holder){0};
-    }
-}
-
-static void on_done(void *context, const struct opener_result *result)
-{
-    struct keeper *k = context;
-    k->opener = NULL;
-    if (result->uid && k->machine.state == SESSION_AUTHENTICATING)
-        snprintf(k->uid, sizeof k->uid, "%s", result->uid);
-    if (result->result != OUTCOME_OK) {
-        if (result->result == OUTCOME_CANCELLED)
-            opening_note_cancel(k);
-        put_failed(k, result->result);
-        return;
-    }
-    quiet_note_end(&k->quiet);
-    take_signer(k, result);
-    seats_set_invited(k->seats, seats_of_card(k->seats, result->card));
-    k->is_assertion = result->evidence.assertion;
-    if (bytes_set(&k->evidence, result->evidence.text, strlen(result->evidence.text) + 1) < 0)
-        put_failed(k, -ENOMEM);
-    else if (k->machine.state == SESSION_AUTHENTICATING)
-        put_signed(k);
-    else
-        authenticate(k, result->local);
-}
-
-static void begin_opener(struct keeper *k, uint64_t card)
-{
-    bool fresh = k->machine.state == SESSION_AUTHENTICATING;
-    bool of_key = !fresh && key_holder_is(&k->holder);
-    const struct opener_setup setup = {.loop = k->setup.loop,
-                                       .config = k->setup.config,
-                                       .ceremonies = k->setup.ceremonies,
-                                       .cis = k->setup.cis,
-                                       .works = k->setup.key_works,
-                                       .keys = k->setup.keys};
-    const struct opener_request request = {
-        .provider = k->provider,
-        .caller = k->has_caller ? &k->caller : NULL,
-        .site = k->origin,
-        .key = k->key,
-        .card_identity = fresh || of_key ? NULL : k->machine.identity,
-        .holder = of_key ? &k->holder : NULL,
-        .card = card,
-        .another_pin = !fresh,
-        .without_server = k->machine.state == SESSION_LOCKED,
-    };
-    const struct opener_events events = {.context = k, .waiting = on_waiting, .done = on_done};
-    int refusal = -ENOMEM;
-    k->waiting = -1;
-    k->opener = opener_begin(&setup, &request, &events, &refusal);
-    if (!k->opener)
-        put_failed(k, refusal);
-}
-
-/* A page comes back with the sid that the provider made of what it has just got. */
-static void adopt(struct keeper *k, const struct ask *ask)
-{
-    struct handover handover;
-    if (!handovers_take(k->handovers, ask->begin.origin, &handover)) {
-        put_failed(k, OUTCOME_SIGN_IN_EXPIRED);
-        return;
-    }
-    k->key = handover.key;
-    key_holder_deinit(&k->signer.key);
-    k->signer =
-        (struct signer){.card = handover.card, .key = handover.holder, .plugged = handover.plugged};
-    memcpy(k->signer.identity, handover.identity, sizeof k->signer.identity);
-    snprintf(k->adopted, sizeof k->adopted, "%s", ask->begin.sid);
-    if (cards_find(k->setup.cards, handover.card) ||
-        key_watch_find(k->setup.keys, handover.plugged))
-        put_signed(k);
-    else
-        put_failed(k, OUTCOME_SIGN_IN_EXPIRED);
-}
-
-void opening_prompt(struct keeper *k, uint64_t number, const struct ask *ask)
-{
-    k->ceremony_number = number;
-    k->unasked = !ask;
-    k->has_caller = ask && ask->request;
-    if (k->has_caller)
-        k->caller = *request_caller(ask->request);
-    if (ask)
-        snprintf(k->origin, sizeof k->origin, "%s", ask_origin(ask));
-    else
-        snprintf(k->origin, sizeof k->origin, "%s", k->provider->origins.at[0]);
-    if (asked_by_page(k) && quiet_wanted(&k->quiet, keeper_now())) {
-        put_failed(k, OUTCOME_CANCELLED);
-        return;
-    }
-    if (k->machine.state != SESSION_AUTHENTICATING) {
-        begin_opener(k, 0);
-        return;
-    }
-    k->provider = ask->provider;
-    k->caller_chooses = ask->kind == ASK_BEGIN && ask->begin.caller_chooses_role;
-    k->adopted[0] = '\0';
-    k->uid[0] = '\0';
-    if (ask->kind == ASK_ADOPT) {
-        adopt(k, ask);
-        return;
-    }
-    k->key = session_key_new();
-    if (!k->key)
-        put_failed(k, -ENOMEM);
-    else
-        begin_opener(k, seats_card(k->seats, ask->seat));
-}
-
-void opening_dismiss(struct keeper *k)
-{
-    opener_free(&k->opener);
-    cis_call_free(&k->authenticating);
-}
-
-/* ---- the server ---- */
 
 static void opening_free(struct opening **opening)
 {
@@ -411,7 +192,7 @@ static struct opening *opening_new(struct keeper *k)
     }
     *o = (struct opening){.keeper = k, .number = k->machine.number, .provider = k->provider};
     o->patience = loop_timer_new(k->setup.loop, on_patience, o);
-    struct cis_evidence evidence = evidence_of(k);
+    struct cis_evidence evidence = keeper_evidence(k);
     if (k->adopted[0] == '\0')
         o->call = cis_open(k->setup.cis, k->provider, k->key, &evidence, on_opened, o);
     else if (arm_sid(k, o))
@@ -456,7 +237,7 @@ void opening_disown(struct keeper *k)
 
 void opening_forget(struct keeper *k)
 {
-    opening_dismiss(k);
+    keeper_dismiss(k);
     opening_free(&k->opening);
     bytes_deinit(&k->evidence);
     key_holder_deinit(&k->signer.key);

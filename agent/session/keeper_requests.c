@@ -1,18 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What callers ask of the session. A request is refused here where that needs no machine (too many,
- * another provider's, a sid that cannot be), and else becomes an event with its ask; from then on
- * the machine says whether it is answered, held or refused.
+ * What callers ask of the session, and what becomes of it. A request is refused here where that
+ * needs no machine (too many, another provider's, a sid that cannot be), and else becomes an event
+ * with its ask; from then on the machine says whether it is answered, held or refused.
+ *
+ * A request is held, or being put to the machine, or answered; it is never in two places. Only
+ * keeper_allow makes a proof, and only when the machine says ALLOW.
  *
  * One that is given up takes the prompt with it when nobody is left for whom it asks.
  */
 #include "agent/session/keeper_inside.h"
 
+#include "agent/cis/dpop.h"
+#include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { ROLE_ELSEWHERE_MS = 10000 }; /* for the person to choose one on the provider's page */
+
+/* ---- what they ask ---- */
+
+struct session_event keeper_event_of(const struct ask *ask)
+{
+    static const enum session_interaction interactions[] = {
+        [INTERACTION_SILENT] = SESSION_SILENT,
+        [INTERACTION_IF_NEEDED] = SESSION_IF_NEEDED,
+        [INTERACTION_FORCE] = SESSION_FORCE,
+    };
+    if (ask->kind != ASK_PROVE)
+        return (struct session_event){.type = SESSION_BEGIN};
+    long max_age = ask->prove.max_age;
+    return (struct session_event){
+        .type = SESSION_USE,
+        .use = {.interaction = interactions[ask->prove.interaction],
+                .asked = ask->asked,
+                .max_age = max_age < 0 ? SESSION_ANY_AGE : (uint64_t)max_age * 1000}};
+}
 
 static void put_ask(struct keeper *k, struct ask *ask)
 {
@@ -98,6 +125,91 @@ void keeper_end(struct keeper *k, struct request *request)
     answer_done(&request);
 }
 
+/* ---- what the machine has decided ---- */
+
+void keeper_hold(struct keeper *k, struct ask *ask)
+{
+    asks_add(&k->held, ask);
+    switch (k->machine.state) {
+    case SESSION_LEAVING:
+        ask_tell(ask, key_holder_is(&k->holder) ? WAITING_KEY : WAITING_CARD, NULL, -1);
+        break;
+    case SESSION_CHECKING:
+        ask_tell(ask, WAITING_SIGNATURE, NULL, -1);
+        break;
+    default:
+        if (k->waiting >= 0)
+            ask_tell(ask, (enum waiting_for)k->waiting,
+                     k->waiting_reader[0] != '\0' ? k->waiting_reader : NULL, k->waiting_tries);
+    }
+}
+
+static void prove(struct keeper *k, struct ask *ask)
+{
+    CLEANUP(bytes_deinit) struct bytes proof = {0};
+    int r = session_proof_make(k->key, ask->prove.origin, ask->prove.challenge, k->about->sid,
+                               time(NULL), &proof);
+    keeper_audit(k, AUDIT_SESSION_PROVED, r, ask->prove.origin);
+    if (k->about->role < 0 && k->about->role_count > 0)
+        upkeep_soon(k, ROLE_ELSEWHERE_MS);
+    if (r == 0)
+        ask_give_proof(&ask, (const char *)proof.data);
+    else
+        ask_fail(&ask, r);
+}
+
+void keeper_allow(struct keeper *k, struct ask *ask)
+{
+    bool silent = ask->kind == ASK_PROVE && ask->prove.interaction == INTERACTION_SILENT;
+    bool leaves_role = ask->kind == ASK_BEGIN && ask->begin.caller_chooses_role;
+    if (ask->kind != ASK_INSERTION && ask->provider != k->provider)
+        ask_fail(&ask, OUTCOME_NO_SESSION);
+    else if (ask->kind == ASK_ADOPT && strcmp(ask->begin.sid, k->about->sid) != 0)
+        ask_fail(&ask, OUTCOME_SESSION_EXISTS);
+    else if (k->role_owed && !silent && !leaves_role)
+        keeper_hold(k, ask);
+    else if (ask->kind == ASK_PROVE)
+        prove(k, ask);
+    else
+        keeper_give_session(k, &ask);
+}
+
+void keeper_refuse(struct keeper *k, struct ask *ask, int refusal)
+{
+    if (keeper_audits_refusal(k))
+        keeper_audit(k, AUDIT_REFUSED, refusal, ask_origin(ask));
+    ask_fail(&ask, refusal);
+}
+
+void keeper_give_up(struct keeper *k, int result)
+{
+    struct ask *ask;
+    while ((ask = asks_take_first(&k->held))) {
+        if (ask->kind == ASK_INSERTION)
+            keeper_tell_person(k, result);
+        ask_fail(&ask, result);
+    }
+}
+
+void keeper_retry(struct keeper *k)
+{
+    struct ask *ask;
+    while ((ask = asks_take_first(&k->held)))
+        asks_add(&k->again, ask);
+    keeper_put_type(k, SESSION_TIMER);
+}
+
+/* ---- those who wait ---- */
+
+void keeper_tell_held(struct keeper *k, enum waiting_for what, const char *reader, int tries_left)
+{
+    k->waiting = (int)what;
+    snprintf(k->waiting_reader, sizeof k->waiting_reader, "%s", reader ? reader : "");
+    k->waiting_tries = tries_left;
+    for (struct ask *ask = k->held.first; ask; ask = ask->next)
+        ask_tell(ask, what, reader, tries_left);
+}
+
 /* Whether somebody still waits whom the prompt names, or who waits for the card itself. */
 static bool still_wanted(const struct keeper *k)
 {
@@ -119,8 +231,8 @@ static void abandon(struct keeper *k)
     }
     if (!k->opener && !k->authenticating)
         return;
-    opening_note_cancel(k);
-    opening_dismiss(k);
+    keeper_note_cancel(k);
+    keeper_dismiss(k);
     keeper_put(k,
                &(struct session_event){.type = SESSION_FAILED,
                                        .number = k->ceremony_number,

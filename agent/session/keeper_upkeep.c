@@ -17,6 +17,14 @@ static void put_number(struct keeper *k, enum session_event_type type)
     keeper_put(k, &(struct session_event){.type = type, .number = k->machine.number}, NULL);
 }
 
+void keeper_take_about(struct keeper *k, struct cis_session **about)
+{
+    free(k->about);
+    k->about = STEAL(*about);
+    k->reachable = true;
+    key_seat_trust(k->key_seat, k->about->public_key, k->about->public_key_len);
+}
+
 bool upkeep_note(struct keeper *k, struct cis_session **about)
 {
     if (strcmp(k->about->uid, (*about)->uid) != 0)
