@@ -3,6 +3,7 @@
 #include "tests/unit/test_certificate_rig.h"
 
 #include <openssl/ec.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <setjmp.h>
@@ -139,6 +140,18 @@ size_t rig_sign(const struct made *one, enum card_algorithm algorithm, const uin
         len = 2 * digest_len;
     }
     return len;
+}
+
+struct issuers *rig_issuers(const struct made *authority)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_X509(bio, authority->x509);
+    char *pem;
+    long len = BIO_get_mem_data(bio, &pem);
+    struct issuers *issuers = NULL;
+    assert_int_equal(issuers_parse(pem, (size_t)len, &issuers), 0);
+    BIO_free(bio);
+    return issuers;
 }
 
 void rig_release(void)

@@ -2,6 +2,7 @@
 /* Certificates made while a test runs, from a recipe of a few words. */
 #pragma once
 
+#include "agent/certificate.h"
 #include "ipc/card_message.h"
 
 #include <openssl/evp.h>
@@ -39,5 +40,7 @@ void rig_add(struct card_token *card, const struct made *made, uint8_t algorithm
 /* Signs a digest as a card does: EC as r and s of fixed length. The length. */
 size_t rig_sign(const struct made *made, enum card_algorithm algorithm, const uint8_t *digest,
                 uint8_t signature[CARD_SIGNATURE_BYTES_MAX]);
+/* Those who trust that authority alone, as read from a file that holds it; owned. */
+struct issuers *rig_issuers(const struct made *authority);
 /* Releases every key and certificate made. */
 void rig_release(void);
