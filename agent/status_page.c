@@ -447,7 +447,7 @@ static void put_findings(const struct status_page *page, struct bytes *out)
     const struct findings *findings = page->findings;
     begin(out, "checks", "What lanyard doctor has found");
     if (!findings) {
-        html(out, "<p>Not checked yet. <a href=\"/status\">Load this page again</a> in a few "
+        html(out, "<p>Not checked yet. <a href=\"\">Load this page again</a> in a few "
                   "seconds.</p></section>\n");
         return;
     }
@@ -522,7 +522,7 @@ void status_page_make(const struct status_page *page, struct bytes *out)
     html(out, style);
     html(out, "</style></head>\n<body><header><h1>Lanyard on this computer</h1><p>As of ");
     put_time(out, page->now, DATE);
-    html(out, ". <a href=\"/status\">Look again</a></p></header>\n<main>\n");
+    html(out, ". <a href=\"\">Look again</a></p></header>\n<main>\n");
     put_glance(page, out);
     put_session(page, out);
     put_claims(page, out);

@@ -8,6 +8,10 @@
  * here, but then without the cookie (SameSite), cannot read what came (no CORS), cannot frame it
  * (frame-ancestors), and where the browser says by Sec-Fetch-* that this is not a person who looks,
  * it is refused outright.
+ *
+ * Cookies know no ports: what listens elsewhere on 127.0.0.1 is sent those of any path that it
+ * knows, and can set others of the same name. Hence a path that nobody guesses, and all cookies are
+ * tried.
  */
 #include "ipc/door/status_door.h"
 
@@ -20,46 +24,63 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char plain_line[] = "GET /status HTTP/1.1";
 static const char token_line[] = "GET /status?token=";
-static const char behind_token[] = " HTTP/1.1";
+static const char visit_line[] = "GET /status/";
+static const char behind[] = " HTTP/1.1";
 static const char cookie_name[] = "lanyard-status=";
 
-struct visit {
-    struct span token, cookie; /* text NULL: none */
+struct request {
+    struct status_door *door;
+    bool token;                 /* the right one */
+    struct status_visit *visit; /* whose path it has; NULL: none */
+    bool cookie;                /* the visit's is among its cookies */
 };
+
+/* How long it takes says nothing of where the two differ. */
+static bool passes(const struct status_pass *pass, struct span text)
+{
+    unsigned char difference = 0;
+    if (text.len != STATUS_TOKEN_CHARACTERS || pass->until <= loop_now())
+        return false;
+    for (size_t i = 0; i < STATUS_TOKEN_CHARACTERS; i++)
+        difference |= (unsigned char)(text.text[i] ^ pass->text[i]);
+    return difference == 0;
+}
 
 /* ---- the head ---- */
 
-static bool read_request_line(struct span line, struct visit *visit)
+/* What is between the two, if it has a pass's length; else its text is NULL. */
+static struct span pass_between(struct span line, const char *before, const char *after)
 {
-    if (head_same(line, plain_line))
-        return true;
-    size_t before = sizeof token_line - 1, behind = sizeof behind_token - 1;
-    if (line.len != before + STATUS_TOKEN_CHARACTERS + behind ||
-        memcmp(line.text, token_line, before) != 0 ||
-        memcmp(line.text + before + STATUS_TOKEN_CHARACTERS, behind_token, behind) != 0)
-        return false;
-    visit->token = (struct span){line.text + before, STATUS_TOKEN_CHARACTERS};
-    return true;
+    size_t front = strlen(before), back = strlen(after);
+    if (line.len != front + STATUS_TOKEN_CHARACTERS + back ||
+        memcmp(line.text, before, front) != 0 ||
+        memcmp(line.text + front + STATUS_TOKEN_CHARACTERS, after, back) != 0)
+        return (struct span){0};
+    return (struct span){line.text + front, STATUS_TOKEN_CHARACTERS};
 }
 
-/* Our cookie among those of 127.0.0.1 (RFC 6265 §5.4); two of its name are none. False: two. */
-static bool read_cookies(struct span list, struct visit *visit)
+static bool read_request_line(struct span line, struct request *request)
+{
+    struct span path = pass_between(line, visit_line, behind);
+    request->token = passes(&request->door->token, pass_between(line, token_line, behind));
+    for (size_t i = 0; i < STATUS_VISITS; i++)
+        if (passes(&request->door->visits[i].path, path))
+            request->visit = &request->door->visits[i];
+    return request->token || request->visit;
+}
+
+/* RFC 6265 §5.4. */
+static void read_cookies(struct span list, struct request *request)
 {
     while (list.text) {
         const char *semicolon = memchr(list.text, ';', list.len);
         struct span item = {list.text, semicolon ? (size_t)(semicolon - list.text) : list.len};
         list = semicolon ? (struct span){semicolon + 1, list.len - item.len - 1} : (struct span){0};
-        item = head_trim(item);
-        size_t name = sizeof cookie_name - 1;
-        if (item.len != name + STATUS_TOKEN_CHARACTERS || memcmp(item.text, cookie_name, name) != 0)
-            continue;
-        if (visit->cookie.text)
-            return false;
-        visit->cookie = (struct span){item.text + name, STATUS_TOKEN_CHARACTERS};
+        struct span value = pass_between(head_trim(item), cookie_name, "");
+        if (request->visit && passes(&request->visit->cookie, value))
+            request->cookie = true;
     }
-    return true;
 }
 
 /* What browsers say of the request (Fetch Metadata): that somebody looks at the page itself, and
@@ -75,12 +96,12 @@ static bool fetch_field_good(struct span name, struct span value)
     return true;
 }
 
-static bool read_head(struct span head, uint16_t port, struct visit *visit)
+static bool read_head(struct span head, uint16_t port, struct request *request)
 {
     struct span line, name, value, host = {0};
     char expected[sizeof "127.0.0.1:65535"];
     snprintf(expected, sizeof expected, "127.0.0.1:%u", (unsigned)port);
-    if (!head_next_line(&head, &line) || !read_request_line(line, visit))
+    if (!head_next_line(&head, &line) || !read_request_line(line, request))
         return false;
     for (;;) {
         if (!head_next_line(&head, &line))
@@ -97,8 +118,8 @@ static bool read_head(struct span head, uint16_t port, struct visit *visit)
                 return false;
             host = value;
         }
-        if (head_same_ignoring_case(name, "Cookie") && !read_cookies(value, visit))
-            return false;
+        if (head_same_ignoring_case(name, "Cookie"))
+            read_cookies(value, request);
     }
 }
 
@@ -120,25 +141,16 @@ static bool make_pass(struct status_pass *pass, uint64_t milliseconds)
     return true;
 }
 
-/* How long it takes says nothing of where the two differ. */
-static bool passes(const struct status_pass *pass, struct span text)
+/* In the place of the one that is over first. */
+static struct status_visit *new_visit(struct status_door *door)
 {
-    unsigned char difference = 0;
-    if (text.len != STATUS_TOKEN_CHARACTERS || pass->until <= loop_now())
-        return false;
-    for (size_t i = 0; i < STATUS_TOKEN_CHARACTERS; i++)
-        difference |= (unsigned char)(text.text[i] ^ pass->text[i]);
-    return difference == 0;
-}
-
-/* The place of the one that is over first. */
-static struct status_pass *place_for_cookie(struct status_door *door)
-{
-    struct status_pass *oldest = &door->cookies[0];
-    for (size_t i = 1; i < STATUS_COOKIES; i++)
-        if (door->cookies[i].until < oldest->until)
-            oldest = &door->cookies[i];
-    return oldest;
+    struct status_visit *visit = &door->visits[0];
+    for (size_t i = 1; i < STATUS_VISITS; i++)
+        if (door->visits[i].path.until < visit->path.until)
+            visit = &door->visits[i];
+    return make_pass(&visit->path, STATUS_VISIT_MS) && make_pass(&visit->cookie, STATUS_VISIT_MS)
+               ? visit
+               : NULL;
 }
 
 bool status_door_url(struct status_door *door, uint16_t port, char url[STATUS_URL_MAX])
@@ -172,17 +184,18 @@ static void append_head(struct bytes *out, const char *status, size_t len)
 
 static bool exchange_token(struct status_door *door, struct bytes *reply)
 {
-    char line[160];
-    struct status_pass *cookie = place_for_cookie(door);
+    char lines[320];
     door->token = (struct status_pass){0};
-    if (!make_pass(cookie, STATUS_COOKIE_MS))
+    const struct status_visit *visit = new_visit(door);
+    if (!visit)
         return false;
     append_head(reply, "303 See Other", 0);
-    snprintf(line, sizeof line,
-             "Location: /status\r\n"
-             "Set-Cookie: %s%s; Path=/status; Max-Age=%d; HttpOnly; SameSite=Strict\r\n\r\n",
-             cookie_name, cookie->text, STATUS_COOKIE_MS / 1000);
-    bytes_append_text(reply, line);
+    snprintf(lines, sizeof lines,
+             "Location: /status/%s\r\n"
+             "Set-Cookie: %s%s; Path=/status/%s; Max-Age=%d; HttpOnly; SameSite=Strict\r\n\r\n",
+             visit->path.text, cookie_name, visit->cookie.text, visit->path.text,
+             STATUS_VISIT_MS / 1000);
+    bytes_append_text(reply, lines);
     return !reply->failed;
 }
 
@@ -208,15 +221,10 @@ static bool show_page(const struct service *service, struct bytes *reply)
 bool status_door_answer(struct status_door *door, const struct service *service, const char *head,
                         size_t len, uint16_t port, struct bytes *reply)
 {
-    struct visit visit = {0};
-    if (!read_head((struct span){head, len}, port, &visit))
+    struct request request = {.door = door};
+    if (!read_head((struct span){head, len}, port, &request))
         return false;
-    if (passes(&door->token, visit.token))
+    if (request.token)
         return exchange_token(door, reply);
-    if (visit.token.text)
-        return false;
-    for (size_t i = 0; i < STATUS_COOKIES; i++)
-        if (passes(&door->cookies[i], visit.cookie))
-            return show_page(service, reply);
-    return false;
+    return request.cookie && show_page(service, reply);
 }

@@ -85,8 +85,8 @@ test('a remote session, or one without a seat: this computer\'s card is not ther
         assert.match(await ends(status, 0, /LY-1305/), /^readersWithheld: remote-session$/m);
         await becomes('the door for browsers to be open', async () => (await client.request('agent.status')).door.state === 'open');
         const [url] = (await ends(lanyard(desk.sandbox, ['open', '--print', '--helpers', join(build, 'bin')]), 0)).split('\n');
-        const [given] = (await get(url)).headers['set-cookie'];
-        const { body } = await get(new URL('/status', url), { cookie: given.split(';')[0] });
+        const { location, 'set-cookie': [given] } = (await get(url)).headers;
+        const { body } = await get(new URL(location, url), { cookie: given.split(';')[0] });
         assert.match(body, /belong to whoever sits at the computer.*LY-1305.*LY-2418/s);
         assert.doesNotMatch(desk.sandbox.agent.output, /Alice|Bob|55500000010/i);
       });

@@ -4,7 +4,9 @@
 // and that assistive technology can read it (axe-core).
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -57,7 +59,7 @@ test('the page shows what the agent sees, and can be read by everybody', async (
       assert.ok(!/Not checked yet/.test(text), 'doctor has been asked');
       await page.reload();
       assert.match(await page.innerText('h1'), /Lanyard/);
-      assert.ok(asked.every((url) => /^(http:\/\/127\.0\.0\.1:\d+\/status|data:)/.test(url)), asked.join());
+      assert.ok(asked.every((url) => /^(http:\/\/127\.0\.0\.1:\d+\/status[?/]|data:)/.test(url)), asked.join());
 
       for (const colorScheme of ['light', 'dark']) {
         await t.test(`axe-core has nothing to say, ${colorScheme}`, async () => {
@@ -98,15 +100,17 @@ test('only the browser that was sent there may look, and once', async (t) => {
     const client = await desk.connect();
     await doorIs(client, 'open');
     const { url } = await client.request('agent.openStatus');
-    const page = new URL('/status', url);
     const refusal = await get(new URL('/nothing', url));
     assert.equal(refusal.status, 403);
 
     const given = await get(url);
     assert.equal(given.status, 303);
-    assert.equal(given.headers.location, '/status');
-    const [cookie] = /^lanyard-status=[\w-]{43}(?=; Path=\/status; Max-Age=900; HttpOnly; SameSite=Strict$)/
-      .exec(given.headers['set-cookie'][0]);
+    assert.match(given.headers.location, /^\/status\/[\w-]{43}$/);
+    const page = new URL(given.headers.location, url);
+    const [cookie] = given.headers['set-cookie'][0].split(';');
+    assert.match(cookie, /^lanyard-status=[\w-]{43}$/);
+    assert.equal(given.headers['set-cookie'][0], `${cookie}; Path=${page.pathname}; Max-Age=900; HttpOnly; SameSite=Strict`);
+    const other = await get((await client.request('agent.openStatus')).url); // another browser's visit
 
     await t.test('what a browser gets forbids everything else', async () => {
       const shown = await get(page, { cookie });
@@ -130,7 +134,8 @@ test('only the browser that was sent there may look, and once', async (t) => {
         [new URL(`${page.href}?token=${'A'.repeat(43)}`), { cookie }],
         [page, {}],
         [page, { cookie: `lanyard-status=${'A'.repeat(43)}` }],
-        [page, { cookie: `${cookie}; ${cookie}` }],
+        [page, { cookie: other.headers['set-cookie'][0].split(';')[0] }],
+        [new URL(other.headers.location, page), { cookie }],
         [page, { cookie, host: `localhost:${port}` }],
         [page, { cookie, host: 'evil.example' }],
         [page, { cookie, origin: site }],
@@ -141,8 +146,11 @@ test('only the browser that was sent there may look, and once', async (t) => {
         [page, { cookie, 'content-length': '0' }],
         [page, { cookie }, 'POST'],
         [page, { cookie }, 'HEAD'],
+        [new URL('/status', page), { cookie }],
         [new URL('/status/', page), { cookie }],
-        [new URL('/status?x=1', page), { cookie }],
+        [new URL(`/status/${'A'.repeat(43)}`, page), { cookie }],
+        [new URL(`${page.href}/`), { cookie }],
+        [new URL(`${page.href}?x=1`), { cookie }],
         [new URL('/v1', page), { cookie }],
       ];
       for (const [where, headers, method] of tries) {
@@ -183,11 +191,39 @@ test('only the browser that was sent there may look, and once', async (t) => {
       }
     });
 
+    await t.test('what else listens on this computer gets no cookie of it, and takes none away', async () => {
+      const heard = [];
+      const elsewhere = createServer((request, answer) => {
+        heard.push(request.headers.cookie);
+        answer.setHeader('Set-Cookie', ['lanyard-status=x', `lanyard-status=${'A'.repeat(43)}`, `lanyard-status=${'B'.repeat(43)}; Path=/status`]);
+        answer.end('<h1>Elsewhere</h1>');
+      });
+      await once(elsewhere.listen(0, '127.0.0.1'), 'listening');
+      const browser = await launchChromium();
+      try {
+        const looking = await browser.newPage();
+        await looking.goto((await client.request('agent.openStatus')).url);
+        const own = looking.url();
+        for (const path of ['/', '/status', '/status/']) {
+          await looking.setContent(`<a href="http://127.0.0.1:${elsewhere.address().port}${path}">look</a>`);
+          await looking.click('a');
+          assert.equal(await looking.innerText('h1'), 'Elsewhere');
+        }
+        assert.ok(heard.length >= 3 && !heard.some((cookies) => /lanyard-status=(?!x|A{43}|B{43})/.test(cookies)), heard.join());
+        await looking.goto(own);
+        assert.match(await looking.innerText('h1'), /Lanyard/);
+      } finally {
+        await browser.close();
+        elsewhere.close();
+      }
+    });
+
     await t.test('what cards, services and callers say is text', async () => {
       await client.request('agent.openStatus', {
         doctor: { healthy: false, findings: [{ code: 'LY-1', severity: 'error', meaning: '<b>x</b>\u202e"&', cure: "'" }] },
       });
-      const { body } = await get(page, { cookie });
+      const visit = (await get((await client.request('agent.openStatus')).url)).headers;
+      const { body } = await get(new URL(visit.location, url), { cookie: visit['set-cookie'][0].split(';')[0] });
       assert.match(body, /&lt;b&gt;x&lt;\/b&gt;\?&quot;&amp;/);
       await assert.rejects(client.request('agent.openStatus', { doctor: { findings: 1 } }), { code: -32602 });
     });

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How long a token and a cookie are good, and how many there are; loop_now is played. Who else is
+/* How long a token and a visit are good, and how many there are; loop_now is played. Who else is
  * refused stands in tests/integration/status-page.test.mjs. */
 #include "ipc/base/cleanup.h"
 #include "ipc/door/status_door.h"
@@ -64,14 +64,22 @@ static void new_path(char path[128])
     snprintf(path, 128, "%s", strstr(url, "/status"));
 }
 
-/* Exchanges a new token for a cookie. */
-static void new_cookie(char cookie[64])
+/* What a new token is exchanged for. */
+struct visit {
+    char path[128], cookie[64];
+};
+
+static void new_visit(struct visit *visit)
 {
     char path[128];
     new_path(path);
-    const char *set = strstr(ask(path, NULL), "Set-Cookie: ");
+    const char *reply = ask(path, NULL), *set = strstr(reply, "Set-Cookie: ");
+    const char *location = strstr(reply, "Location: ");
     assert_non_null(set);
-    snprintf(cookie, 64, "%.*s", (int)strcspn(set + 12, ";"), set + 12);
+    assert_non_null(location);
+    snprintf(visit->cookie, sizeof visit->cookie, "%.*s", (int)strcspn(set + 12, ";"), set + 12);
+    snprintf(visit->path, sizeof visit->path, "%.*s", (int)strcspn(location + 10, "\r"),
+             location + 10);
 }
 
 static void token_is_good_once_and_for_a_minute(void **state)
@@ -87,34 +95,59 @@ static void token_is_good_once_and_for_a_minute(void **state)
     assert_string_equal(ask(path, NULL), "");
 }
 
-static void cookie_is_good_for_a_quarter_of_an_hour(void **state)
+static void a_visit_lasts_a_quarter_of_an_hour(void **state)
 {
     (void)state;
-    char cookie[64];
-    new_cookie(cookie);
-    now += STATUS_COOKIE_MS - 1;
-    assert_non_null(strstr(ask("/status", cookie), "200 OK"));
+    struct visit visit;
+    new_visit(&visit);
+    now += STATUS_VISIT_MS - 1;
+    assert_non_null(strstr(ask(visit.path, visit.cookie), "200 OK"));
     now++;
-    assert_string_equal(ask("/status", cookie), "");
+    assert_string_equal(ask(visit.path, visit.cookie), "");
 }
 
 static void newest_visits_take_the_place_of_the_oldest(void **state)
 {
     (void)state;
-    char cookies[STATUS_COOKIES + 1][64];
-    for (size_t i = 0; i <= STATUS_COOKIES; i++, now++)
-        new_cookie(cookies[i]);
-    assert_string_equal(ask("/status", cookies[0]), "");
-    for (size_t i = 1; i <= STATUS_COOKIES; i++)
-        assert_non_null(strstr(ask("/status", cookies[i]), "200 OK"));
+    struct visit visits[STATUS_VISITS + 1];
+    for (size_t i = 0; i <= STATUS_VISITS; i++, now++)
+        new_visit(&visits[i]);
+    assert_string_equal(ask(visits[0].path, visits[0].cookie), "");
+    for (size_t i = 1; i <= STATUS_VISITS; i++)
+        assert_non_null(strstr(ask(visits[i].path, visits[i].cookie), "200 OK"));
+}
+
+static void path_and_cookie_are_of_one_visit(void **state)
+{
+    (void)state;
+    struct visit one, other;
+    new_visit(&one);
+    new_visit(&other);
+    assert_string_equal(ask(one.path, other.cookie), "");
+    assert_string_equal(ask(one.path, NULL), "");
+    assert_string_equal(ask("/status", one.cookie), "");
+}
+
+/* Whoever listens on another port of this host can add some. */
+static void others_cookies_do_not_count(void **state)
+{
+    (void)state;
+    struct visit one, other;
+    char cookies[192];
+    new_visit(&one);
+    new_visit(&other);
+    snprintf(cookies, sizeof cookies, "lanyard-status=x; %s; a=b;%s; ", other.cookie, one.cookie);
+    assert_non_null(strstr(ask(one.path, cookies), "200 OK"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(token_is_good_once_and_for_a_minute, start),
-        cmocka_unit_test_setup(cookie_is_good_for_a_quarter_of_an_hour, start),
+        cmocka_unit_test_setup(a_visit_lasts_a_quarter_of_an_hour, start),
         cmocka_unit_test_setup(newest_visits_take_the_place_of_the_oldest, start),
+        cmocka_unit_test_setup(path_and_cookie_are_of_one_visit, start),
+        cmocka_unit_test_setup(others_cookies_do_not_count, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
