@@ -2,7 +2,6 @@
 /* Ceremonies that only one card will do for: that identity's, or that insertion. */
 #include "tests/unit/test_ceremony_play_rig.h"
 
-#include <openssl/pem.h>
 #include <string.h>
 
 static struct ceremony_request request_of(const char *uid)
@@ -95,18 +94,6 @@ static void an_identity_that_has_expired_is_not_replaced(void **state)
     assert_ended(&play, OUTCOME_CERTIFICATE_EXPIRED);
 }
 
-static struct issuers *issuers_of(const struct made *authority)
-{
-    struct issuers *issuers = NULL;
-    BIO *pem = BIO_new(BIO_s_mem());
-    char *text;
-    assert_int_equal(PEM_write_bio_X509(pem, authority->x509), 1);
-    long len = BIO_get_mem_data(pem, &text);
-    assert_int_equal(issuers_parse(text, (size_t)len, &issuers), 0);
-    BIO_free(pem);
-    return issuers;
-}
-
 /* Of the other certificates on the card those of authorities still count. */
 static void the_identity_keeps_its_chain(void **state)
 {
@@ -123,7 +110,7 @@ static void the_identity_keeps_its_chain(void **state)
     struct card *card = card_made(ALICE);
     card_holds(card, &made, CARD_ES256);
     card_holds(card, &between, 0);
-    struct issuers *issuers = issuers_of(&root);
+    struct issuers *issuers = rig_issuers(&root);
     ceremonies_anew(issuers);
     cards_say();
 
