@@ -5,6 +5,9 @@
  */
 #include "agent/cli/outline.h"
 
+#include "ipc/base/bytes.h"
+#include "ipc/base/cleanup.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -52,18 +55,22 @@ static const char *skip_value(const char *at)
 
 /* ---- strings ---- */
 
-/* What a terminal obeys instead of showing it: controls, and what breaks lines or turns the
- * direction of writing (UAX #9). */
-static bool is_obeyed(uint32_t code)
+/* The character at at, which is not the text's end: as it is, or '?' where nobody would see it, or
+ * a terminal obey it, or where it is none. Returns its bytes. */
+static size_t put_character(const char *at, FILE *out)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x200e ||
-           code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
+    uint32_t character;
+    size_t len = utf8_character(at, &character);
+    if (len == 0 || !character_prints(character))
+        fputc('?', out);
+    else
+        fwrite(at, 1, len, out);
+    return len > 0 ? len : 1;
 }
 
 static void put_code(uint32_t code, FILE *out)
 {
-    if (is_obeyed(code)) {
+    if (!character_prints(code)) {
         fputc('?', out);
     } else if (code < 0x80) {
         fputc((int)code, out);
@@ -90,10 +97,12 @@ static uint32_t four_digits(const char *at)
 /* The escape behind '\'; returns its last character. */
 static const char *put_escape(const char *at, FILE *out)
 {
-    if (*at != 'u') {
-        fputc(strchr("bfnrt", *at) ? ' ' : *at, out);
+    if (strchr("bfnrt", *at)) {
+        fputc(' ', out);
         return at;
     }
+    if (*at != 'u')
+        return at + put_character(at, out) - 1;
     uint32_t code = four_digits(at + 1);
     at += strnlen(at, 5) - 1;
     if (code >= 0xd800 && code < 0xdc00 && at[1] == '\\' && at[2] == 'u') {
@@ -105,41 +114,22 @@ static const char *put_escape(const char *at, FILE *out)
     return at;
 }
 
-/* How many bytes of UTF-8 at at are a character that is not written; 0: none. */
-static int hidden_bytes(const char *at)
-{
-    uint32_t first = (unsigned char)at[0], second = first ? (unsigned char)at[1] : 0;
-    uint32_t third = second ? (unsigned char)at[2] : 0;
-    if ((first & 0xe0) == 0xc0)
-        return is_obeyed((first & 0x1f) << 6 | (second & 0x3f)) ? 2 : 0;
-    if ((first & 0xf0) == 0xe0 && third)
-        return is_obeyed((first & 0x0f) << 12 | (second & 0x3f) << 6 | (third & 0x3f)) ? 3 : 0;
-    return first < 0x80 && is_obeyed(first) ? 1 : 0;
-}
-
 /* What stands between the quotes. */
 static const char *put_string(const char *at, FILE *out)
 {
-    for (at++; *at && *at != '"'; at++) {
-        int hidden = hidden_bytes(at);
-        if (*at == '\\' && at[1]) {
-            at = put_escape(at + 1, out);
-        } else if (hidden > 0) {
-            fputc('?', out);
-            at += hidden - 1;
-        } else {
-            fputc(*at, out);
-        }
+    for (at++; *at && *at != '"';) {
+        if (*at == '\\' && at[1])
+            at = put_escape(at + 1, out) + 1;
+        else
+            at += put_character(at, out);
     }
     return *at ? at + 1 : at;
 }
 
 void outline_plain(const char *text, FILE *out)
 {
-    for (int hidden; *text; text += hidden > 0 ? hidden : 1) {
-        hidden = hidden_bytes(text);
-        fputc(hidden > 0 ? '?' : *text, out);
-    }
+    while (*text)
+        text += put_character(text, out);
 }
 
 void outline_quote(const char *text, FILE *out)
@@ -306,4 +296,10 @@ char *outline_text(const char *value)
         return text;
     free(text);
     return NULL;
+}
+
+bool outline_is(const char *value, const char *text)
+{
+    CLEANUP(free_text) char *read = outline_text(value);
+    return read && strcmp(read, text) == 0;
 }

@@ -36,6 +36,8 @@ bool outline_each(const char **at, struct outline_part *part);
 /* The string that value begins with, as text. Returns owned; NULL when it is none (NULL is none),
  * or without memory. */
 char *outline_text(const char *value);
+/* Whether it is that text. */
+bool outline_is(const char *value, const char *text);
 /* Writes a text that is no JSON, with the same care. */
 void outline_plain(const char *text, FILE *out);
 /* Writes text as a JSON string. */

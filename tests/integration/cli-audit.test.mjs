@@ -145,11 +145,11 @@ test('what is damaged is left out, and counted', async () => {
       '{"time":"2026-11-22T07:00:00.000Z","LANYARD_EVENT":{"a":1}}\n',
       `{"time":"2026-11-22T07:00:00.000Z","LANYARD_EVENT":"sign-in"} and more\n`,
       `${'x'.repeat(100_000)}\n`, `${'['.repeat(5000)}\n`,
-      entry('2026-11-22T09:00:00.000Z', 'refused', { LANYARD_ORIGIN: '\u001b[2J\u202e"evil"\u009b' }).trimEnd(),
+      entry('2026-11-22T09:00:00.000Z', 'refused', { LANYARD_ORIGIN: '\u001b[2J\u202e"evil"\u2060\u009b' }).trimEnd(),
     ].join(''));
     const { status, stdout, stderr } = audit();
     assert.equal(status, 0);
-    assert.equal(stdout, '2026-11-22 08:00:00  sign-in: ok\n2026-11-22 09:00:00  refused: ok origin="?[2J?"evil"?"\n');
+    assert.equal(stdout, '2026-11-22 08:00:00  sign-in: ok\n2026-11-22 09:00:00  refused: ok origin="?[2J?"evil"??"\n');
     assert.match(stderr, /^lanyard: 11 lines of the agent's audit file are damaged\n$/);
     assert.equal(json().length, 2);
   });
