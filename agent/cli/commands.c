@@ -175,13 +175,29 @@ int report_error_at_once(const struct lanyard_error *error, const struct options
 
 /* ---- what there is ---- */
 
+static bool is_empty(const char *list)
+{
+    return !list || strncmp(list, "[]", 2) == 0;
+}
+
+void show_list(const char *json, const char *name, const char *none, const char *const *hidden,
+               const struct options *options)
+{
+    size_t len = 0;
+    const char *list = outline_member(json, name, &len);
+    if (options->json)
+        printf("%.*s\n", list ? (int)len : 2, list ? list : "[]");
+    else if (is_empty(list))
+        fprintf(stderr, "%s\n", none);
+    else
+        outline_print_without(list, hidden, stdout);
+}
+
 /* A member of the object that json is has this text. */
 static bool member_is(const char *json, const char *name, const char *text)
 {
-    size_t len = 0;
-    const char *value = outline_member(json, name, &len);
-    CLEANUP(text_release) char *has = value ? outline_text(value) : NULL;
-    return has && strcmp(has, text) == 0;
+    size_t len;
+    return outline_is(outline_member(json, name, &len), text);
 }
 
 static bool withholds_readers(const char *json)
@@ -221,39 +237,32 @@ static enum lanyard_result ask_why_empty(struct lanyard *agent, struct lanyard_e
     return error->result;
 }
 
-/* One member of card.list; for people without these of its inner members. */
-static int show_list(struct lanyard *agent, const char *name, const char *none,
-                     const char *const *hidden, const struct options *options)
+/* One member of card.list. */
+static int list_of_cards(struct lanyard *agent, const char *name, const char *none,
+                         const char *const *hidden, const struct options *options)
 {
     CLEANUP(text_release) char *json = NULL;
     struct lanyard_error error;
     if (lanyard_card_list(agent, &json, &error) != LANYARD_OK)
         return report_error_at_once(&error, options);
-    size_t len = 0;
-    const char *value = outline_member(json, name, &len);
-    bool empty = !value || strncmp(value, "[]", 2) == 0;
-    if (empty && ask_why_empty(agent, &error) != LANYARD_OK)
+    size_t len;
+    if (is_empty(outline_member(json, name, &len)) && ask_why_empty(agent, &error) != LANYARD_OK)
         return report_error_at_once(&error, options);
-    if (options->json)
-        printf("%.*s\n", value ? (int)len : 2, value ? value : "[]");
-    else if (empty)
-        fprintf(stderr, "%s\n", none);
-    else
-        outline_print_without(value, hidden, stdout);
+    show_list(json, name, none, hidden, options);
     return STATUS_DONE;
 }
 
 int command_readers(struct lanyard *agent, const struct options *options)
 {
-    return show_list(agent, "readers", "No smartcard reader is connected.", NULL, options);
+    return list_of_cards(agent, "readers", "No smartcard reader is connected.", NULL, options);
 }
 
 int command_cards(struct lanyard *agent, const struct options *options)
 {
     static const char *const details[] = {"subject",   "issuer", "serialNumber",
                                           "notBefore", "key",    NULL};
-    return show_list(agent, "cards", "There is no smartcard in a reader.",
-                     options->verbose ? NULL : details, options);
+    return list_of_cards(agent, "cards", "There is no smartcard in a reader.",
+                         options->verbose ? NULL : details, options);
 }
 
 /* ---- a card's PIN ---- */

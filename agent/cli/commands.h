@@ -105,6 +105,10 @@ int report_upkeep_error(const struct lanyard_error *error, const char *unchanged
 int report_outcome(int outcome, const struct options *options);
 void error_of_outcome(int outcome, struct lanyard_error *error);
 
+/* Writes a member of the object that json is, a list; none: what people are told when it is empty.
+ * hidden: as outline_print_without has it. */
+void show_list(const char *json, const char *name, const char *none, const char *const *hidden,
+               const struct options *options);
 /* A lanyard_waiting_fn: says what to do now. */
 void say_waiting(void *context, const char *what, const char *reader, int tries_left);
 /* For CLEANUP: lanyard_free. */

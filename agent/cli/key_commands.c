@@ -92,12 +92,6 @@ int check_key(const struct options *options)
 
 /* ---- which key ---- */
 
-static bool is_text(const char *value, const char *text)
-{
-    CLEANUP(free_text) char *read = outline_text(value);
-    return read && strcmp(read, text) == 0;
-}
-
 /* The id of the key of that id or name, owned; NULL: *outcome says why. */
 static char *find_key(const char *list, const char *wanted, int *outcome)
 {
@@ -108,8 +102,8 @@ static char *find_key(const char *list, const char *wanted, int *outcome)
     *outcome = OUTCOME_NO_KEY;
     while (at && outline_each(&at, &part)) {
         const char *id = outline_member(part.value, "id", &len);
-        bool by_id = is_text(id, wanted);
-        if (!by_id && !is_text(outline_member(part.value, "name", &len), wanted))
+        bool by_id = outline_is(id, wanted);
+        if (!by_id && !outline_is(outline_member(part.value, "name", &len), wanted))
             continue;
         if (found && !by_id) { /* two of one name */
             *outcome = OUTCOME_KEY_AMBIGUOUS;
@@ -126,33 +120,17 @@ static char *find_key(const char *list, const char *wanted, int *outcome)
 
 /* ---- what is done ---- */
 
-/* The one member of the result; none: said where it is empty. */
-static int show_list(const char *json, const char *name, const char *none,
-                     const struct options *options)
-{
-    size_t len = 0;
-    const char *list = outline_member(json, name, &len);
-    bool empty = !list || strncmp(list, "[]", 2) == 0;
-    if (options->json)
-        printf("%.*s\n", list ? (int)len : 2, list ? list : "[]");
-    else if (empty)
-        fprintf(stderr, "%s\n", none);
-    else
-        outline_print(list, stdout);
-    return STATUS_DONE;
-}
-
-static int show_result(const struct action *action, const char *json, const struct options *options)
+static void show_result(const struct action *action, const char *json,
+                        const struct options *options)
 {
     if (strcmp(action->what, "credentials") == 0)
-        return show_list(json, "credentials", "No sign-in is kept on this security key.", options);
-    if (options->json)
+        show_list(json, "credentials", "No sign-in is kept on this security key.", NULL, options);
+    else if (options->json)
         puts(json);
     else if (action->after)
         fprintf(stderr, "%s\n", action->after);
     else
         outline_print(json, stdout);
-    return STATUS_DONE;
 }
 
 int command_key(struct lanyard *agent, const struct options *options)
@@ -187,7 +165,8 @@ int command_key(struct lanyard *agent, const struct options *options)
     CLEANUP(text_release) char *json = NULL;
     if (lanyard_key(agent, &request, &json, &error) != LANYARD_OK)
         return report_upkeep_error(&error, NULL, options);
-    return show_result(action, json, options);
+    show_result(action, json, options);
+    return STATUS_DONE;
 }
 
 int command_keys(struct lanyard *agent, const struct options *options)
@@ -196,5 +175,6 @@ int command_keys(struct lanyard *agent, const struct options *options)
     struct lanyard_error error;
     if (lanyard_key_list(agent, &json, &error) != LANYARD_OK)
         return report_error_at_once(&error, options);
-    return show_list(json, "keys", "No security key is connected.", options);
+    show_list(json, "keys", "No security key is connected.", NULL, options);
+    return STATUS_DONE;
 }
