@@ -77,10 +77,12 @@ static void say(void *context, const char *problem)
     fputc('\n', said->out);
 }
 
-static void put_said(const char *name, struct said *said)
+/* The last members of the result. */
+static void put_said(struct said *faults, struct said *remarks)
 {
-    fflush(said->list);
-    printf("\"%s\": [%s]", name, said->text);
+    fflush(faults->list);
+    fflush(remarks->list);
+    printf("\"problems\": [%s], \"warnings\": [%s]}\n", faults->text, remarks->text);
 }
 
 /* ---- show ---- */
@@ -210,12 +212,8 @@ static int show(const struct options *options, struct said *faults, struct said 
         config_each(&settings.config, print_value, &shown);
         say_development(&settings.config);
     }
-    if (options->json) {
-        put_said("problems", faults);
-        fputs(", ", stdout);
-        put_said("warnings", remarks);
-        fputs("}\n", stdout);
-    }
+    if (options->json)
+        put_said(faults, remarks);
     return r == 0 ? STATUS_DONE : STATUS_SETUP;
 }
 
@@ -301,10 +299,7 @@ static int check(const struct options *options, struct said *faults, struct said
                        (struct config_reporter){say, remarks});
     if (options->json) {
         printf("{\"right\": %s, ", r == 0 ? "true" : "false");
-        put_said("problems", faults);
-        fputs(", ", stdout);
-        put_said("warnings", remarks);
-        fputs("}\n", stdout);
+        put_said(faults, remarks);
     } else if (r == 0) {
         fprintf(stderr, "%s: no mistakes%s\n", path ? path : CONFIG_DEFAULT_DIR,
                 is_file(path) ? " in its lines; lanyard config check looks at the rest" : "");
