@@ -7,6 +7,7 @@
 #include "agent/cli/audit_records.h"
 
 #include "agent/audit.h"
+#include "ipc/base/cleanup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static int read_entry(sd_journal *journal, uint64_t time, struct audit_records *
 int audit_journal_read(const char *folder, const struct audit_filter *filter,
                        struct audit_records *records)
 {
-    __attribute__((cleanup(close_journal))) sd_journal *journal = NULL;
+    CLEANUP(close_journal) sd_journal *journal = NULL;
     int r = folder ? sd_journal_open_directory(&journal, folder, 0)
                    : sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
     if (r >= 0)
