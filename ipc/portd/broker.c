@@ -11,6 +11,10 @@
  *
  * A user who has no agent may have one started (ipc/portd/waking.h); the page waits for it aside.
  *
+ * As a service of the machine it knows users by systemd-logind's word that they are logged in
+ * (/run/systemd/users): one user's containers have thousands of uids (subuid(5)), which could take
+ * all the places.
+ *
  * Two things are shared by all users: this process's descriptors, and the sockets in flight to
  * agents that have not read them, which the kernel counts against the same limit, whoever lets them
  * lie. So there are only as many agents, and to each only as many sockets in flight, as fit into
@@ -29,13 +33,16 @@
 #include "ipc/portd/waking.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -71,6 +78,7 @@ struct entrance {
 struct broker {
     struct loop *loop;
     uint16_t port;
+    int users; /* the folder; -1: everybody counts */
     int netlink;
     struct entrance web[BROKER_WEB_MAX], agents;
     size_t web_count;
@@ -80,6 +88,16 @@ struct broker {
     int in_flight_max; /* to one agent, in bytes as the kernel counts them */
     LIST_HEAD(, agent) registered;
 };
+
+/* ---- users ---- */
+
+static bool counts(const struct broker *broker, uid_t uid)
+{
+    char name[16];
+    struct stat status;
+    snprintf(name, sizeof name, "%u", (unsigned)uid);
+    return broker->users < 0 || fstatat(broker->users, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 /* ---- agents ---- */
 
@@ -175,6 +193,10 @@ static void register_agent(struct broker *broker, int fd)
     pid_t pid;
     if (harden_peer(fd, &uid, &pid) < 0)
         return;
+    if (!counts(broker, uid)) {
+        log_info("user %u, who has started an agent, is not logged in", (unsigned)uid);
+        return;
+    }
     struct agent *first = find_agent(broker, uid);
     if (first && !first->gone && !alive(first))
         forget(first);
@@ -270,7 +292,7 @@ static void pass_on(struct broker *broker, int fd)
         return;
     }
     struct agent *agent = find_agent(broker, uid);
-    if (agent || !broker->waking || !waking_wait(broker->waking, uid, fd))
+    if (agent || !broker->waking || !counts(broker, uid) || !waking_wait(broker->waking, uid, fd))
         pass_or_turn_away(broker, agent, fd);
 }
 
@@ -370,26 +392,33 @@ static int divide(struct broker *broker)
     return 0;
 }
 
-struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
-                          int agents, const char *wake_folder)
+struct broker *broker_new(struct loop *loop, const struct broker_setup *setup)
 {
     CLEANUP(broker_free) struct broker *broker = calloc(1, sizeof *broker);
     if (!broker) {
         log_fault(ENOMEM, "broker");
         return NULL;
     }
-    *broker = (struct broker){.loop = loop, .port = port, .web_count = web_count};
+    *broker = (struct broker){.loop = loop, .port = setup->port, .users = -1, .netlink = -1};
     LIST_INIT(&broker->registered);
     broker->netlink = peer_uid_open();
     broker->farewells = farewells_new(loop);
     if (broker->netlink < 0 || !broker->farewells || divide(broker) < 0)
         return NULL;
-    if (wake_folder && !(broker->waking = waking_new(loop, wake_folder, turn_away, broker)))
+    if (setup->wake_folder &&
+        !(broker->waking = waking_new(loop, setup->wake_folder, turn_away, broker)))
         return NULL;
-    for (size_t i = 0; i < web_count; i++)
-        if (!open_entrance(broker, &broker->web[i], web[i], web_ready))
+    if (setup->users_folder &&
+        (broker->users = open(setup->users_folder, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        log_fault(errno, setup->users_folder);
+        return NULL;
+    }
+    for (; broker->web_count < setup->web_count; broker->web_count++)
+        if (!open_entrance(broker, &broker->web[broker->web_count], setup->web[broker->web_count],
+                           web_ready))
             return NULL;
-    return open_entrance(broker, &broker->agents, agents, agents_ready) ? STEAL(broker) : NULL;
+    return open_entrance(broker, &broker->agents, setup->agents, agents_ready) ? STEAL(broker)
+                                                                               : NULL;
 }
 
 void broker_free(struct broker **broker)
@@ -406,5 +435,6 @@ void broker_free(struct broker **broker)
     waking_free(&b->waking);
     farewells_free(&b->farewells);
     close_fd(&b->netlink);
+    close_fd(&b->users);
     free(b);
 }

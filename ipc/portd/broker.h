@@ -19,10 +19,18 @@ enum {
 
 struct broker;
 
-/* web: web_count listening TCP sockets on one port; agents: a listening SOCK_SEQPACKET socket; all
- * non-blocking and borrowed for the broker's life. wake_folder: see ipc/portd/waking.h; NULL: who
- * has no agent gets none. Raises the process's soft limit of descriptors to the hard one. Returns
- * owned; NULL on fault (logged). */
-struct broker *broker_new(struct loop *loop, const int *web, size_t web_count, uint16_t port,
-                          int agents, const char *wake_folder);
+struct broker_setup {
+    const int *web; /* listening TCP sockets on one port */
+    size_t web_count;
+    uint16_t port;
+    int agents;               /* a listening SOCK_SEQPACKET socket */
+    const char *wake_folder;  /* ipc/portd/waking.h; NULL: who has no agent gets none */
+    const char *users_folder; /* has an entry named by its number for each user who counts; NULL:
+                                 everybody does */
+};
+
+/* The sockets are non-blocking and borrowed for the broker's life, the texts for this call. Raises
+ * the process's soft limit of descriptors to the hard one. Returns owned; NULL on fault (logged).
+ */
+struct broker *broker_new(struct loop *loop, const struct broker_setup *setup);
 void broker_free(struct broker **broker);

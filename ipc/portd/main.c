@@ -25,13 +25,14 @@ enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
     "Usage: lanyard-portd [--listen ADDRESS:PORT]... [--socket PATH] [--wake DIR]\n"
-    "                     [--ready-fd N]\n"
+    "                     [--users DIR] [--ready-fd N]\n"
     "\n"
     "Passes pages' connections to the agent of the user who made them.\n"
     "\n"
     "  --listen ADDRESS:PORT  listen there; loopback addresses only; port 0: any; at most twice\n"
     "  --socket PATH          where agents register\n"
     "  --wake DIR             have missing agents started by files in DIR\n"
+    "  --users DIR            serve only users with a file in DIR\n"
     "  --ready-fd N           write the port and a newline to descriptor N when serving\n"
     "  --help, --version      say this, or the version\n"
     "\n"
@@ -42,19 +43,18 @@ struct options {
     size_t web_count;
     const char *socket;
     const char *wake;
+    const char *users;
     int ready_fd;
 };
 
 /* 0, or an exit status + 1: the program ends there. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
-                                          {"socket", required_argument, NULL, 's'},
-                                          {"wake", required_argument, NULL, 'w'},
-                                          {"ready-fd", required_argument, NULL, 'r'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {0}};
+    static const struct option known[] = {
+        {"listen", required_argument, NULL, 'l'},   {"socket", required_argument, NULL, 's'},
+        {"wake", required_argument, NULL, 'w'},     {"users", required_argument, NULL, 'u'},
+        {"ready-fd", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},        {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case 'l':
@@ -69,6 +69,9 @@ static int parse(int argc, char **argv, struct options *options)
             break;
         case 'w':
             options->wake = optarg;
+            break;
+        case 'u':
+            options->users = optarg;
             break;
         case 'r':
             if (!ready_parse(optarg, &options->ready_fd)) {
@@ -153,8 +156,13 @@ int main(int argc, char **argv)
         !loop_signal_new(loop, SIGTERM, stop, loop) || !loop_signal_new(loop, SIGINT, stop, loop))
         return EXIT_FAILURE;
     CLEANUP(broker_free)
-    struct broker *broker = broker_new(loop, listeners.web, listeners.web_count, listeners.port,
-                                       listeners.agents, options.wake);
+    struct broker *broker =
+        broker_new(loop, &(struct broker_setup){.web = listeners.web,
+                                                .web_count = listeners.web_count,
+                                                .port = listeners.port,
+                                                .agents = listeners.agents,
+                                                .wake_folder = options.wake,
+                                                .users_folder = options.users});
     if (!broker || confine(&options) < 0)
         return EXIT_FAILURE;
     tell_ready(options.ready_fd, listeners.port);

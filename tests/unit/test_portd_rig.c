@@ -113,9 +113,16 @@ static struct program start_broker_as(struct fixture *f, uid_t uid, rlim_t descr
 {
     char listen_on[32], line[64];
     snprintf(listen_on, sizeof listen_on, "127.0.0.1:%u", (unsigned)port);
-    const char *argv[] = {PORTD,     "--listen",   listen_on, "--socket",
-                          f->socket, "--ready-fd", "1",       f->wake[0] ? "--wake" : NULL,
-                          f->wake,   NULL};
+    const char *argv[12] = {PORTD, "--listen", listen_on, "--socket", f->socket, "--ready-fd", "1"};
+    size_t count = 7;
+    if (f->users[0]) {
+        argv[count++] = "--users";
+        argv[count++] = f->users;
+    }
+    if (f->wake[0]) {
+        argv[count++] = "--wake";
+        argv[count++] = f->wake;
+    }
     struct program broker = program_start_limited(uid, descriptors, argv);
     read_until(broker.out, "\n", line, sizeof line);
     f->port = (uint16_t)atoi(line);

@@ -53,6 +53,7 @@ struct fixture {
     char folder[64];
     char socket[96]; /* where agents register */
     char wake[96];   /* where the broker asks for agents; "": nowhere */
+    char users[96];  /* where the users are who count; "": everybody does */
     uint16_t port;
     struct program broker; /* runs, at the beginning of a test, as this user */
 };

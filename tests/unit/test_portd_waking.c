@@ -2,6 +2,7 @@
 /* Agents on demand: a page that has none behind it has one started, and waits for it. */
 #include "test_portd_rig.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -133,6 +134,30 @@ static void those_who_wait_do_not_keep_the_places(void **state)
     program_end(&theirs);
 }
 
+static void who_is_not_logged_in_is_not_served(void **state)
+{
+    struct fixture *f = *state;
+    char text[512], file[128];
+    snprintf(f->users, sizeof f->users, "%s/users", f->folder);
+    assert_int_equal(mkdir(f->users, 0755), 0);
+    restart_waking(f);
+    expect_answer(f, "one", "HTTP/1.1 503 ");
+    expect_wish(f, geteuid(), false);
+    struct program agent = launch_agent(f, geteuid(), "one", "https://one.example", NULL);
+    read_until(f->broker.err, "is not logged in", text, sizeof text);
+    expect_answer(f, "one", "HTTP/1.1 503 ");
+    program_end(&agent);
+
+    snprintf(file, sizeof file, "%s/%u", f->users, (unsigned)geteuid());
+    close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    CLEANUP(close_fd) int fd = dial(f);
+    send_head(f, fd, "one", "/v1");
+    expect_wish(f, geteuid(), true);
+    agent = start_agent(f, geteuid(), "one");
+    expect_head(fd, "HTTP/1.1 101 ");
+    program_end(&agent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +166,7 @@ int main(void)
         TEST(few_wait_and_who_leaves_makes_room),
         TEST(those_who_wait_take_nothing_from_others),
         TEST(those_who_wait_do_not_keep_the_places),
+        TEST(who_is_not_logged_in_is_not_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
