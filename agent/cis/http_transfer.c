@@ -16,6 +16,7 @@
 #include "agent/cis/http_header.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
+#include "ipc/base/loopback.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -81,15 +82,6 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 
 /* ---- from request to transfer ---- */
 
-static bool is_this_computer(const char *host)
-{
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (host && strcmp(host, names[i]) == 0)
-            return true;
-    return false;
-}
-
 enum place { PLACE_TLS, PLACE_PLAIN, PLACE_FORBIDDEN };
 
 /* Looks at the URL as libcurl has parsed it, and will use it. */
@@ -100,7 +92,7 @@ static enum place place_of(CURLU *url, bool *local)
     if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_NO_USER) {
-        *local = is_this_computer(host);
+        *local = host_is_loopback(host, strlen(host));
         if (strcmp(scheme, "https") == 0)
             place = PLACE_TLS;
         else if (strcmp(scheme, "http") == 0 && *local)

@@ -13,6 +13,7 @@
 #include "agent/doctor/probe.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/loopback.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -210,16 +211,11 @@ static json_t *policies_of(struct probe *probe, const struct browser *browser)
 
 /* ---- what it means ---- */
 
+/* origin: canonical. */
 static bool is_local(const char *origin)
 {
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-    const char *host = strstr(origin, "://");
-    for (size_t i = 0; host && i < sizeof hosts / sizeof *hosts; i++) {
-        size_t len = strlen(hosts[i]);
-        if (strncmp(host + 3, hosts[i], len) == 0 && strchr(":/", host[3 + len]))
-            return true;
-    }
-    return false;
+    const char *host = strstr(origin, "://") + 3;
+    return host_is_loopback(host, *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":"));
 }
 
 static void judge(struct probe *probe, const struct browser *browser, const json_t *policies,

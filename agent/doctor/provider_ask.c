@@ -6,6 +6,7 @@
 #include "agent/doctor/provider_ask.h"
 
 #include "ipc/base/cleanup.h"
+#include "ipc/base/loopback.h"
 
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
@@ -44,15 +45,11 @@ enum place { PLACE_FORBIDDEN, PLACE_FAR, PLACE_HERE };
 
 static enum place place_of(CURLU *url, bool *plain)
 {
-    static const char *const here[] = {"127.0.0.1", "localhost", "[::1]"};
     char *scheme = NULL, *host = NULL;
     enum place place = PLACE_FORBIDDEN;
     if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        place = PLACE_FAR;
-        for (size_t i = 0; i < sizeof here / sizeof *here; i++)
-            if (strcmp(host, here[i]) == 0)
-                place = PLACE_HERE;
+        place = host_is_loopback(host, strlen(host)) ? PLACE_HERE : PLACE_FAR;
         *plain = strcmp(scheme, "http") == 0;
         if (*plain && place != PLACE_HERE)
             place = PLACE_FORBIDDEN;

@@ -11,6 +11,7 @@
  */
 #include "ipc/door/handshake.h"
 
+#include "ipc/base/loopback.h"
 #include "ipc/door/head.h"
 
 #include <stdio.h>
@@ -77,16 +78,13 @@ static bool take_field(struct span line, struct span fields[FIELD_COUNT])
     return true;
 }
 
-static bool host_is_loopback(struct span host, uint16_t port)
+/* "localhost:24290" */
+static bool host_is_ours(struct span host, uint16_t port)
 {
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char expected[sizeof "127.0.0.1:65535"];
-        snprintf(expected, sizeof expected, "%s:%u", names[i], (unsigned)port);
-        if (head_same(host, expected))
-            return true;
-    }
-    return false;
+    char behind[sizeof ":65535"];
+    size_t len = (size_t)snprintf(behind, sizeof behind, ":%u", (unsigned)port);
+    return host.len > len && memcmp(host.text + host.len - len, behind, len) == 0 &&
+           host_is_loopback(host.text, host.len - len);
 }
 
 static bool copy_origin(struct span origin, const char *const *origins, struct handshake *out)
@@ -134,7 +132,7 @@ static bool let_in(struct span head, uint16_t port, const char *const *origins,
         if (!take_field(line, fields))
             return false;
     }
-    return head.len == 0 && host_is_loopback(fields[FIELD_HOST], port) &&
+    return head.len == 0 && host_is_ours(fields[FIELD_HOST], port) &&
            head_same_ignoring_case(fields[FIELD_UPGRADE], "websocket") &&
            list_has(fields[FIELD_CONNECTION], "Upgrade", head_same_ignoring_case) &&
            head_same(fields[FIELD_VERSION], "13") &&

@@ -12,6 +12,8 @@
  */
 #include "ipc/door/door.h"
 
+#include "ipc/base/loopback.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -88,15 +90,6 @@ static bool host_canonical(const char *host, size_t len)
     return !ends_in_number(host, len) || address(AF_INET, host, len);
 }
 
-static bool host_loopback(const char *host, size_t len)
-{
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (len == strlen(names[i]) && memcmp(host, names[i], len) == 0)
-            return true;
-    return false;
-}
-
 /* A port without leading zeros that is not the scheme's own. */
 static bool port_canonical(const char *port, size_t len, unsigned own)
 {
@@ -117,7 +110,7 @@ bool origin_canonical(const char *text, size_t len)
         const char *prefix;
         unsigned port;
         bool (*host)(const char *host, size_t len);
-    } schemes[] = {{"https://", 443, host_canonical}, {"http://", 80, host_loopback}};
+    } schemes[] = {{"https://", 443, host_canonical}, {"http://", 80, host_is_loopback}};
 
     if (len > ORIGIN_TEXT_MAX)
         return false;
