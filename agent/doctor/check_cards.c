@@ -152,10 +152,7 @@ static bool check_file(struct probe *probe, const char *module)
                     strerror(errno), config_place(&probe->config, "module"));
         return false;
     }
-    if ((is.st_uid != 0 && is.st_uid != geteuid()) || (is.st_mode & (S_IWGRP | S_IWOTH)))
-        report_find(probe->report, DOCTOR_MODULE_UNSAFE, module,
-                    "it belongs to user %u and has the mode %04o", (unsigned)is.st_uid,
-                    (unsigned)is.st_mode & 07777);
+    probe_owner(probe, DOCTOR_MODULE_UNSAFE, module, &is);
     return true;
 }
 

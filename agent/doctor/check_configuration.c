@@ -138,10 +138,8 @@ static void check_program(struct probe *probe, const char *name)
         report_find(probe->report, DOCTOR_PROGRAM_MISSING, path, "%s", strerror(errno));
     else if (!S_ISREG(is.st_mode) || !(is.st_mode & S_IXUSR))
         report_find(probe->report, DOCTOR_PROGRAM_MISSING, path, "it is no program that can run");
-    else if ((is.st_uid != 0 && is.st_uid != geteuid()) || (is.st_mode & (S_IWGRP | S_IWOTH)))
-        report_find(probe->report, DOCTOR_PROGRAM_UNSAFE, path,
-                    "it belongs to user %u and has the mode %04o", (unsigned)is.st_uid,
-                    (unsigned)is.st_mode & 07777);
+    else
+        probe_owner(probe, DOCTOR_PROGRAM_UNSAFE, path, &is);
 }
 
 void check_programs(struct probe *probe)

@@ -50,13 +50,10 @@ static bool folder_is_unsafe(const char *socket, char unsafe[PATH_MAX])
     struct stat is;
     snprintf(path, sizeof path, "%s", socket);
     for (char *folder = dirname(path);; folder = dirname(folder)) {
-        bool sticky = false;
-        if (stat(folder, &is) == 0) {
-            sticky = (is.st_mode & S_ISVTX) && is.st_uid == 0;
-            if ((is.st_mode & (S_IWGRP | S_IWOTH)) && !sticky) {
-                snprintf(unsafe, PATH_MAX, "%s", folder);
-                return true;
-            }
+        if (stat(folder, &is) == 0 && (is.st_mode & (S_IWGRP | S_IWOTH)) &&
+            !((is.st_mode & S_ISVTX) && is.st_uid == 0)) {
+            snprintf(unsafe, PATH_MAX, "%s", folder);
+            return true;
         }
         if (strcmp(folder, "/") == 0 || strcmp(folder, ".") == 0)
             return false;

@@ -24,11 +24,6 @@ static void answer_release(struct provider_answer *answer)
     bytes_deinit(&answer->body);
 }
 
-static const char *or_nothing(const char *text)
-{
-    return text ? text : "";
-}
-
 static void check_clock(struct probe *probe, const char *name, const struct provider_answer *answer)
 {
     if (answer->date == 0 || report_has(probe->report, DOCTOR_CLOCK_WRONG) ||
@@ -47,10 +42,8 @@ static void check_clock(struct probe *probe, const char *name, const struct prov
 static bool asked(struct probe *probe, const struct config_provider *provider, const char *url,
                   const char *body, struct provider_answer *answer)
 {
-    const struct provider_request request = {.url = url,
-                                             .body = body,
-                                             .authorities = or_nothing(provider->authorities),
-                                             .proxy = or_nothing(provider->proxy)};
+    const struct provider_request request = {
+        .url = url, .body = body, .authorities = provider->authorities, .proxy = provider->proxy};
     provider_ask(&request, answer);
     if (answer->problem == 0) {
         check_clock(probe, provider->name, answer);
@@ -102,13 +95,13 @@ static void check_provider(struct probe *probe, const struct config_provider *pr
 {
     size_t before = probe->report->count;
     CLEANUP(answer_release) struct provider_answer answer = {0};
-    bool endpoint = or_nothing(provider->session_endpoint)[0] != '\0';
+    bool endpoint = provider->session_endpoint[0] != '\0';
     if (endpoint)
         check_endpoint(probe, provider);
-    else if (or_nothing(provider->issuer)[0] == '\0')
+    else if (provider->issuer[0] == '\0')
         asked(probe, provider, provider->origins.at[0], NULL, &answer);
     /* The same server as a rule: what kept us from one keeps us from the other. */
-    if (or_nothing(provider->issuer)[0] != '\0' && probe->report->count == before)
+    if (provider->issuer[0] != '\0' && probe->report->count == before)
         check_discovery(probe, provider);
     if (!first)
         for (size_t i = before; i < probe->report->count; i++)

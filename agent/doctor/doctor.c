@@ -110,6 +110,14 @@ bool probe_exists(const struct probe *probe, const char *format, ...)
     return lstat(path, &status) == 0;
 }
 
+void probe_owner(struct probe *probe, enum doctor_code code, const char *path,
+                 const struct stat *is)
+{
+    if ((is->st_uid != 0 && is->st_uid != geteuid()) || (is->st_mode & (S_IWGRP | S_IWOTH)))
+        report_find(probe->report, code, path, "it belongs to user %u and has the mode %04o",
+                    (unsigned)is->st_uid, (unsigned)is->st_mode & 07777);
+}
+
 static bool is_null(const struct probe *probe, const char *folder, const char *unit)
 {
     char path[PATH_MAX], target[PATH_MAX];
@@ -128,6 +136,8 @@ bool probe_masked(const struct probe *probe, bool user, const char *unit)
     for (size_t i = 0; folders[i]; i++)
         if (is_null(probe, folders[i], unit))
             return true;
+    if (!user)
+        return false;
     const char *home = getenv("XDG_CONFIG_HOME");
     char own[PATH_MAX];
     if (home && home[0] == '/')
@@ -136,5 +146,5 @@ bool probe_masked(const struct probe *probe, bool user, const char *unit)
         snprintf(own, sizeof own, "%s/.config/systemd/user", home);
     else
         return false;
-    return user && is_null(probe, own, unit);
+    return is_null(probe, own, unit);
 }

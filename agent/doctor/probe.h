@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct probe_reader {
@@ -61,6 +62,9 @@ char *probe_read(const struct probe *probe, size_t max, const char *format, ...)
 /* Something is there. */
 bool probe_exists(const struct probe *probe, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Tells code where others than root and this user may write a program's file. */
+void probe_owner(struct probe *probe, enum doctor_code code, const char *path,
+                 const struct stat *is);
 /* That unit of systemd's was masked; user: one of the user's manager. */
 bool probe_masked(const struct probe *probe, bool user, const char *unit);
 
