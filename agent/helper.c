@@ -2,18 +2,21 @@
 /*
  * A helper is started by posix_spawn with one end of a socket pair as its descriptor 0. Standard
  * error stays shared, so that its log lines reach the journal; all else is closed, what we were
- * started with included.
+ * started with included. It has a session of its own: a terminal from which we were started is not
+ * the terminal of a card's software, which could type into it otherwise. What asks for a PIN on one
+ * opens it by its name (GPG_TTY).
  *
  * The helpers of cards and keys get few of our variables (ipc/base/variables.h).
  *
  * A spare is a helper like any other, except that nobody has it yet. The one who is given it does
  * not notice; so it is made sure first that it still waits.
  *
- * Two things end a helper: we free it (SIGKILL), or the socket ends. The process table is looked
- * after separately: SIGCHLD arrives on the loop, every ended child is reaped, and a helper whose
- * process was reaped forgets the pid, so that a number which the kernel has given to somebody else
- * is never signalled. Which program a process runs is kept until then, since the helper itself is
- * mostly freed before: the journal says which one died, and whether it had to (ipc/confine).
+ * Two things end a helper: we free it (SIGKILL, and so does what it has forked), or the socket
+ * ends. The process table is looked after separately: SIGCHLD arrives on the loop, every ended
+ * child is reaped, and a helper whose process was reaped forgets the pid, so that a number which
+ * the kernel has given to somebody else is never signalled. Which program a process runs is kept
+ * until then, since the helper itself is mostly freed before: the journal says which one died, and
+ * whether it had to (ipc/confine).
  */
 #include "agent/helper.h"
 
@@ -185,7 +188,8 @@ static int spawn(char *const arguments[], char *const variables[], int socket, p
     if (r == 0)
         r = posix_spawnattr_setsigdefault(&attributes, &ours);
     if (r == 0)
-        r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                      POSIX_SPAWN_SETSID);
     if (r == 0)
         r = posix_spawn(pid, arguments[0], &files, &attributes, arguments, variables);
     posix_spawnattr_destroy(&attributes);
@@ -328,7 +332,7 @@ void helper_free(struct helper **helper)
             break;
         }
     if (h->pid > 0)
-        kill(h->pid, SIGKILL);
+        kill(-h->pid, SIGKILL); /* whoever has a session leads a group for as long as it lives */
     loop_watch_free(&h->watch);
     close_fd(&h->fd);
     if (h->spare_after)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * posix_spawn with every other descriptor closed. The variables are those that a card module and
- * systemd's tools need; one that could have another library loaded is not among them.
+ * posix_spawn with every other descriptor closed. What talks is a helper and loads a card's
+ * software: it has a session of its own, in which our terminal cannot be typed into, and ends with
+ * us (ipc/base/harden.h). What prints is the system's own, and is interrupted with us. The
+ * variables are those that a card module and systemd's tools need; one that could have another
+ * library loaded is not among them.
  */
 #include "agent/doctor/child.h"
 
@@ -45,6 +48,7 @@ static int spawn(const char *const *arguments, enum child_kind kind, int talk, i
     static const char *const names[] = {
         VARIABLES_FOR_CARDS, "DBUS_SESSION_BUS_ADDRESS=", "DBUS_SYSTEM_BUS_ADDRESS=", NULL};
     posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
     char *words[16] = {0};
     size_t count = 0;
     char **variables = variables_few(names);
@@ -57,7 +61,14 @@ static int spawn(const char *const *arguments, enum child_kind kind, int talk, i
     if (r == 0) {
         r = prepare(&files, kind, talk, log);
         if (r == 0)
-            r = posix_spawnp(pid, words[0], &files, NULL, words, variables);
+            r = posix_spawnattr_init(&attributes);
+        if (r == 0) {
+            if (kind == CHILD_TALKS)
+                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+            if (r == 0)
+                r = posix_spawnp(pid, words[0], &files, &attributes, words, variables);
+            posix_spawnattr_destroy(&attributes);
+        }
         posix_spawn_file_actions_destroy(&files);
     }
     for (size_t i = 0; i < count; i++)

@@ -4,6 +4,7 @@
  * the redaction; and that no code is used twice or left without its words.
  */
 #include "agent/doctor/bundle.h"
+#include "agent/doctor/child.h"
 #include "agent/doctor/code.h"
 #include "agent/doctor/outcome_causes.h"
 #include "agent/doctor/policy.h"
@@ -486,6 +487,31 @@ static void every_finding_is_printed_with_its_meaning(void **state)
     report_deinit(&report);
 }
 
+/* ---- what is started ---- */
+
+/* The terminal on which doctor was called is not a card module's to type into. */
+static void a_helper_has_no_terminal_of_ours(void **state)
+{
+    (void)state;
+    static const char *const helper[] = {"/bin/cat", NULL};
+    struct child child;
+    assert_int_equal(child_start(helper, CHILD_TALKS, &child), 0);
+    assert_int_equal(getsid(child.pid), child.pid);
+    child_end(&child, false);
+    child_close(&child);
+}
+
+/* But what the system says is interrupted with doctor. */
+static void a_tool_stays_in_our_session(void **state)
+{
+    (void)state;
+    static const char *const tool[] = {"cut", "-d ", "-f6", "/proc/self/stat", NULL};
+    CLEANUP(bytes_deinit) struct bytes said = {0};
+    assert_int_equal(child_output(tool, 32, 60000, &said), 0);
+    bytes_append(&said, "", 1);
+    assert_int_equal(strtol((const char *)said.data, NULL, 10), getsid(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +538,8 @@ int main(void)
         cmocka_unit_test(what_no_terminal_shows_is_replaced),
         cmocka_unit_test(a_person_is_hidden_in_parts),
         cmocka_unit_test(no_archive_is_written_with_a_name_left_in_it),
+        cmocka_unit_test(a_helper_has_no_terminal_of_ours),
+        cmocka_unit_test(a_tool_stays_in_our_session),
         cmocka_unit_test(every_finding_is_printed_with_its_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "test_folder_rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,14 @@ enum { PROCESSES_MAX = 8, WORD = 4 + 1 /* a frame of one byte */ };
 static int play_helper(const char *self, const char *argument)
 {
     char path[PATH_MAX], word[WORD];
+    if (strcmp(argument, "forking") == 0) {
+        int held = open(self, O_RDONLY); /* its lock is everybody's who has that descriptor */
+        if (flock(held, LOCK_SH) < 0)
+            return EXIT_FAILURE;
+        if (fork() == 0)
+            for (;;)
+                pause();
+    }
     if (strcmp(argument, "chatty") == 0 && write(STDIN_FILENO, "!", 1) < 0)
         return EXIT_FAILURE; /* before it is in the list: who is there has spoken */
     snprintf(path, sizeof path, "%.*s/processes", (int)(strrchr(self, '/') - self), self);
@@ -216,6 +226,31 @@ static void a_spare_that_speaks_unasked_is_nobodys(void **state)
     helper_free(&b->helper);
 }
 
+/* A card's software has no terminal of the person's to type into. */
+static void a_helper_has_a_session_of_its_own(void **state)
+{
+    struct bench *b = *state;
+    spawn(b, "");
+    int pid = await(b, 1);
+    assert_int_equal(getsid(pid), pid);
+    assert_int_not_equal(getsid(0), pid);
+    helper_free(&b->helper);
+}
+
+static void what_a_helper_has_forked_goes_with_it(void **state)
+{
+    struct bench *b = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/lanyard-fido", b->folder);
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    spawn(b, "forking");
+    talk(b);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
+    assert_int_equal(errno, EWOULDBLOCK);
+    helper_free(&b->helper);
+    assert_int_equal(flock(fd, LOCK_EX), 0); /* comes when both are gone */
+}
+
 static void what_cannot_be_started_is_not_tried_again(void **state)
 {
     struct bench *b = *state;
@@ -235,6 +270,8 @@ int main(int argc, char **argv)
         TEST(a_spare_that_has_died_is_nobodys),
         TEST(a_spare_that_dies_is_not_replaced),
         TEST(a_spare_that_speaks_unasked_is_nobodys),
+        TEST(a_helper_has_a_session_of_its_own),
+        TEST(what_a_helper_has_forked_goes_with_it),
         TEST(what_cannot_be_started_is_not_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
