@@ -95,8 +95,10 @@ struct issuers;
  * (logged); -ENOMEM. */
 int issuers_parse(const void *pem, size_t len, struct issuers **out);
 /* Adds a PEM file's revocation lists (RFC 5280 §5): whose certificate an issuer's own list names
- * does not sign in. A list that has grown old still counts for whom it names; *old (may be NULL) is
- * how many have, at that time. 0; -EBADMSG: none, or one that cannot be parsed (logged); -ENOMEM.
+ * does not sign in, nor does who has one from an authority that is named so. A list that the issuer
+ * has not signed does not count (logged). One that has grown old still counts for whom it names;
+ * *old (may be NULL) is how many have, at that time. 0; -EBADMSG: none, or one that cannot be
+ * parsed (logged); -ENOMEM.
  */
 int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now,
                       size_t *old);
@@ -126,8 +128,8 @@ struct certificate_choice {
  *
  * A chain to the issuers is built from the card's own authorities; their signatures and validity
  * count, at OpenSSL's security level 2: no SHA-1, no RSA under 2,048 bits. With revocation lists
- * the certificate itself is looked for in its issuer's; where its issuer has none, that is no
- * obstacle.
+ * the certificate and its authorities are looked for in their issuers'; where an issuer has none,
+ * that is no obstacle.
  *
  * Of several that qualify: the latest not_before, then the latest not_after, then the one whose
  * algorithm the provider prefers, then the first on the card. */
