@@ -11,74 +11,19 @@
  */
 #include "agent/card_token.h"
 
+#include "agent/json_write.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
-    JTI_BYTES = 16,    /* 128 random bits */
-    NUMBER_BYTES = 24, /* a 64-bit integer as text */
+    JTI_BYTES = 16, /* 128 random bits */
     HASH_BYTES_MAX = CARD_DIGEST_BYTES_MAX,
 };
-
-/* ---- JSON ---- */
-
-/* The length of what must be escaped at s, which ends at end; 0: nothing. */
-static size_t to_escape(const unsigned char *s, const unsigned char *end)
-{
-    if (*s < 0x20 || *s == '"' || *s == '\\' || *s == 0x7f)
-        return 1;
-    bool separator = end - s >= 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] & 0xfe) == 0xa8;
-    return separator ? 3 : 0;
-}
-
-void json_append_string(struct bytes *out, const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    const unsigned char *end = s + strlen(text);
-    bytes_append_text(out, "\"");
-    while (s < end) {
-        size_t len = to_escape(s, end);
-        if (len == 0) {
-            bytes_append(out, s++, 1);
-            continue;
-        }
-        unsigned code = len == 3 ? 0x2000U | (s[2] & 0x3fU) : *s;
-        char escaped[sizeof "\\u0000"];
-        snprintf(escaped, sizeof escaped, "\\u%04x", code);
-        bytes_append_text(out, escaped);
-        s += len;
-    }
-    bytes_append_text(out, "\"");
-}
-
-/* Appends ,"name": or, for the first member, {"name": */
-static void member(struct bytes *out, const char *name)
-{
-    bytes_append_text(out, out->len == 0 ? "{" : ",");
-    json_append_string(out, name);
-    bytes_append_text(out, ":");
-}
-
-static void string_member(struct bytes *out, const char *name, const char *value)
-{
-    member(out, name);
-    json_append_string(out, value);
-}
-
-static void number_member(struct bytes *out, const char *name, int64_t value)
-{
-    char number[NUMBER_BYTES];
-    snprintf(number, sizeof number, "%" PRId64, value);
-    member(out, name);
-    bytes_append_text(out, number);
-}
 
 /* ---- hashes ---- */
 
@@ -101,9 +46,9 @@ static void append_header(struct bytes *out, const struct token_request *request
 {
     size_t order[CARD_CERTIFICATES_MAX];
     size_t len = certificate_set_chain(request->certificates, request->index, order);
-    string_member(out, "typ", "lanyard-card+jwt");
-    string_member(out, "alg", card_algorithm_name(request->algorithm));
-    member(out, "x5c");
+    json_string_member(out, "typ", "lanyard-card+jwt");
+    json_string_member(out, "alg", card_algorithm_name(request->algorithm));
+    json_member(out, "x5c");
     for (size_t i = 0; i < len; i++) {
         const struct bytes *der = &request->certificates->at[order[i]]->der;
         bytes_append_text(out, i == 0 ? "[\"" : ",\"");
@@ -125,12 +70,12 @@ static int append_payload(struct bytes *out, const struct token_request *request
     if (jti.failed)
         return log_fault(ENOMEM, "jti");
 
-    string_member(out, "aud", request->origin);
-    string_member(out, "nonce", request->challenge);
-    number_member(out, "iat", request->now);
-    number_member(out, "exp", (int64_t)request->now + TOKEN_LIFETIME_SECONDS);
-    string_member(out, "jti", (const char *)jti.data);
-    member(out, "cnf");
+    json_string_member(out, "aud", request->origin);
+    json_string_member(out, "nonce", request->challenge);
+    json_number_member(out, "iat", request->now);
+    json_number_member(out, "exp", (int64_t)request->now + TOKEN_LIFETIME_SECONDS);
+    json_string_member(out, "jti", (const char *)jti.data);
+    json_member(out, "cnf");
     bytes_append_text(out, "{\"jwk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":");
     json_append_string(out, session_key_x(request->key));
     bytes_append_text(out, ",\"y\":");

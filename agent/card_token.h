@@ -65,7 +65,3 @@ struct token_answer {
 int token_draft_finish(const struct token_draft *draft, const uint8_t *signature,
                        size_t signature_len, struct token_answer *answer);
 void token_answer_deinit(struct token_answer *answer);
-
-/* Appends text as a JSON string, quotes included (RFC 8259 §7): '"', '\' and control characters
- * escaped; U+2028 and U+2029 too, for scripts that read it. Text is UTF-8. */
-void json_append_string(struct bytes *out, const char *text);

@@ -5,7 +5,7 @@
  */
 #include "agent/cis/cis_message.h"
 
-#include "agent/card_token.h"
+#include "agent/json_write.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/card_message.h"
@@ -32,19 +32,14 @@ static int finish(struct bytes *out, const char *end)
 int cis_body_write(const char *name, const char *value, struct bytes *out)
 {
     bytes_reset(out);
-    bytes_append_text(out, "{");
-    json_append_string(out, name);
-    bytes_append_text(out, ":");
-    json_append_string(out, value);
+    json_string_member(out, name, value);
     return finish(out, "}");
 }
 
 int cis_body_write_json(const char *name, const char *json, struct bytes *out)
 {
     bytes_reset(out);
-    bytes_append_text(out, "{");
-    json_append_string(out, name);
-    bytes_append_text(out, ":");
+    json_member(out, name);
     bytes_append_text(out, json);
     return finish(out, "}");
 }

@@ -7,20 +7,16 @@
  */
 #include "agent/cis/cis_session.h"
 
-#include "agent/card_token.h"
+#include "agent/json_write.h"
 #include "agent/webauthn/public_key.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { NUMBER_BYTES = 24 };
 
 static const int64_t time_max = INT64_C(253402300799); /* the end of the year 9999 */
 
@@ -233,40 +229,28 @@ struct cis_session *cis_session_read(const char *json, size_t len)
 
 static void append_member(struct bytes *out, const char *name, const char *text)
 {
-    if (*text == '\0')
-        return;
-    bytes_append_text(out, ",\"");
-    bytes_append_text(out, name);
-    bytes_append_text(out, "\":");
-    json_append_string(out, text);
-}
-
-static void append_number(struct bytes *out, const char *name, int64_t number)
-{
-    char text[NUMBER_BYTES];
-    snprintf(text, sizeof text, "%" PRId64, number);
-    bytes_append_text(out, ",\"");
-    bytes_append_text(out, name);
-    bytes_append_text(out, "\":");
-    bytes_append_text(out, text);
+    if (*text != '\0')
+        json_string_member(out, name, text);
 }
 
 static void append_public_key(struct bytes *out, const struct cis_session *session)
 {
     if (session->public_key_len == 0)
         return;
-    bytes_append_text(out, ",\"credential_public_key\":\"");
+    json_member(out, "credential_public_key");
+    bytes_append_text(out, "\"");
     base64url_append(out, session->public_key, session->public_key_len);
     bytes_append_text(out, "\"");
 }
 
 static void append_roles(struct bytes *out, const struct cis_session *session)
 {
-    bytes_append_text(out, ",\"roles\":[");
+    json_member(out, "roles");
+    bytes_append_text(out, "[");
     for (size_t i = 0; i < session->role_count; i++) {
         const struct cis_role *role = &session->roles[i];
-        bytes_append_text(out, i == 0 ? "{\"id\":" : ",{\"id\":");
-        json_append_string(out, role->id);
+        bytes_append_text(out, i == 0 ? "{" : ",{");
+        json_string_member(out, "id", role->id);
         append_member(out, "name", role->name);
         append_member(out, "organisation", role->organisation);
         append_member(out, "code", role->code);
@@ -280,21 +264,21 @@ static void append_roles(struct bytes *out, const struct cis_session *session)
 int cis_session_write(const struct cis_session *session, struct bytes *out)
 {
     CLEANUP(bytes_deinit) struct bytes text = {0};
-    bytes_append_text(&text, "{\"sid\":");
-    json_append_string(&text, session->sid);
+    json_string_member(&text, "sid", session->sid);
     append_member(&text, "uid", session->uid);
     append_member(&text, "name", session->name);
     append_member(&text, "acr", session->acr);
-    bytes_append_text(&text, ",\"amr\":[");
+    json_member(&text, "amr");
+    bytes_append_text(&text, "[");
     for (size_t i = 0; i < session->amr_count; i++) {
         bytes_append_text(&text, i == 0 ? "" : ",");
         json_append_string(&text, session->amr[i]);
     }
     bytes_append_text(&text, "]");
-    append_number(&text, "auth_time", session->auth_time);
-    append_number(&text, "expires_in", session->expires_in);
-    append_number(&text, "idle", session->idle);
-    append_number(&text, "keep_alive", session->keep_alive);
+    json_number_member(&text, "auth_time", session->auth_time);
+    json_number_member(&text, "expires_in", session->expires_in);
+    json_number_member(&text, "idle", session->idle);
+    json_number_member(&text, "keep_alive", session->keep_alive);
     append_public_key(&text, session);
     append_roles(&text, session);
     bytes_append_text(&text, "}");

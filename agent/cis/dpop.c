@@ -1,45 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON texts of fixed shape, written by hand for the reason that agent/card_token.c gives: the
- * bytes that are signed are the bytes that are seen.
+ * JSON texts of fixed shape, written by hand for the reason that agent/json_write.h gives.
  */
 #include "agent/cis/dpop.h"
 
 #include "agent/card_token.h"
+#include "agent/json_write.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 
 enum {
-    JTI_BYTES = 16,    /* 128 random bits */
-    NUMBER_BYTES = 24, /* a 64-bit integer as text */
+    JTI_BYTES = 16, /* 128 random bits */
 };
-
-/* Appends ,"name": or, for the first member, {"name": */
-static void member(struct bytes *out, const char *name)
-{
-    bytes_append_text(out, out->len == 0 ? "{" : ",");
-    json_append_string(out, name);
-    bytes_append_text(out, ":");
-}
-
-static void string_member(struct bytes *out, const char *name, const char *value)
-{
-    member(out, name);
-    json_append_string(out, value);
-}
-
-static void number_member(struct bytes *out, const char *name, int64_t value)
-{
-    char number[NUMBER_BYTES];
-    snprintf(number, sizeof number, "%" PRId64, value);
-    member(out, name);
-    bytes_append_text(out, number);
-}
 
 /* Both without their closing brace. */
 static int sign(const struct session_key *key, struct bytes *header, struct bytes *payload,
@@ -71,8 +46,8 @@ static int sign(const struct session_key *key, struct bytes *header, struct byte
 
 static void begin_header(struct bytes *header, const char *type)
 {
-    string_member(header, "typ", type);
-    string_member(header, "alg", "ES256");
+    json_string_member(header, "typ", type);
+    json_string_member(header, "alg", "ES256");
 }
 
 static int jti_member(struct bytes *payload)
@@ -80,7 +55,7 @@ static int jti_member(struct bytes *payload)
     uint8_t random[JTI_BYTES];
     if (RAND_bytes(random, sizeof random) != 1)
         return log_fault(EIO, "jti");
-    member(payload, "jti");
+    json_member(payload, "jti");
     bytes_append_text(payload, "\"");
     base64url_append(payload, random, sizeof random);
     bytes_append_text(payload, "\"");
@@ -92,7 +67,7 @@ int dpop_proof_make(const struct session_key *key, const char *method, const cha
 {
     CLEANUP(bytes_deinit) struct bytes header = {0}, payload = {0};
     begin_header(&header, "dpop+jwt");
-    member(&header, "jwk");
+    json_member(&header, "jwk");
     bytes_append_text(&header, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":");
     json_append_string(&header, session_key_x(key));
     bytes_append_text(&header, ",\"y\":");
@@ -101,11 +76,11 @@ int dpop_proof_make(const struct session_key *key, const char *method, const cha
     int r = jti_member(&payload);
     if (r < 0)
         return r;
-    string_member(&payload, "htm", method);
-    string_member(&payload, "htu", url);
-    number_member(&payload, "iat", now);
+    json_string_member(&payload, "htm", method);
+    json_string_member(&payload, "htu", url);
+    json_number_member(&payload, "iat", now);
     if (*nonce)
-        string_member(&payload, "nonce", nonce);
+        json_string_member(&payload, "nonce", nonce);
     return sign(key, &header, &payload, out);
 }
 
@@ -114,11 +89,11 @@ int session_proof_make(const struct session_key *key, const char *origin, const 
 {
     CLEANUP(bytes_deinit) struct bytes header = {0}, payload = {0};
     begin_header(&header, "lanyard-session+jwt");
-    string_member(&payload, "aud", origin);
-    string_member(&payload, "nonce", challenge);
-    number_member(&payload, "iat", now);
-    number_member(&payload, "exp", (int64_t)now + TOKEN_LIFETIME_SECONDS);
-    string_member(&payload, "sid", sid);
+    json_string_member(&payload, "aud", origin);
+    json_string_member(&payload, "nonce", challenge);
+    json_number_member(&payload, "iat", now);
+    json_number_member(&payload, "exp", (int64_t)now + TOKEN_LIFETIME_SECONDS);
+    json_string_member(&payload, "sid", sid);
     return sign(key, &header, &payload, out);
 }
 
@@ -127,8 +102,8 @@ int end_statement_make(const struct session_key *key, const char *endpoint, cons
 {
     CLEANUP(bytes_deinit) struct bytes header = {0}, payload = {0};
     begin_header(&header, "lanyard-end+jwt");
-    string_member(&payload, "aud", endpoint);
-    string_member(&payload, "sid", sid);
-    number_member(&payload, "iat", now);
+    json_string_member(&payload, "aud", endpoint);
+    json_string_member(&payload, "sid", sid);
+    json_number_member(&payload, "iat", now);
     return sign(key, &header, &payload, out);
 }

@@ -4,6 +4,7 @@
  * them, and by OpenSSL for Web eID's format.
  */
 #include "agent/card_token.h"
+#include "agent/json_write.h"
 #include "ipc/base/cleanup.h"
 #include "tests/unit/test_certificate_rig.h"
 

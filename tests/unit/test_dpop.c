@@ -3,8 +3,8 @@
  * What the session's key signs, verified by cjose, a JOSE library that had no part in making it;
  * and the key itself, on its way through sealed memory.
  */
-#include "agent/card_token.h"
 #include "agent/cis/dpop.h"
+#include "agent/json_write.h"
 #include "ipc/base/cleanup.h"
 
 #include <cjose/cjose.h>
