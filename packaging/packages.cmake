@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: MIT
-# The same four packages as .deb and, where rpmbuild is installed, as .rpm. Programs know their places
-# (/usr, as the release preset has it), so a build for another prefix makes none.
+# The same four packages as .deb, .rpm or both: as what this distribution has the tools for makes. They
+# want the libraries of the distribution that they were made on. Programs know their places (/usr, as
+# the release preset has it), so a build for another prefix makes none.
 if(NOT CMAKE_INSTALL_PREFIX STREQUAL /usr)
+  return()
+endif()
+find_program(DPKG_SHLIBDEPS dpkg-shlibdeps)
+find_program(RPMBUILD rpmbuild)
+if(NOT DPKG_SHLIBDEPS AND NOT RPMBUILD)
   return()
 endif()
 
 set(LANYARD_PACKAGE_CONTACT "The Lanyard authors <lanyard@packages.invalid>" CACHE STRING
   "Who makes the packages: name and address")
 
-set(CPACK_GENERATOR DEB)
-find_program(RPMBUILD rpmbuild)
+set(CPACK_GENERATOR)
+if(DPKG_SHLIBDEPS)
+  list(APPEND CPACK_GENERATOR DEB)
+endif()
 if(RPMBUILD)
   list(APPEND CPACK_GENERATOR RPM)
 endif()
@@ -179,15 +187,14 @@ foreach(file IN LISTS conffiles)
     list(APPEND CPACK_RPM_AGENT_USER_FILELIST "%config(noreplace) ${one}")
   endforeach()
 endforeach()
-# Folders that are the distribution's.
+# Folders that every Fedora has (packages filesystem and systemd). The others that our files are in
+# (AppArmor's, zsh's, fish's, CMake's) are ours as well: they go with the last package that has them.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
-  /etc /etc/apparmor.d /etc/xdg /etc/xdg/autostart /usr /usr/bin /usr/include /usr/lib /usr/lib/cmake
-  /usr/lib/systemd /usr/lib/systemd/system /usr/lib/systemd/user /usr/lib/tmpfiles.d /usr/libexec
-  /usr/${CMAKE_INSTALL_LIBDIR} /usr/${CMAKE_INSTALL_LIBDIR}/pkgconfig
-  /usr/${CMAKE_INSTALL_LIBDIR}/cmake /usr/share /usr/share/applications
-  /usr/share/bash-completion /usr/share/bash-completion/completions /usr/share/doc /usr/share/fish
-  /usr/share/fish/vendor_completions.d /usr/share/lintian /usr/share/lintian/overrides
-  /usr/share/man /usr/share/man/man1 /usr/share/man/man3 /usr/share/man/man5 /usr/share/man/man7
-  /usr/share/man/man8 /usr/share/zsh /usr/share/zsh/vendor-completions)
+  /etc /etc/xdg /etc/xdg/autostart /usr /usr/bin /usr/include /usr/lib /usr/lib/systemd
+  /usr/lib/systemd/system /usr/lib/systemd/user /usr/lib/tmpfiles.d /usr/libexec
+  /usr/${CMAKE_INSTALL_LIBDIR} /usr/${CMAKE_INSTALL_LIBDIR}/pkgconfig /usr/share
+  /usr/share/applications /usr/share/bash-completion /usr/share/bash-completion/completions
+  /usr/share/doc /usr/share/man /usr/share/man/man1 /usr/share/man/man3 /usr/share/man/man5
+  /usr/share/man/man7 /usr/share/man/man8)
 
 include(CPack)
