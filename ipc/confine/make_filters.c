@@ -11,6 +11,10 @@
  * so that a rule which refuses a value could be walked around. (Those that refuse here say what a
  * refusal looks like; without them it would be another refusal.)
  *
+ * What no list of allowed values can say, "all but these", is a filter of its own, which stands
+ * before the other in the same program: it refuses a few values with EPERM, compares no more bits
+ * than the kernel takes, and leaves all else to the other.
+ *
  * Names that other machines than this one have (the 64-bit times of 32-bit machines) are passed
  * over where they do not exist. One that libseccomp has not heard of is a mistake in the list.
  */
@@ -19,6 +23,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -33,7 +39,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { NUMBERS_MAX = 1024 }; /* above every machine's last call */
+enum {
+    NUMBERS_MAX = 1024, /* above every machine's last call */
+    INSTRUCTIONS_MAX = BPF_MAXINSNS,
+};
 
 /* ---- names ---- */
 
@@ -214,19 +223,19 @@ static int number_of(const char *name)
 }
 
 static void rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned count,
-                 struct scmp_arg_cmp argument)
+                 const struct scmp_arg_cmp *arguments)
 {
     int number = number_of(name);
     if (number < 0)
         return;
-    int r = seccomp_rule_add(filter, action, number, count, argument);
+    int r = seccomp_rule_add_array(filter, action, number, count, arguments);
     if (r < 0)
         stop("rule for", name, -r);
 }
 
 static void always(scmp_filter_ctx filter, uint32_t action, const char *name)
 {
-    rule(filter, action, name, 0, SCMP_CMP64(0, SCMP_CMP_EQ, 0, 0));
+    rule(filter, action, name, 0, NULL);
 }
 
 static void each(scmp_filter_ctx filter, uint32_t action, const char *const *names)
@@ -238,7 +247,7 @@ static void each(scmp_filter_ctx filter, uint32_t action, const char *const *nam
 static void where(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument,
                   uint64_t value)
 {
-    rule(filter, action, name, 1, SCMP_CMP64(argument, SCMP_CMP_EQ, value, 0));
+    rule(filter, action, name, 1, &SCMP_CMP64(argument, SCMP_CMP_EQ, value, 0));
 }
 
 /* A thread or a child, but no namespace for it. clone3 keeps its flags where no filter sees them,
@@ -247,14 +256,14 @@ static void allow_clone(scmp_filter_ctx filter)
 {
     const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-    rule(filter, SCMP_ACT_ALLOW, "clone", 1, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, namespaces, 0));
+    rule(filter, SCMP_ACT_ALLOW, "clone", 1, &SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, namespaces, 0));
 }
 
 static void allow_data_pages(scmp_filter_ctx filter)
 {
     static const char *const calls[] = {"mmap", "mmap2", "mprotect"};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        rule(filter, SCMP_ACT_ALLOW, calls[i], 1, SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        rule(filter, SCMP_ACT_ALLOW, calls[i], 1, &SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
 static void decide_sockets(scmp_filter_ctx filter, uint32_t local, uint32_t internet)
@@ -276,12 +285,9 @@ static void allow_own_settings(scmp_filter_ctx filter)
         where(filter, SCMP_ACT_ALLOW, "prctl", 0, (uint64_t)settings[i]);
 }
 
-/* Which reports a hidraw device has, and whether a descriptor is a terminal. */
+/* Whether a descriptor is a terminal. (What a key is and has, the kernel's files say.) */
 static void allow_key_controls(scmp_filter_ctx filter)
 {
-    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOR('H', 1, int));
-    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOC(_IOC_READ, 'H', 2, 4 + 4096));
-    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, _IOC(_IOC_READ, 'H', 3, 8));
     where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TCGETS);
 }
 
@@ -316,11 +322,14 @@ static const struct plan {
     const char *const *particular; /* if strict: of which some arguments are allowed */
     const char *const *dangerous;  /* these end it */
     bool strict;                   /* whatever has a name and is in no list ends it */
+    bool guest;                    /* the vetoes hold for it */
 } plans[CONFINE_CALLS] = {
     [CONFINE_AGENT] = {.name = "agent", .allowed = agent_allowed},
-    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous},
-    [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous},
-    [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous},
+    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous, .guest = true},
+    [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous,
+                         .guest = true},
+    [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous,
+                              .guest = true},
     [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true},
     [CONFINE_FIDO_AFAR] = {"fido_afar", fido_afar_allowed, fido_refused, fido_particular,
                            .strict = true},
@@ -360,7 +369,7 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
         allow_data_pages(filter);
         where(filter, SCMP_ACT_ALLOW, "ioctl", 1, TIOCOUTQ); /* SIOCOUTQ */
         rule(filter, SCMP_ACT_ALLOW, "openat", 1,
-             SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY)); /* ipc/portd/waking.c */
+             &SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY)); /* ipc/portd/waking.c */
         decide_sockets(filter, SCMP_ACT_ALLOW, SCMP_ACT_KILL_PROCESS);
         break;
     case CONFINE_CALLS:
@@ -387,10 +396,9 @@ static void end_with_all_others(scmp_filter_ctx filter, const struct plan *plan)
     }
 }
 
-static scmp_filter_ctx make(enum confine_calls calls)
+static scmp_filter_ctx begin(uint32_t otherwise)
 {
-    const struct plan *plan = &plans[calls];
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    scmp_filter_ctx filter = seccomp_init(otherwise);
     if (!filter)
         stop("seccomp_init", "", ENOMEM);
     int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -398,6 +406,13 @@ static scmp_filter_ctx make(enum confine_calls calls)
         r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree */
     if (r < 0)
         stop("seccomp_attr_set", "", -r);
+    return filter;
+}
+
+static scmp_filter_ctx make(enum confine_calls calls)
+{
+    const struct plan *plan = &plans[calls];
+    scmp_filter_ctx filter = begin(SCMP_ACT_ERRNO(ENOSYS));
     each(filter, SCMP_ACT_ALLOW, plan->allowed);
     if (plan->refused)
         each(filter, SCMP_ACT_ERRNO(EACCES), plan->refused);
@@ -413,35 +428,85 @@ static scmp_filter_ctx make(enum confine_calls calls)
     return filter;
 }
 
+/* ---- vetoes ---- */
+
+static void veto(scmp_filter_ctx filter, const char *name, unsigned argument, uint32_t mask,
+                 uint32_t value)
+{
+    rule(filter, SCMP_ACT_ERRNO(EPERM), name, 1,
+         &SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+/* What acts on whoever uses a terminal, not on what is shown there: typing, the console's
+ * selection, whose terminal it is and how large. And a file's marks, for which it need not be open
+ * for writing. */
+static void veto_controls(scmp_filter_ctx filter)
+{
+    static const uint32_t commands[] = {TIOCSTI,  TIOCLINUX, TIOCSCTTY,       TIOCSWINSZ,
+                                        TIOCCONS, TIOCSETD,  FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        veto(filter, "ioctl", 1, UINT32_MAX, commands[i]);
+}
+
+static scmp_filter_ctx make_vetoes(void)
+{
+    scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
+    veto_controls(filter);
+    return filter;
+}
+
 /* ---- as C ---- */
 
-static size_t print_instructions(FILE *out, FILE *program)
+static size_t print_instructions(FILE *out, const struct sock_filter *program, size_t count)
 {
-    struct sock_filter at;
-    size_t count = 0;
-    while (fread(&at, sizeof at, 1, program) == 1) {
-        fprintf(out, "    {0x%x, %u, %u, 0x%xu},\n", at.code, at.jt, at.jf, at.k);
-        count++;
-    }
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "    {0x%x, %u, %u, 0x%xu},\n", program[i].code, program[i].jt, program[i].jf,
+                program[i].k);
+    return count;
+}
+
+/* Whatever it would allow goes on behind its end. */
+static void lead_on(struct sock_filter *program, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (program[i].code == (BPF_RET | BPF_K) && program[i].k == SECCOMP_RET_ALLOW)
+            program[i] =
+                (struct sock_filter){.code = BPF_JMP | BPF_JA, .k = (uint32_t)(count - i - 1)};
+}
+
+static size_t export(scmp_filter_ctx filter, struct sock_filter program[INSTRUCTIONS_MAX])
+{
+    FILE *file = tmpfile();
+    if (!file)
+        stop("tmpfile", "", errno);
+    int r = seccomp_export_bpf(filter, fileno(file));
+    if (r < 0)
+        stop("seccomp_export_bpf", "", -r);
+    seccomp_release(filter);
+    rewind(file);
+    size_t count = fread(program, sizeof *program, INSTRUCTIONS_MAX, file);
+    if (ferror(file) || fgetc(file) != EOF)
+        stop("program", "", E2BIG);
+    fclose(file);
     return count;
 }
 
 static size_t print(FILE *out, enum confine_calls calls)
 {
-    scmp_filter_ctx filter = make(calls);
-    FILE *program = tmpfile();
-    if (!program)
-        stop("tmpfile", "", errno);
-    int r = seccomp_export_bpf(filter, fileno(program));
-    if (r < 0)
-        stop("seccomp_export_bpf", "", -r);
-    seccomp_release(filter);
-    rewind(program);
+    static struct sock_filter program[INSTRUCTIONS_MAX];
+    size_t count = 0, all = 0;
     fprintf(out, "static struct sock_filter %s_filter[] = {\n", plans[calls].name);
-    size_t count = print_instructions(out, program);
+    if (plans[calls].guest) {
+        count = export(make_vetoes(), program);
+        lead_on(program, count);
+        all = print_instructions(out, program, count);
+    }
+    count = export(make(calls), program);
+    all += print_instructions(out, program, count);
     fprintf(out, "};\n\n");
-    fclose(program);
-    return count;
+    if (all > INSTRUCTIONS_MAX)
+        stop("program", plans[calls].name, E2BIG);
+    return all;
 }
 
 int main(int argc, char **argv)

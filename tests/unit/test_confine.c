@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program of each kind can still do, tried in a process of its own that is confined as that
- * program is: one attempt, one process, since some of them end it.
+ * What a program of each kind can still do. What a guest could do to the person's files without any
+ * right to write is test_confine_guests.c's.
  */
 #include "ipc/base/harden.h"
 #include "ipc/confine/confine.h"
+#include "test_confine_rig.h"
 #include "test_folder_rig.h"
 
 #include <errno.h>
@@ -37,8 +38,6 @@
 #include <cmocka.h>
 
 enum {
-    ENDED = -1,
-    OVER = -3,         /* by another signal */
     STARTED = 200,     /* a program's status */
     UNHEARD_OF = 1000, /* no call */
 };
@@ -50,11 +49,6 @@ static int listener, tcp;
 static struct sockaddr_in tcp_address;
 
 /* ---- attempts: 0, or errno ---- */
-
-static int result(long r)
-{
-    return r < 0 ? errno : 0;
-}
 
 static int trace_the_test(void)
 {
@@ -308,46 +302,8 @@ static int move_within_ours(void)
     return result(rename(from, to));
 }
 
-/* ---- each in its process ---- */
+/* ---- calls ---- */
 
-/* ENDED, STARTED, OVER, or what the attempt returned. */
-static int status_of(pid_t pid)
-{
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status) == SIGSYS ? ENDED : OVER;
-    return WEXITSTATUS(status);
-}
-
-struct calls_row {
-    const char *what;
-    int (*attempt)(void);
-    int expected[CONFINE_CALLS];
-};
-
-static int try_call(enum confine_calls calls, int (*attempt)(void))
-{
-    pid_t pid = fork();
-    assert_return_code(pid, errno);
-    if (pid == 0) {
-        if (harden_process() < 0 || confine_calls(calls) < 0)
-            _exit(250);
-        _exit(attempt());
-    }
-    return status_of(pid);
-}
-
-static void skip_if_instrumented(void)
-{
-    if (LANYARD_INSTRUMENTED) {
-        print_message("built with a sanitiser or for coverage: nothing is confined\n");
-        skip();
-    }
-}
-
-/* Of each program: the agent, card, chooser, chooser with a display afar, fido, fido with
- * a redirected key, prompt, broker. */
 static void calls_are_kept_or_not(void **state)
 {
     (void)state;
@@ -373,7 +329,7 @@ static void calls_are_kept_or_not(void **state)
         {"data as code", run_data, {0, 0, 0, 0, 0, 0, NONE, NONE}},
         {"TCP", open_tcp, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
         {"UDP", open_udp6, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"packets", open_packets, {-2, NONE, NONE, NONE, NONE, NONE, ENDED, NONE}},
+        {"packets", open_packets, {AS_IT_LIKES, NONE, NONE, NONE, NONE, NONE, ENDED, NONE}},
         {"the kernel's events", hear_the_kernel, {0, 0, 0, 0, NONE, NONE, ENDED, NONE}},
         {"a Unix socket", connect_unix, {0, 0, 0, 0, NO, 0, ENDED, 0}},
         {"connect what it has",
@@ -389,13 +345,7 @@ static void calls_are_kept_or_not(void **state)
         {"read a file", read_ours, {0, 0, 0, 0, 0, 0, NO, NONE}},
         {"write a file", write_ours, {0, 0, 0, 0, 0, 0, NO, 0}},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int calls = 0; calls < CONFINE_CALLS; calls++) {
-            int expected = rows[i].expected[calls];
-            int got = try_call((enum confine_calls)calls, rows[i].attempt);
-            if (expected != -2 && got != expected) /* -2: as the kernel likes */
-                fail_msg("%s: program %d got %d, not %d", rows[i].what, calls, got, expected);
-        }
+    try_calls(rows, sizeof rows / sizeof *rows);
 }
 
 /* The watch that ends lanyard-prompt with its agent is a thread that runs by then. */
