@@ -32,7 +32,7 @@ static const struct action {
      .least = 1,
      .most = 1,
      .usage = "ID",
-     .before = "Nobody can sign in with it any more. This cannot be undone.",
+     .before = "Nobody will be able to sign in with it any more. This cannot be undone.",
      .after = "It is deleted."},
     {.words = {"credentials", "rename"},
      .what = "renameCredential",

@@ -129,7 +129,7 @@ test('what is on a key is listed, renamed and deleted', async () => {
 
     const remove = lanyard('key', 'credentials', 'delete', alice);
     await types(pinentry, PIN, /delete a sign-in .* cannot be undone/);
-    await ends(remove, 0, /cannot be undone\.\n(.*\n)*It is deleted/);
+    await ends(remove, 0, /^Nobody will be able to .* cannot be undone\.\n(.*\n)*It is deleted/);
     assert.equal((await credentials()).length, 1);
     const again = lanyard('key', 'credentials', 'delete', alice);
     await types(pinentry, PIN);
