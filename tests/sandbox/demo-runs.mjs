@@ -22,7 +22,8 @@ const KEYS = ['key-0', 'key-1'].map((name) => ({ name, pin: PIN, plugged: false,
 export async function play({ card, trust }) {
   const pinentry = findProgram('pinentry-gtk-2', 'pinentry-qt', 'pinentry-gnome3', 'pinentry');
   if (!pinentry || !(process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) {
-    throw new Error('the PIN prompt needs a display; --script works without one');
+    const instead = process.env.LANYARD_SANDBOX_COMMAND ? '' : '; --script works without one';
+    throw new Error(`the PIN prompt needs a display${instead}`);
   }
   const sandbox = await startSandbox({
     ...cards(card, trust),
