@@ -80,17 +80,14 @@ static void on_authenticated(void *context, struct cis_answer *answer)
     cis_call_free(&k->authenticating);
     if (answer->result == OUTCOME_OK && !upkeep_note(k, &answer->session))
         answer->result = OUTCOME_NO_SESSION;
-    if (answer->result == OUTCOME_OK) {
+    if (answer->result == OUTCOME_OK || can_do_without_server(k, answer->result))
         put_signed(k);
-    } else if (can_do_without_server(k, answer->result)) {
-        put_signed(k);
-    } else if (answer->result == OUTCOME_NO_SESSION) {
+    else if (answer->result == OUTCOME_NO_SESSION)
         keeper_put(
             k, &(struct session_event){.type = SESSION_SERVER_GONE, .number = k->machine.number},
             NULL);
-    } else {
+    else
         put_failed(k, answer->result);
-    }
 }
 
 /* Inside a live session: the server is told before anybody relies on it. */
