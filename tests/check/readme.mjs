@@ -17,6 +17,7 @@ const wrong = complaints('readme');
 
 const DEMO = 'tests/integration/journey-demo.test.mjs';
 const INSIDE = 'tests/packages/inside';
+const BY_DEB = 'tests/packages/by-deb';
 const CLI = 'tests/integration/cli.test.mjs';
 // Command, the file that runs it or all that it does, and the words by which that file does.
 const RUN_BY = [
@@ -26,12 +27,12 @@ const RUN_BY = [
   ['./tests/install', 'tests/run', './tests/install'],
   ['cmake --preset release', 'tests/packages/build', 'cmake --preset release'],
   ['cmake --build --preset release --target package', 'tests/packages/build', '--target package'],
-  ['sudo apt install ./lanyard_*.deb ./liblanyard0_*.deb pcscd opensc-pkcs11', INSIDE, 'packages /check/*_1_amd64.deb'],
-  ['sudo apt install ./build/release/packages/{lanyard,liblanyard0}_*.deb', INSIDE, 'packages /check/*_1_amd64.deb'],
-  ['sudo apt install ./lanyard-sandbox_*.deb', INSIDE, 'packages /check/*_1_amd64.deb'],
+  ['sudo apt install ./lanyard_*.deb ./liblanyard0_*.deb pcscd opensc-pkcs11', BY_DEB, '/check/*_1_amd64.deb'],
+  ['sudo apt install ./build/release/packages/{lanyard,liblanyard0}_*.deb', BY_DEB, '/check/*_1_amd64.deb'],
+  ['sudo apt install ./lanyard-sandbox_*.deb', BY_DEB, '/check/*_1_amd64.deb'],
   ['sudo apt install ./liblanyard-dev_*.deb', 'tests/packages/contents', 'lanyard liblanyard0 liblanyard-dev'],
-  ['sudo apt remove lanyard', INSIDE, 'dpkg --remove'],
-  ['sudo apt purge lanyard', INSIDE, 'dpkg --purge'],
+  ['sudo apt remove lanyard', BY_DEB, '--remove'],
+  ['sudo apt purge lanyard', BY_DEB, '--purge'],
   ['sudo /usr/share/lanyard/browser-policies/apply install', 'packaging/deb/lanyard.postinst.in', '/usr/share/lanyard/browser-policies/apply install'],
   ['lanyard config check && lanyard doctor', INSIDE, 'lanyard config check'],
   ['systemctl --user reload lanyardd.service', INSIDE, 'of person reload lanyardd.service'],
@@ -54,8 +55,12 @@ const RUN_BY = [
 // What no test runs, and why.
 const NOT_RUN = [
   ['./tests/demo --card real --trust authorities.pem', 'needs a card; its mistakes are in journey-demo.test.mjs'],
-  ['sudo dnf install ./lanyard-[0-9]*.rpm ./liblanyard0-*.rpm pcsc-lite opensc', 'no such distribution here; tests/packages/contents looks into the packages'],
+  ['sudo dnf install ./lanyard-[0-9]*.rpm ./liblanyard0-*.rpm pcsc-lite opensc', 'no such distribution here; tests/packages/by-rpm installs the packages with rpm'],
   ['sudo systemctl enable --now pcscd.socket', 'the same; on Debian its package does it'],
+  ['sudo dnf install cmake ninja-build gcc rpm-build {libwebsockets,jansson,openssl,libcurl,pcsc-lite,libfido2,systemd,libseccomp,libpsl,p11-kit,gtk4,libassuan,libgpg-error,inih}-devel',
+    'no such distribution here'],
+  ['cmake --preset release -DBUILD_TESTING=OFF', 'the same; tests/packages/build does it on Debian'],
+  ['tests/integration/real-kernel/run build/dev', 'takes too long for everybody; LANYARD_REAL_KERNEL'],
   ['cmake --workflow --preset dev', 'would run itself; the three steps of tests/run'],
   ['.ci/run', 'would run itself; every change runs it'],
   ['tests/bench/run', 'measures, and a test must not; its clients are built with the tests'],
