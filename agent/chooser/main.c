@@ -11,29 +11,14 @@
 #include "agent/chooser/places.h"
 #include "agent/chooser/window.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/hangup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/frame.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static atomic_bool answered; /* the agent hangs up then, too */
-
-static void *end_with_agent(void *context)
-{
-    struct pollfd agent = {.fd = *(const int *)context, .events = POLLRDHUP};
-    while (poll(&agent, 1, -1) <= 0)
-        continue;
-    if (!atomic_load(&answered))
-        _exit(EXIT_FAILURE);
-    return NULL;
-}
 
 static int receive_question(int agent, struct chooser_question *question)
 {
@@ -48,7 +33,7 @@ static int send_answer(int agent, const struct chooser_answer *answer)
 {
     CLEANUP(bytes_deinit) struct bytes body = {0};
     int r = chooser_answer_encode(answer, &body);
-    atomic_store(&answered, r == 0);
+    hangup_expected(r == 0);
     if (r == 0)
         r = frame_send(agent, body.data, body.len, CHOOSER_ANSWER_BYTES_MAX);
     return r < 0 ? log_fault(-r, "answer") : 0;
@@ -58,13 +43,10 @@ static int serve(int agent)
 {
     static struct chooser_question question;
     int r = receive_question(agent, &question);
+    if (r == 0)
+        r = hangup_ends_us(agent);
     if (r < 0)
         return r;
-    pthread_t watch;
-    r = pthread_create(&watch, NULL, end_with_agent, &agent);
-    if (r != 0)
-        return log_fault(r, "pthread_create");
-    pthread_detach(watch);
 
     struct chooser_answer answer;
     window_ask(&question, &answer);

@@ -13,6 +13,7 @@
  */
 #include "agent/prompt/ask.h"
 #include "ipc/base/cleanup.h"
+#include "ipc/base/hangup.h"
 #include "ipc/base/harden.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
@@ -20,23 +21,7 @@
 #include "ipc/frame.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-static atomic_bool answered; /* the agent hangs up then, too */
-
-static void *end_with_agent(void *context)
-{
-    struct pollfd agent = {.fd = *(const int *)context, .events = POLLRDHUP};
-    while (poll(&agent, 1, -1) <= 0)
-        continue;
-    if (!atomic_load(&answered))
-        _exit(EXIT_FAILURE);
-    return NULL;
-}
 
 static int receive_question(int agent, struct prompt_question *question)
 {
@@ -51,7 +36,7 @@ static int send_answer(int agent, const struct prompt_answer *answer)
 {
     CLEANUP(secret_free) struct secret *body = secret_new(PROMPT_ANSWER_BYTES_MAX);
     int r = body ? prompt_answer_encode(answer, body) : -ENOMEM;
-    atomic_store(&answered, r == 0);
+    hangup_expected(r == 0);
     if (r == 0)
         r = frame_send(agent, secret_peek(body), secret_len(body), PROMPT_ANSWER_BYTES_MAX);
     return r < 0 ? log_fault(-r, "answer") : 0;
@@ -61,13 +46,10 @@ static int serve(int agent, const char *program)
 {
     static struct prompt_question question;
     int r = receive_question(agent, &question);
+    if (r == 0)
+        r = hangup_ends_us(agent);
     if (r < 0)
         return r;
-    pthread_t watch;
-    r = pthread_create(&watch, NULL, end_with_agent, &agent);
-    if (r != 0)
-        return log_fault(r, "pthread_create");
-    pthread_detach(watch);
 
     CLEANUP(secret_free) struct secret *pin = secret_new(PROMPT_PIN_BYTES_MAX);
     CLEANUP(pinentry_stop) struct pinentry *pinentry = NULL;
