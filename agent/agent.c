@@ -45,6 +45,7 @@ struct agent {
     struct issuers *issuers; /* borrowed */
     struct helpers *helpers;
     struct cards *cards;
+    struct seat_watch *seat_watch;
     struct ceremonies *ceremonies;
     struct sign_ins *sign_ins;
     struct card_upkeep *card_upkeep;
@@ -421,6 +422,7 @@ static void on_desktop(void *context, enum desktop_event event)
 {
     struct agent *agent = context;
     if (event == DESKTOP_PLACED) {
+        cards_set_seat(agent->cards, agent->seat_watch, desktop_seat(agent->desktop));
         give_cards(agent);
         return;
     }
@@ -434,6 +436,12 @@ static void on_desktop(void *context, enum desktop_event event)
     else
         expiry_cards_changed(agent->expiry);
     tell_of_cards(agent);
+}
+
+static void on_seats_changed(void *context)
+{
+    struct agent *agent = context;
+    cards_seats_changed(agent->cards);
 }
 
 static void on_ends_changed(void *context)
@@ -540,6 +548,9 @@ struct agent *agent_new(struct loop *loop, const struct agent_setup *setup)
     agent->cards = cards_new(loop, agent->helpers, agent->config, on_cards_changed, agent);
     if (!agent->cards)
         return NULL;
+    agent->seat_watch = seat_watch_new(loop, on_seats_changed, agent);
+    if (!agent->seat_watch)
+        return NULL;
     agent->ceremonies =
         ceremonies_new(loop, agent->helpers, agent->cards, agent->config, agent->issuers);
     if (!agent->ceremonies)
@@ -607,6 +618,7 @@ void agent_free(struct agent **agent)
     http_free(&a->http);
     audit_file_close();
     cards_free(&a->cards);
+    seat_watch_free(&a->seat_watch);
     helpers_free(&a->helpers);
     free(a->findings);
     free(a);

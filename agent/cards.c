@@ -24,6 +24,7 @@
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ enum {
     ENTRIES_MAX = CARDS_MAX,
     MODULES_MAX = ENTRIES_MAX / CARD_TOKENS_MAX,
     DESCRIPTION_BYTES = 64,
+    HURRY_MS = 100,  /* until the watch has heard that it is asked */
     FRESH_MS = 2000, /* longer than from an insertion to its prompt, shorter than typing a PIN */
 };
 
@@ -54,9 +56,14 @@ struct cards {
     bool watch_spoke;
     struct loop_wakeup *watch_says;
     struct reader_snapshot readers;
-    size_t shown_count; /* of them, those that are not ignored */
+    size_t shown_count; /* of them, those that count */
     const struct reader_info *shown[READERS_MAX];
     uint64_t generation; /* of snapshots; 0: none yet */
+
+    const struct seat_watch *seats; /* borrowed; NULL: not told yet */
+    char seat[SEAT_NAME_MAX + 1];   /* the session's; "": not known */
+    unsigned places_wanted;         /* the readers were asked; 0: there is no other seat */
+    struct loop_timer *hurry;
 
     size_t module_count;
     struct module modules[MODULES_MAX];
@@ -105,6 +112,24 @@ static bool ignored(const struct config *config, const char *reader)
         if (strcmp(config->ignored_readers.at[i], reader) == 0)
             return true;
     return false;
+}
+
+static bool is_of_our_seat(const struct cards *cards, const struct reader_info *reader)
+{
+    const char *seat = NULL;
+    if (cards->places_wanted == 0 || cards->readers.places_asked == 0)
+        return true;
+    if (reader->place == READER_PLACE_USB)
+        seat = seat_watch_of(cards->seats, reader->usb_bus, reader->usb_device);
+    else if (reader->place == READER_PLACE_ELSEWHERE)
+        seat = "seat0";
+    return seat && strcmp(seat, cards->seat) == 0;
+}
+
+/* Neither left alone nor another seat's. */
+static bool counts(const struct cards *cards, const struct reader_info *reader)
+{
+    return !ignored(cards->config, reader->name) && is_of_our_seat(cards, reader);
 }
 
 static bool holds_card(const struct reader_info *reader)
@@ -194,9 +219,11 @@ static struct card *make_entry(struct module *m, struct card_token *token)
     struct cards *cards = m->home;
     bool ambiguous;
     const struct reader_info *reader = reader_of(cards, token->reader, &ambiguous);
-    if (ambiguous || ignored(cards->config, reader ? reader->name : token->reader) ||
-        (reader && !holds_card(reader)))
+    if (ambiguous || (reader ? !counts(cards, reader) || !holds_card(reader)
+                             : ignored(cards->config, token->reader)))
         return NULL;
+    if (!reader && cards->places_wanted != 0 && token->events != CARD_EVENTS_UNKNOWN)
+        return NULL; /* a reader that the watch has not seen yet: whose it is, is not known */
     if (!reader && token->certificate_count == 0)
         return NULL; /* SoftHSM always offers a blank token */
 
@@ -307,12 +334,11 @@ static bool something_left(const struct reader_snapshot *before, const struct re
     return false;
 }
 
-/* All but the ignored. */
 static void show_readers(struct cards *cards)
 {
     cards->shown_count = 0;
     for (size_t i = 0; i < cards->readers.count; i++)
-        if (!ignored(cards->config, cards->readers.readers[i].name))
+        if (counts(cards, &cards->readers.readers[i]))
             cards->shown[cards->shown_count++] = &cards->readers.readers[i];
 }
 
@@ -322,7 +348,8 @@ static bool is_gone(const struct cards *cards, const struct card *e)
     bool ambiguous;
     const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
     return cards->access == CARDS_WITHHELD ||
-           (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes));
+           (e->in_reader && (!reader || !holds_card(reader) || reader->changes != e->changes ||
+                             !counts(cards, reader)));
 }
 
 /* *readers is the picture from now on. */
@@ -350,12 +377,27 @@ static void take_readers(struct cards *cards, const struct reader_snapshot *read
     cards->changed(cards->context);
 }
 
+/* Where readers are told apart by their seats, they count as before until all have been asked. */
 static void look_at_readers(struct cards *cards)
 {
     struct reader_snapshot now = {.service_up = true};
     if (cards->access == CARDS_OURS)
         reader_watch_snapshot(cards->watch, &now);
+    if (cards->access == CARDS_OURS && cards->places_wanted != 0 && now.service_up &&
+        now.places_asked == 0)
+        return;
     take_readers(cards, &now);
+}
+
+static void hurry(void *context)
+{
+    struct cards *cards = context;
+    struct reader_snapshot now;
+    reader_watch_snapshot(cards->watch, &now);
+    if (!now.service_up || now.places_asked == cards->places_wanted)
+        return;
+    reader_watch_hurry(cards->watch);
+    loop_timer_set(cards->hurry, HURRY_MS);
 }
 
 static void on_watch_says(void *context)
@@ -364,6 +406,31 @@ static void on_watch_says(void *context)
     cards->watch_spoke = true;
     if (cards->access == CARDS_OURS)
         look_at_readers(cards);
+    if (cards->places_wanted != 0)
+        hurry(cards);
+}
+
+/* ---- seats ---- */
+
+void cards_seats_changed(struct cards *cards)
+{
+    bool others =
+        cards->seats && cards->seat[0] != '\0' && seat_watch_has_others(cards->seats, cards->seat);
+    if (!others && cards->places_wanted == 0)
+        return;
+    cards->places_wanted = others ? reader_watch_ask_places(cards->watch) : 0;
+    if (others)
+        loop_timer_set(cards->hurry, HURRY_MS);
+    else
+        loop_timer_stop(cards->hurry);
+    cards_config_changed(cards);
+}
+
+void cards_set_seat(struct cards *cards, const struct seat_watch *seats, const char *seat)
+{
+    cards->seats = seats;
+    snprintf(cards->seat, sizeof cards->seat, "%s", seat);
+    cards_seats_changed(cards);
 }
 
 /* ---- from outside ---- */
@@ -407,7 +474,8 @@ struct cards *cards_new(struct loop *loop, struct helpers *helpers, const struct
         cards->module_count++;
     }
     cards->watch_says = loop_wakeup_new(loop, on_watch_says, cards);
-    if (!cards->watch_says)
+    cards->hurry = loop_timer_new(loop, hurry, cards);
+    if (!cards->watch_says || !cards->hurry)
         return NULL;
     cards->watch = reader_watch_new(on_watch_thread, cards);
     return cards->watch ? STEAL(cards) : NULL;
@@ -420,6 +488,7 @@ void cards_free(struct cards **cards)
         return;
     reader_watch_free(&c->watch);
     loop_wakeup_free(&c->watch_says);
+    loop_timer_free(&c->hurry);
     for (size_t i = 0; i < c->module_count; i++)
         card_module_free(&c->modules[i].module);
     for (size_t i = 0; i < c->entry_count; i++)
@@ -433,7 +502,9 @@ void cards_config_changed(struct cards *cards)
     show_readers(cards);
     for (size_t i = cards->entry_count; i-- > 0;) {
         struct card *e = cards->entries[i];
-        if (!ignored(cards->config, e->token.reader))
+        bool ambiguous;
+        const struct reader_info *reader = reader_of(cards, e->token.reader, &ambiguous);
+        if (reader ? counts(cards, reader) : !ignored(cards->config, e->token.reader))
             continue;
         card_module_card_left(e->module, &e->token.slot);
         drop(cards, i);
@@ -588,7 +659,7 @@ enum card_place cards_place(const struct cards *cards, const char *reader, uint6
 {
     bool ambiguous;
     const struct reader_info *info = reader_of(cards, reader, &ambiguous);
-    if (!info || info->state == READER_UNAVAILABLE || ignored(cards->config, info->name))
+    if (!info || info->state == READER_UNAVAILABLE || !counts(cards, info))
         return CARD_PLACE_NO_READER;
     return holds_card(info) && info->changes == changes ? CARD_PLACE_SAME : CARD_PLACE_LEFT;
 }

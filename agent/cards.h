@@ -13,6 +13,7 @@
 #include "agent/card_module.h"
 #include "agent/certificate.h"
 #include "agent/config.h"
+#include "agent/seat_watch.h"
 #include "pkcs11/reader_watch.h"
 
 struct cards;
@@ -50,7 +51,14 @@ enum cards_access {
 void cards_set_access(struct cards *cards, enum cards_access access);
 enum cards_access cards_access(const struct cards *cards);
 
-/* The readers, those that the configuration ignores left out. */
+/* Of which seat the session is; "": not known, then every reader counts. Where there are USB
+ * devices of other seats, a reader counts that is of this one; one that is no USB reader, or whose
+ * driver does not say, is of seat0. `changed` comes if that makes a difference. */
+void cards_set_seat(struct cards *cards, const struct seat_watch *seats, const char *seat);
+/* Devices came, left, or are of other seats. */
+void cards_seats_changed(struct cards *cards);
+
+/* The readers, those that the configuration ignores, and those of other seats, left out. */
 size_t cards_reader_count(const struct cards *cards);
 const struct reader_info *cards_reader(const struct cards *cards, size_t i);
 /* False once the smartcard service is known to be down. */

@@ -42,12 +42,15 @@
 #include <unistd.h>
 #include <winscard.h>
 
+#include <reader.h>
+
 enum {
     SETTLE_MS = 1000,
     NET_MS = 10 * 60 * 1000,
     RETRY_MIN_MS = 50,
     RETRY_MAX_MS = 30 * 1000,
     CANCEL_EVERY_MS = 5,
+    CHANNEL_USB = 0x0020,
 };
 
 static const char reader_list_name[] = "\\\\?PnP?\\Notification";
@@ -61,6 +64,8 @@ struct reader_watch {
     int stop_fd;      /* eventfd: readable once the thread is to end */
     int folder_fd;    /* inotify on the service's socket's folder; -1: there is none */
     unsigned retry_ms;
+    atomic_uint places_wanted; /* the number of the last question; 0: nobody asks */
+    unsigned places_asked;
     uint16_t appearances; /* counts readers that came, so that one that came back differs */
 
     pthread_mutex_t mutex;
@@ -73,6 +78,10 @@ struct readers {
     size_t count;
     char names[READERS_MAX][READER_NAME_MAX + 1];
     uint16_t appearance[READERS_MAX];
+    struct place {
+        enum reader_place is;
+        uint8_t usb_bus, usb_device;
+    } places[READERS_MAX];
     SCARD_READERSTATE states[READERS_MAX + 1];
 };
 
@@ -122,12 +131,16 @@ static void publish_readers(struct reader_watch *watch, const struct readers *re
     memset(&now, 0, sizeof now);
     now.service_up = true;
     now.count = (uint8_t)readers->count;
+    now.places_asked = watch->places_asked;
     for (size_t i = 0; i < readers->count; i++) {
         DWORD event = readers->states[i].dwEventState;
         struct reader_info *info = &now.readers[i];
         memcpy(info->name, readers->names[i], sizeof info->name);
         info->state = state_of(event);
         info->changes = (uint64_t)readers->appearance[i] << 16 | (event >> 16 & 0xffff);
+        info->place = readers->places[i].is;
+        info->usb_bus = readers->places[i].usb_bus;
+        info->usb_device = readers->places[i].usb_device;
     }
     publish(watch, &now);
 }
@@ -155,6 +168,7 @@ static void add_reader(struct reader_watch *watch, struct readers *now,
     for (size_t k = 0; k < before->count; k++)
         if (strcmp(before->names[k], name) == 0) {
             now->appearance[i] = before->appearance[k];
+            now->places[i] = before->places[k];
             now->states[i] = before->states[k];
             return;
         }
@@ -187,6 +201,62 @@ static LONG list_readers(struct reader_watch *watch, struct readers *readers)
     return SCARD_S_SUCCESS;
 }
 
+/* ---- their places ---- */
+
+/* 0xDDDDCCCC: the kind of channel, 0x0020 being USB, and its number, there bus and device. */
+static struct place place_of(DWORD channel)
+{
+    if (channel >> 16 != CHANNEL_USB)
+        return (struct place){.is = READER_PLACE_ELSEWHERE};
+    return (struct place){
+        .is = READER_PLACE_USB, .usb_bus = (uint8_t)(channel >> 8), .usb_device = (uint8_t)channel};
+}
+
+/* Without its card: a connection to the reader itself, which keeps nobody out. */
+static struct place ask_place(const struct reader_watch *watch, const char *name)
+{
+    SCARDHANDLE reader;
+    DWORD protocol;
+    if (SCardConnect(atomic_load(&watch->pcsc), name, SCARD_SHARE_DIRECT, 0, &reader, &protocol) !=
+        SCARD_S_SUCCESS)
+        return (struct place){.is = READER_PLACE_UNKNOWN};
+    uint32_t channel = 0;
+    DWORD size = sizeof channel;
+    LONG rv = SCardGetAttrib(reader, SCARD_ATTR_CHANNEL_ID, (LPBYTE)&channel, &size);
+    SCardDisconnect(reader, SCARD_LEAVE_CARD);
+    if (rv == SCARD_S_SUCCESS && size == sizeof channel)
+        return place_of(channel);
+    bool says_never = rv == SCARD_S_SUCCESS || rv == SCARD_E_UNSUPPORTED_FEATURE;
+    return (struct place){.is = says_never ? READER_PLACE_ELSEWHERE : READER_PLACE_UNKNOWN};
+}
+
+static void ask_places(struct reader_watch *watch, struct readers *readers)
+{
+    unsigned wanted = atomic_load(&watch->places_wanted);
+    if (wanted != watch->places_asked)
+        memset(readers->places, 0, sizeof readers->places);
+    watch->places_asked = wanted;
+    for (size_t i = 0; wanted != 0 && i < readers->count; i++)
+        if (readers->places[i].is == READER_PLACE_UNKNOWN)
+            readers->places[i] = ask_place(watch, readers->names[i]);
+}
+
+unsigned reader_watch_ask_places(struct reader_watch *watch)
+{
+    unsigned number = atomic_load(&watch->places_wanted) + 1;
+    number = number == 0 ? 1 : number;
+    atomic_store(&watch->places_wanted, number);
+    reader_watch_hurry(watch);
+    return number;
+}
+
+void reader_watch_hurry(struct reader_watch *watch)
+{
+    SCARDCONTEXT pcsc = atomic_load(&watch->pcsc);
+    if (pcsc != 0)
+        SCardCancel(pcsc);
+}
+
 /* ---- the thread ---- */
 
 static LONG wait_for_change(struct reader_watch *watch, struct readers *readers, DWORD timeout)
@@ -207,11 +277,18 @@ static void watch_readers(struct reader_watch *watch)
     while (!atomic_load(&watch->stop)) {
         if (list_readers(watch, &readers) != SCARD_S_SUCCESS)
             return;
+        ask_places(watch, &readers);
         LONG rv = wait_for_change(watch, &readers, timeout);
         if (rv == SCARD_E_UNKNOWN_READER || rv == SCARD_E_READER_UNAVAILABLE) {
             /* Listed, yet unknown: on its way out. It may say so for a moment; do not spin. */
             poll(&(struct pollfd){.fd = watch->stop_fd, .events = POLLIN}, 1,
                  vanished < 6 ? 10 << vanished++ : 1000);
+            continue;
+        }
+        if (rv == SCARD_E_CANCELLED) { /* what it has written into the states is not to be known */
+            for (size_t i = 0; i <= readers.count; i++)
+                readers.states[i].dwEventState = SCARD_STATE_UNAWARE;
+            timeout = 0;
             continue;
         }
         if (rv != SCARD_S_SUCCESS && rv != SCARD_E_TIMEOUT)

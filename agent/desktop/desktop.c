@@ -19,7 +19,9 @@
 #include "ipc/base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct desktop {
     struct bus *system, *session;
@@ -34,6 +36,7 @@ struct desktop {
     struct loop_timer *first;    /* a look at what is known without a word of anybody's */
     bool locked, away, sleeping; /* as told */
     enum desktop_place place;    /* likewise */
+    char seat[LOGIND_SEAT_MAX + 1];
 };
 
 static void tell(struct desktop *d, bool *told, bool now, enum desktop_event begin,
@@ -55,9 +58,10 @@ static void tell_place(struct desktop *d)
     if (!logind_known(d->logind))
         return;
     enum desktop_place now = logind_remote(d->logind) ? DESKTOP_PLACE_REMOTE : DESKTOP_PLACE_HERE;
-    if (d->place == now)
+    if (d->place == now && strcmp(d->seat, logind_seat(d->logind)) == 0)
         return;
     d->place = now;
+    snprintf(d->seat, sizeof d->seat, "%s", logind_seat(d->logind));
     d->fn(d->context, DESKTOP_PLACED);
 }
 
@@ -157,6 +161,11 @@ void desktop_free(struct desktop **desktop)
 enum desktop_place desktop_place(const struct desktop *desktop)
 {
     return desktop->place;
+}
+
+const char *desktop_seat(const struct desktop *desktop)
+{
+    return desktop->seat;
 }
 
 void desktop_lock(struct desktop *desktop, desktop_lock_fn *done, void *context)

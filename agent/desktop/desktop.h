@@ -24,8 +24,8 @@ enum desktop_event {
     DESKTOP_RESUMED,
     DESKTOP_SWITCHED_AWAY, /* another user's session is in front; also at the start, if so */
     DESKTOP_SWITCHED_BACK,
-    DESKTOP_PLACED, /* desktop_place says something else than before; the first time, what was true
-                       at the start has all been told */
+    DESKTOP_PLACED,     /* desktop_place or desktop_seat says something else than before; the first
+                           time, what was true at the start has all been told */
     DESKTOP_LOGGED_OUT, /* this desktop's session was removed or is closing; once for each, also at
                            the start. That logind stops or starts anew is no log-out. */
 };
@@ -57,6 +57,9 @@ struct desktop *desktop_new(struct loop *loop, const struct config *config, desk
 void desktop_free(struct desktop **desktop);
 
 enum desktop_place desktop_place(const struct desktop *desktop);
+/* At which of its seats (sd-login(3)), "seat0" mostly; "": none, or not known. Until the next
+ * DESKTOP_PLACED. */
+const char *desktop_seat(const struct desktop *desktop);
 
 /* Locks this session's screen: logind's LockSession is sent before this returns; LockedHint must
  * become true within two seconds, else org.freedesktop.ScreenSaver on the session's bus is asked

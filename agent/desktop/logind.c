@@ -53,6 +53,7 @@ struct logind {
     char *checked;
     char *ended; /* the last session whose end was told; NULL: none */
     bool locked, has_hint, away, remote;
+    char seat[LOGIND_SEAT_MAX + 1];
     bool known; /* it has spoken, or is not there */
 
     struct listener sleep;
@@ -189,7 +190,9 @@ static void take(struct logind *l, const struct properties *properties)
 /* All that it says of a session. */
 static void take_all(struct logind *l, const struct properties *properties)
 {
-    l->remote = properties->remote == 1 || (properties->seat && properties->seat[0] == '\0');
+    const char *seat = properties->seat;
+    l->remote = properties->remote == 1 || (seat && seat[0] == '\0');
+    snprintf(l->seat, sizeof l->seat, "%s", seat && strlen(seat) <= LOGIND_SEAT_MAX ? seat : "");
     l->known = true;
     take(l, properties);
 }
@@ -622,6 +625,11 @@ bool logind_sleeping(const struct logind *l)
 bool logind_remote(const struct logind *l)
 {
     return l->remote;
+}
+
+const char *logind_seat(const struct logind *l)
+{
+    return l->seat;
 }
 
 bool logind_known(const struct logind *l)

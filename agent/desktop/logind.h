@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+enum { LOGIND_SEAT_MAX = 63 };
+
 struct logind;
 
 struct logind_setup {
@@ -33,6 +35,8 @@ bool logind_away(const struct logind *logind);     /* another session is in fron
 bool logind_sleeping(const struct logind *logind); /* about to, until it is awake again */
 /* The session's person is not at this computer: it is remote, or has no seat. */
 bool logind_remote(const struct logind *logind);
+/* Its seat; "": it has none, or that is not known. Until the next change. */
+const char *logind_seat(const struct logind *logind);
 /* Its first word is here: what it says of the session, that there is none, or that nobody is there
  * to ask. What it says later it says of changes. */
 bool logind_known(const struct logind *logind);

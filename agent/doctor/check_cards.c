@@ -184,11 +184,21 @@ static const json_t *card_in(const struct probe *probe, const char *reader)
     return NULL;
 }
 
+/* The agent lists no reader that is not the session's. */
+static bool is_listed(const struct probe *probe, const char *reader)
+{
+    size_t i;
+    json_t *each;
+    json_array_foreach(probe->listed, i,
+                       each) if (strcmp(text_of(each, "name"), reader) == 0) return true;
+    return !probe->listed;
+}
+
 static bool every_card_known(const struct probe *probe)
 {
     for (size_t i = 0; i < probe->reader_count; i++)
         if (probe->readers[i].card && !probe->readers[i].mute &&
-            !card_in(probe, probe->readers[i].name))
+            is_listed(probe, probe->readers[i].name) && !card_in(probe, probe->readers[i].name))
             return false;
     return true;
 }
@@ -205,6 +215,8 @@ static void ask_agent(struct probe *probe)
         CLEANUP(free_json) json_t *list = json_loads(json, 0, NULL);
         json_decref(probe->cards);
         probe->cards = json_incref(json_object_get(list, "cards"));
+        json_decref(probe->listed);
+        probe->listed = json_incref(json_object_get(list, "readers"));
         if (every_card_known(probe))
             return;
     }
@@ -291,7 +303,7 @@ static bool module_failed(const struct report *report)
 
 void check_cards(struct probe *probe)
 {
-    size_t in = 0;
+    size_t in = 0, listed = 0;
     if (report_has(probe->report, DOCTOR_READERS_REMOTE)) {
         report_skip(probe->report, DOCTOR_READERS_REMOTE);
         return;
@@ -306,6 +318,9 @@ void check_cards(struct probe *probe)
         ask_agent(probe);
     for (size_t i = 0; i < probe->reader_count; i++) {
         const struct probe_reader *reader = &probe->readers[i];
+        if (!is_listed(probe, reader->name))
+            continue;
+        listed++;
         if (!reader->card)
             continue;
         in++;
@@ -316,6 +331,12 @@ void check_cards(struct probe *probe)
             check_card(probe, reader->name, card);
         else if (!module_failed(probe->report)) /* else it is known why */
             report_find(probe->report, DOCTOR_CARD_UNRECOGNISED, reader->name, NULL);
+    }
+    if (listed == 0 && !report_has(probe->report, DOCTOR_PCSCD_NOT_SEEN)) {
+        report_find(probe->report, DOCTOR_READERS_OTHERS, probe->readers[0].name, NULL);
+        if (probe->key_in)
+            report_soften(probe->report, SEVERITY_NOTICE);
+        return;
     }
     if (in == 0 && !probe->key_in)
         report_find(probe->report, DOCTOR_CARD_NONE, "", NULL);

@@ -228,6 +228,11 @@
         "remote-sessions = yes in the section [cards], reload the agent, and allow pcscd in "      \
         "polkit (LY-2305). The socket of a redirected reader has to be in the environment of the " \
         "agent's service, as PCSCLITE_CSOCK_NAME.")                                                \
+    ROW(READERS_OTHERS, 2419, ERROR, "readers-others",                                             \
+        "None of the readers that are connected is this session's.",                               \
+        "They are of another seat of this computer, or another user's desktop is in front.",       \
+        "loginctl seat-status SEAT shows what a seat has; loginctl attach gives it a reader, or "  \
+        "the hub that it is at. Else run this at the desktop that is in front.")                   \
     /* card modules */                                                                             \
     ROW(MODULE_MISSING, 2501, ERROR, "module-missing", "A card module is not installed.",          \
         "There is no file of that name.",                                                          \

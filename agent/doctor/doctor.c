@@ -47,6 +47,7 @@ void doctor_run(const struct doctor_setup *setup, struct report *report)
         checks[i].run(&probe);
     }
     json_decref(probe.cards);
+    json_decref(probe.listed);
     json_decref(probe.status);
     lanyard_close(probe.agent);
     config_deinit(&probe.config);

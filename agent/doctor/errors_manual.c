@@ -76,6 +76,7 @@ static const char *milder(const struct doctor_row *row)
     switch (row->code) {
     case DOCTOR_READER_NONE:
     case DOCTOR_READER_NO_DRIVER:
+    case DOCTOR_READERS_OTHERS:
         return "; notice while a security key is in";
     case DOCTOR_READERS_REMOTE:
         return "; notice while a security key is in, or may be redirected";

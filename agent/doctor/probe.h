@@ -36,8 +36,9 @@ struct probe {
     bool readers_known;  /* pcscd has told */
     size_t reader_count; /* without those that are ignored */
     struct probe_reader readers[PROBE_READERS_MAX];
-    json_t *cards; /* as "cards" of card.list; NULL: not known */
-    bool key_in;   /* a security key is plugged in */
+    json_t *cards;  /* as "cards" of card.list; NULL: not known */
+    json_t *listed; /* the agent's "readers" there; NULL: not asked */
+    bool key_in;    /* a security key is plugged in */
 };
 
 /* For CLEANUP: what the agent has answered, and JSON. */

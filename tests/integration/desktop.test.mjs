@@ -105,6 +105,17 @@ desktop('another session that is somewhere else takes its place; one that is gon
   assert.deepEqual(places(agent), ['remote', 'here', 'remote', 'here']);
 });
 
+desktop('another session at another seat takes its place', async ({ system, client }) => {
+  await withSession(system);
+  const agent = await client();
+  await agent.next('here');
+  await system.do('logind.session("c2", seat="seat1")');
+  await agent.next('at seat1');
+  await system.do('logind.session("c3", seat="s" * 64)'); // longer than any
+  await agent.next('at ');
+  assert.deepEqual(places(agent), ['here', 'here', 'here']);
+});
+
 desktop('where nobody knows of a session, it is at this computer, at once', async ({ system, client }) => {
   const alone = await client();
   await alone.next('here'); // nobody has logind's name

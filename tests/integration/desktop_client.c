@@ -57,6 +57,8 @@ static void on_event(void *context, enum desktop_event event)
                                          [DESKTOP_PLACE_REMOTE] = "remote"};
     struct client *client = context;
     puts(event == DESKTOP_PLACED ? places[desktop_place(client->desktop)] : names[event]);
+    if (event == DESKTOP_PLACED && strcmp(desktop_seat(client->desktop), "seat0") != 0)
+        printf("at %s\n", desktop_seat(client->desktop));
     if (event == DESKTOP_SLEEP && !read_line(client))
         loop_stop(client->loop);
 }

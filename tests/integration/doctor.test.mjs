@@ -78,8 +78,8 @@ const pcscdWithMuteCard = (c) => c.listener(join(c.folder(), 'pcscd'), (connecti
 const VERSION = /VERSION (\d+\.\d+\.\d+)/.exec(readFileSync(join(process.env.LANYARD_SOURCE, 'CMakeLists.txt'), 'utf8'))[1];
 
 // An agent that is played: it knows the words that doctor says to it, and no more. change: what it
-// tells of the card in the reader that is otherwise.
-const playedAgent = async (c, version, change = {}) => {
+// tells of the card in the reader that is otherwise; readers: which it lists.
+const playedAgent = async (c, version, change = {}, readers = [{ name: READER, state: 'card', pinPad: false }]) => {
   const runtime = c.folder();
   mkdirSync(join(runtime, 'lanyard'), { mode: 0o700 });
   const status = { version, pid: c.sandbox.agent.pid, door: { port: c.sandbox.agentPort, state: 'open' }, readerService: 'up', modules: [],
@@ -93,7 +93,7 @@ const playedAgent = async (c, version, change = {}) => {
         const { id, method } = JSON.parse(have.subarray(4, 4 + have.readUInt32BE(0)));
         have = have.subarray(4 + have.readUInt32BE(0));
         const result = method === 'agent.hello' ? { agent: 'lanyard', version, protocol: 1, methods: [] }
-          : method === 'card.list' ? { readers: [], cards: [card] } : method === 'session.status' ? { state: 'none' } : status;
+          : method === 'card.list' ? { readers, cards: [card] } : method === 'session.status' ? { state: 'none' } : status;
         const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result }));
         const head = Buffer.alloc(4);
         head.writeUInt32BE(body.length);
@@ -256,6 +256,7 @@ const broken = [
     await c.untilStatus(env, ({ readersWithheld }) => readersWithheld);
     return { env, despite: ['LY-2108'], skips: { 'reader-service': 'LY-2418', cards: 'LY-2418' }, says: /remote-sessions is set at default/ };
   }],
+  ['LY-2419', "a reader that is another seat's", async (c) => ({ env: await playedAgent(c, VERSION, {}, []) })],
   ['LY-2406', 'a card that does not answer', async (c) => ({ env: pcscd(await pcscdWithMuteCard(c)) })],
   ['LY-2408', 'a card that its module cannot read', (c) => cardThat(c, { unreadable: true })],
   ['LY-2414', 'a card whose key is too weak', (c) => cardThat(c, { certificates: [unfit('key-unsuitable')] })],

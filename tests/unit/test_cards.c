@@ -30,6 +30,12 @@ static struct world {
     void *asker;
     unsigned left_in_slot, left_elsewhere; /* what card_module_card_left was told */
     unsigned renewed;
+    unsigned asked_places, hurried;
+    loop_fn *hurry;
+    bool hurries; /* its timer is set */
+    /* udev's word: */
+    bool others;          /* there are devices of another seat */
+    const char *seats[8]; /* of the device with that number on bus 1 */
 } world;
 
 uint64_t loop_now(void)
@@ -53,6 +59,54 @@ void loop_wakeup_free(struct loop_wakeup **wakeup)
 void loop_wake(struct loop_wakeup *wakeup)
 {
     (void)wakeup;
+}
+
+struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *context)
+{
+    (void)loop, (void)context;
+    world.hurry = fn;
+    return (struct loop_timer *)&world;
+}
+
+void loop_timer_set(struct loop_timer *timer, uint64_t milliseconds)
+{
+    (void)timer, (void)milliseconds;
+    world.hurries = true;
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    (void)timer;
+    world.hurries = false;
+}
+
+void loop_timer_free(struct loop_timer **timer)
+{
+    *timer = NULL;
+}
+
+unsigned reader_watch_ask_places(struct reader_watch *watch)
+{
+    (void)watch;
+    return ++world.asked_places;
+}
+
+void reader_watch_hurry(struct reader_watch *watch)
+{
+    (void)watch;
+    world.hurried++;
+}
+
+bool seat_watch_has_others(const struct seat_watch *watch, const char *seat)
+{
+    (void)watch;
+    return world.others || strcmp(seat, "seat0") != 0;
+}
+
+const char *seat_watch_of(const struct seat_watch *watch, uint8_t bus, uint8_t device)
+{
+    (void)watch;
+    return bus == 1 && device < 8 ? world.seats[device] : NULL;
 }
 
 struct reader_watch *reader_watch_new(void (*changed)(void *context), void *context)
@@ -395,6 +449,174 @@ static void a_software_token_is_withheld_too(void **state)
     card_token_deinit(&token);
 }
 
+/* ---- at which seat ---- */
+
+/* As the watch says it that was asked so often: the reader is that device of bus 1. */
+static void watch_says_where(enum reader_place place, uint8_t device)
+{
+    world.seen = (struct reader_snapshot){
+        .service_up = true, .count = 1, .places_asked = world.asked_places};
+    struct reader_info *info = &world.seen.readers[0];
+    snprintf(info->name, sizeof info->name, THE_READER);
+    info->state = READER_CARD;
+    info->changes = 0x10001;
+    info->place = place;
+    info->usb_bus = place == READER_PLACE_USB ? 1 : 0;
+    info->usb_device = place == READER_PLACE_USB ? device : 0;
+    world.watch_says(world.cards);
+}
+
+static void sit_at(const char *seat)
+{
+    cards_set_seat(cards, (const struct seat_watch *)&world, seat);
+    cards_set_access(cards, CARDS_OURS);
+}
+
+static void where_there_is_one_seat_no_reader_is_asked(void **state)
+{
+    (void)state;
+    sit_at("seat0");
+    cards_seats_changed(cards);
+    watch_says(READER_CARD, 1, 1);
+    module_lists("A", 1);
+    only_card();
+    assert_int_equal(world.asked_places, 0);
+    assert_false(world.hurries);
+}
+
+static void no_seat_that_is_known_is_every_seat(void **state)
+{
+    (void)state;
+    world.others = true;
+    sit_at("");
+    watch_says(READER_CARD, 1, 1);
+    module_lists("A", 1);
+    only_card();
+    assert_int_equal(world.asked_places, 0);
+}
+
+/* Nothing is seen before the reader has said where it is; then what is of this seat. */
+static void a_reader_of_another_seat_is_not_there(void **state)
+{
+    (void)state;
+    world.others = true;
+    world.seats[3] = "seat0";
+    world.seats[4] = "seat1";
+    watch_says(READER_CARD, 1, 1);
+    sit_at("seat0");
+    assert_int_equal(world.asked_places, 1);
+    assert_nothing_is_seen();
+    assert_true(cards_reading(cards));
+
+    watch_says_where(READER_PLACE_USB, 4);
+    assert_int_equal(cards_reader_count(cards), 0);
+    module_lists("A", 1);
+    assert_nothing_is_seen();
+    assert_int_equal(cards_absence(cards), OUTCOME_NO_READER);
+
+    watch_says_where(READER_PLACE_USB, 3);
+    module_lists("A", 1);
+    only_card();
+    assert_int_equal(cards_place(cards, THE_READER, 0x10001), CARD_PLACE_SAME);
+
+    watch_says_where(READER_PLACE_UNKNOWN, 0); /* another program has it for itself */
+    assert_int_equal(cards_count(cards), 0);
+    module_lists("A", 1);
+    watch_says_where(READER_PLACE_USB, 5); /* and of this one udev does not know yet */
+    module_lists("A", 1);
+    assert_nothing_is_seen();
+    watch_says_where(READER_PLACE_ELSEWHERE, 0); /* what nobody can attach to a seat is seat0's */
+    module_lists("A", 1);
+    only_card();
+}
+
+static void another_seat_has_its_own_reader_alone(void **state)
+{
+    (void)state;
+    world.seats[3] = "seat0";
+    world.seats[4] = "seat1";
+    sit_at("seat1");
+    watch_says_where(READER_PLACE_USB, 4);
+    module_lists("A", 1);
+    only_card();
+    watch_says_where(READER_PLACE_USB, 3);
+    module_lists("A", 1);
+    assert_nothing_is_seen();
+    watch_says_where(READER_PLACE_ELSEWHERE, 0);
+    module_lists("A", 1);
+    assert_nothing_is_seen();
+}
+
+/* Somebody's session is not to suffer from a hub that is given to another seat. */
+static void a_second_seat_takes_no_card_that_is_not_its_own(void **state)
+{
+    (void)state;
+    world.seats[3] = "seat0";
+    sit_at("seat0");
+    watch_says(READER_CARD, 1, 1);
+    module_lists("A", 1);
+    uint64_t id = only_card();
+    world.others = true;
+    cards_seats_changed(cards);
+    assert_int_equal(only_card(), id);
+    module_lists("A", 1);
+    watch_says_where(READER_PLACE_USB, 3);
+    assert_int_equal(only_card(), id);
+    module_lists("A", 1);
+    assert_int_equal(only_card(), id);
+
+    world.seats[3] = "seat1"; /* and now the reader is, too */
+    cards_seats_changed(cards);
+    assert_int_equal(world.left_in_slot, 1);
+    assert_null(cards_find(cards, id));
+    module_lists("A", 1);
+    assert_nothing_is_seen();
+}
+
+/* Software tokens are of no seat; a reader that only the module has seen yet may be of any. */
+static void a_reader_that_the_watch_has_not_seen_does_not_count(void **state)
+{
+    (void)state;
+    world.others = true;
+    sit_at("seat0");
+    world.seen = (struct reader_snapshot){.service_up = true, .places_asked = 1};
+    world.watch_says(world.cards);
+    struct card_token token = {.slot = SLOT, .reader = THE_READER, .certificate_count = 1};
+    bytes_append(&token.certificates[0].der, "x", 1);
+    struct card_reply reply = {.token_count = 1, .tokens = &token};
+    answer(OUTCOME_OK, &reply);
+    assert_nothing_is_seen();
+    cards_ask(cards);
+    token.events = CARD_EVENTS_UNKNOWN;
+    token.certificate_count = 1;
+    bytes_append(&token.certificates[0].der, "x", 1);
+    answer(OUTCOME_OK, &reply);
+    only_card();
+    card_token_deinit(&token);
+}
+
+/* PC/SC may miss that it is asked. */
+static void the_watch_is_hurried_until_it_has_heard(void **state)
+{
+    (void)state;
+    world.others = true;
+    sit_at("seat0");
+    world.hurries = false;
+    watch_says(READER_CARD, 1, 1); /* an answer to nothing */
+    assert_true(world.hurries);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned before = world.hurried;
+        world.hurries = false;
+        world.hurry(cards);
+        assert_int_equal(world.hurried, before + 1);
+        assert_true(world.hurries);
+    }
+    world.hurries = false;
+    watch_says_where(READER_PLACE_ELSEWHERE, 0);
+    world.hurry(cards);
+    assert_false(world.hurries);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_ours, tear_down)
 #define TEST_FROM_START(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -414,6 +636,13 @@ int main(void)
         TEST_FROM_START(what_is_withheld_is_as_if_it_were_not_there),
         TEST_FROM_START(a_card_that_becomes_withheld_leaves),
         TEST_FROM_START(a_software_token_is_withheld_too),
+        TEST_FROM_START(where_there_is_one_seat_no_reader_is_asked),
+        TEST_FROM_START(no_seat_that_is_known_is_every_seat),
+        TEST_FROM_START(a_reader_of_another_seat_is_not_there),
+        TEST_FROM_START(another_seat_has_its_own_reader_alone),
+        TEST_FROM_START(a_second_seat_takes_no_card_that_is_not_its_own),
+        TEST_FROM_START(a_reader_that_the_watch_has_not_seen_does_not_count),
+        TEST_FROM_START(the_watch_is_hurried_until_it_has_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,11 +9,13 @@
 #include "pkcs11/reader_watch.h"
 #include "test_pkcs11_sandbox.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +72,7 @@ static bool service_down(const struct reader_snapshot *s)
 
 static bool both_empty(const struct reader_snapshot *s)
 {
-    return s->service_up && s->count == 2 && s->readers[0].state == READER_EMPTY &&
+    return s->service_up && s->count == 3 && s->readers[0].state == READER_EMPTY &&
            s->readers[1].state == READER_EMPTY;
 }
 
@@ -91,10 +93,34 @@ static bool counted(const struct reader_snapshot *s)
     return card_in(s) && one(s)->changes != counter_before;
 }
 
+static unsigned question;
+
+static bool places_said(const struct reader_snapshot *s)
+{
+    return s->places_asked == question && one(s) && one(s)->place == READER_PLACE_USB;
+}
+
+static bool place_kept_back(const struct reader_snapshot *s)
+{
+    return s->places_asked == question && one(s) && one(s)->place == READER_PLACE_UNKNOWN;
+}
+
+/* As agent/cards.c does: PC/SC may not have heard that it is asked. */
+static struct reader_snapshot ask_until(bool (*wanted)(const struct reader_snapshot *))
+{
+    struct reader_snapshot now;
+    question = reader_watch_ask_places(watch);
+    for (reader_watch_snapshot(watch, &now); !wanted(&now); reader_watch_snapshot(watch, &now)) {
+        reader_watch_hurry(watch);
+        poll(NULL, 0, 10);
+    }
+    return now;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    sandbox_start(&sandbox, (const char *const[]){"reader-1", "reader-2", NULL});
+    sandbox_start(&sandbox, (const char *const[]){"reader-1", "reader-2", "pinpad-3", NULL});
     return 0;
 }
 
@@ -197,6 +223,79 @@ static void it_starts_without_a_service(void **state)
     wait_until(both_empty);
 }
 
+/* ---- where they are ---- */
+
+static void readers_that_are_asked_say_where_they_are(void **state)
+{
+    (void)state;
+    struct reader_snapshot before = wait_until(both_empty);
+    assert_int_equal(before.places_asked, 0);
+    assert_int_equal(one(&before)->place, READER_PLACE_UNKNOWN);
+    struct reader_snapshot now = ask_until(places_said);
+    for (size_t i = 0; i < now.count; i++) {
+        bool pad = strstr(now.readers[i].name, "PIN Pad"); /* whose driver does not say */
+        assert_int_equal(now.readers[i].place, pad ? READER_PLACE_ELSEWHERE : READER_PLACE_USB);
+        assert_int_equal(now.readers[i].usb_bus, pad ? 0 : 200);
+        assert_int_equal(now.readers[i].state, READER_EMPTY);
+        assert_int_equal(now.readers[i].changes, before.readers[i].changes);
+    }
+    assert_int_not_equal(now.readers[0].usb_device, now.readers[1].usb_device);
+}
+
+/* Who asks once has the answer of a service that comes later, too; and a card stays what it was. */
+static void whoever_comes_later_is_asked_too(void **state)
+{
+    (void)state;
+    wait_until(both_empty);
+    sandbox_do(&sandbox, "insert reader-1 alice");
+    struct reader_snapshot before = wait_until(card_in);
+    struct reader_snapshot now = ask_until(places_said);
+    assert_int_equal(one(&now)->changes, one(&before)->changes);
+    now = ask_until(places_said);
+    assert_int_equal(one(&now)->changes, one(&before)->changes);
+    sandbox_kill_pcscd(&sandbox);
+    wait_until(service_down);
+    sandbox_start_pcscd(&sandbox);
+    wait_until(places_said);
+    sandbox_do(&sandbox, "remove reader-1");
+    wait_until(both_empty);
+}
+
+/* Connects to the first card, and lets nobody else while there is a file of that name. */
+#define HOLD                                                                                       \
+    "/usr/bin/python3 -c \"\nimport ctypes, os, sys, time\n"                                       \
+    "pcsc = ctypes.CDLL('libpcsclite.so.1')\n"                                                     \
+    "context, card, protocol = ctypes.c_long(), ctypes.c_long(), ctypes.c_ulong()\n"               \
+    "pcsc.SCardEstablishContext(ctypes.c_ulong(2), None, None, ctypes.byref(context))\n"           \
+    "said = pcsc.SCardConnect(context, b'%s', ctypes.c_ulong(1), ctypes.c_ulong(3), "              \
+    "ctypes.byref(card), ctypes.byref(protocol))\n"                                                \
+    "print('held' if said == 0 else hex(said), flush=True)\n"                                      \
+    "while os.path.exists('%s'): time.sleep(0.02)\n\""
+
+static void a_reader_that_somebody_holds_says_it_later(void **state)
+{
+    (void)state;
+    wait_until(both_empty);
+    sandbox_do(&sandbox, "insert reader-1 alice");
+    struct reader_snapshot before = wait_until(card_in);
+    char flag[300], line[64], command[2048];
+    snprintf(flag, sizeof flag, "%s/held", sandbox.folder);
+    fclose(fopen(flag, "w"));
+    snprintf(command, sizeof command, HOLD, one(&before)->name, flag);
+    FILE *holder = popen(command, "r");
+    assert_non_null(holder);
+    assert_non_null(fgets(line, sizeof line, holder));
+    assert_string_equal(line, "held\n");
+
+    struct reader_snapshot now = ask_until(place_kept_back);
+    assert_int_equal(one(&now)->state, READER_CARD);
+    remove(flag);
+    assert_int_equal(pclose(holder), 0);
+    wait_until(places_said);
+    sandbox_do(&sandbox, "remove reader-1");
+    wait_until(both_empty);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -208,6 +307,9 @@ int main(void)
         TEST(service_dies_and_comes_back),
         TEST(stopping_at_any_moment_is_clean),
         TEST(it_starts_without_a_service),
+        TEST(readers_that_are_asked_say_where_they_are),
+        TEST(whoever_comes_later_is_asked_too),
+        TEST(a_reader_that_somebody_holds_says_it_later),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

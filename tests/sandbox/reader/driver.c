@@ -37,6 +37,9 @@
 #define CONTROL_VERIFY_PIN SCARD_CTL_CODE(1)
 #define CONTROL_TLV_PROPERTIES SCARD_CTL_CODE(2)
 
+#define CHANNEL_USB 0x0020u
+#define USB_BUS 200u /* no machine has so many; the device is the reader's number, from 1 */
+
 #define PIN_SIZE_MIN 4
 #define PIN_SIZE_MAX 8
 
@@ -124,6 +127,7 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
 {
     static RESPONSECODE (*const wait)(DWORD, int) = wait_for_change;
     static RESPONSECODE (*const stop)(DWORD) = stop_waiting;
+    const uint32_t channel = CHANNEL_USB << 16 | USB_BUS << 8 | (uint32_t)((Lun >> 16) + 1);
     struct reader *reader = reader_of(Lun);
     RESPONSECODE result;
     size_t size;
@@ -137,6 +141,10 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
         result = link_atr(reader->link, Value, &size);
         *Length = size;
         return result;
+    case SCARD_ATTR_CHANNEL_ID: /* as if it were a USB device; a PIN pad does not say */
+        if (reader->has_pin_pad)
+            return IFD_ERROR_TAG;
+        return give(&channel, sizeof channel, Value, Length);
     case TAG_IFD_SIMULTANEOUS_ACCESS:
         return give_byte(READERS_MAX, Value, Length);
     case TAG_IFD_THREAD_SAFE:
