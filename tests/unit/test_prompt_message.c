@@ -6,6 +6,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/outcome.h"
 #include "ipc/prompt_message.h"
+#include "test_message_rig.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -19,55 +20,24 @@
 
 enum { ROUNDS = 100 };
 
-static uint64_t seed = 19480705;
-
-static uint32_t random_below(uint32_t limit)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % limit;
-}
-
-static void random_text(char *out, size_t size, size_t letter_count)
-{
-    static const char *const letters[] = {"a", "Z", "%", " ", "_", "é", "漢", "\n"};
-    size_t used = 0;
-    size_t wanted = random_below(8) ? random_below(24) : random_below((uint32_t)size);
-    for (;;) {
-        const char *letter = letters[random_below((uint32_t)letter_count)];
-        if (used + strlen(letter) > wanted)
-            break;
-        memcpy(out + used, letter, strlen(letter));
-        used += strlen(letter);
-    }
-    out[used] = '\0';
-}
-
 static void random_question(struct prompt_question *question)
 {
     *question = (struct prompt_question){0};
     question->kind = (uint8_t)(PROMPT_PIN + random_below(4));
     question->timeout_seconds = random_below(UINT32_MAX);
-    random_text(question->title, sizeof question->title, 7);
-    random_text(question->text, sizeof question->text, 8);
-    random_text(question->label, sizeof question->label, 7);
-    random_text(question->error, sizeof question->error, 7);
-    random_text(question->yes, sizeof question->yes, 7);
-    random_text(question->no, sizeof question->no, 7);
+    random_text(question->title, sizeof question->title);
+    random_text(question->text, sizeof question->text);
+    for (char *blank = question->text; (blank = strchr(blank, ' ')); blank++)
+        *blank = random_below(2) ? '\n' : ' ';
+    random_text(question->label, sizeof question->label);
+    random_text(question->error, sizeof question->error);
+    random_text(question->yes, sizeof question->yes);
+    random_text(question->no, sizeof question->no);
     question->choice_count = (uint8_t)random_below(PROMPT_CHOICES_MAX + 1);
     if (question->kind == PROMPT_CHOICE && question->choice_count == 0)
         question->choice_count = 1;
     for (size_t i = 0; i < question->choice_count; i++)
-        random_text(question->choices[i], sizeof question->choices[i], 7);
-}
-
-static uint8_t *exact(const uint8_t *data, size_t len)
-{
-    uint8_t *copy = malloc(len ? len : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, len);
-    return copy;
+        random_text(question->choices[i], sizeof question->choices[i]);
 }
 
 static int decode_question(const uint8_t *data, size_t len)
@@ -107,16 +77,7 @@ static void questions_survive(void **state)
         for (size_t i = 0; i < question.choice_count; i++)
             assert_string_equal(decoded.choices[i], question.choices[i]);
 
-        for (size_t cut = 0; cut < body.len; cut++)
-            assert_int_equal(decode_question(body.data, cut), -EPROTO);
-        for (size_t at = 0; at < body.len; at++) {
-            uint8_t bit = (uint8_t)(1U << random_below(8));
-            body.data[at] ^= bit;
-            decode_question(body.data, body.len);
-            body.data[at] ^= bit;
-        }
-        bytes_append(&body, "", 1);
-        assert_int_equal(decode_question(body.data, body.len), -EPROTO);
+        assert_withstands(decode_question, body.data, body.len, 1);
     }
 }
 
