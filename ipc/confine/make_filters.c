@@ -12,7 +12,7 @@
  * refusal looks like; without them it would be another refusal.)
  *
  * What no list of allowed values can say, "all but these", is a filter of its own, which stands
- * before the other in the same program: it refuses a few values with EPERM, compares no more bits
+ * before the other in the same program: it refuses a few calls and values, compares no more bits
  * than the kernel takes, and leaves all else to the other.
  *
  * Names that other machines than this one have (the 64-bit times of 32-bit machines) are passed
@@ -36,6 +36,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -437,6 +438,43 @@ static void veto(scmp_filter_ctx filter, const char *name, unsigned argument, ui
          &SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value));
 }
 
+static void veto_both(scmp_filter_ctx filter, const char *name, unsigned argument, uint32_t bits,
+                      unsigned other, uint32_t others)
+{
+    const struct scmp_arg_cmp both[] = {SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, bits, bits),
+                                        SCMP_CMP64(other, SCMP_CMP_MASKED_EQ, others, others)};
+    rule(filter, SCMP_ACT_ERRNO(EPERM), name, 2, both);
+}
+
+/* What a file is beside its contents: for that it suffices to be its owner, wherever it is. A file
+ * that somebody else has made and shares says EPERM, too, so that whoever shares files in /tmp is
+ * used to it. */
+static const char *const attributes[] = {
+    "chmod",       "chown",    "chown32",  "fchmod",       "fchmodat",
+    "fchown",      "fchown32", "fchownat", "fremovexattr", "fsetxattr",
+    "futimesat",   "lchown",   "lchown32", "lremovexattr", "lsetxattr",
+    "removexattr", "setxattr", "utime",    "utimensat",    "utimensat_time64",
+    "utimes",      NULL};
+
+/* A new file with which others act as this person. (mkdir takes no such bit.) The mode counts where
+ * a file may be made, and is anything elsewhere. openat2 keeps it where no filter sees it, and who
+ * is told that there is none takes openat. */
+static void veto_special_modes(scmp_filter_ctx filter)
+{
+    static const uint32_t bits[] = {S_ISUID, S_ISGID},
+                          making[] = {O_CREAT, O_TMPFILE & ~O_DIRECTORY};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        veto(filter, "creat", 1, bits[i], bits[i]);
+        veto(filter, "mknod", 1, bits[i], bits[i]);
+        veto(filter, "mknodat", 2, bits[i], bits[i]);
+        for (size_t k = 0; k < sizeof making / sizeof *making; k++) {
+            veto_both(filter, "open", 1, making[k], 2, bits[i]);
+            veto_both(filter, "openat", 2, making[k], 3, bits[i]);
+        }
+    }
+    always(filter, SCMP_ACT_ERRNO(ENOSYS), "openat2");
+}
+
 /* What acts on whoever uses a terminal, not on what is shown there: typing, the console's
  * selection, whose terminal it is and how large. And a file's marks, for which it need not be open
  * for writing. */
@@ -451,6 +489,8 @@ static void veto_controls(scmp_filter_ctx filter)
 static scmp_filter_ctx make_vetoes(void)
 {
     scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
+    each(filter, SCMP_ACT_ERRNO(EPERM), attributes);
+    veto_special_modes(filter);
     veto_controls(filter);
     return filter;
 }

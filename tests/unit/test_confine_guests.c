@@ -4,21 +4,29 @@
  * calls need no place, so Landlock lets them pass.
  */
 #include "test_confine_rig.h"
+#include "test_folder_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { NO = EACCES, NONE = ENOSYS, NOT_PERMITTED = EPERM };
+/* The agent may; the guests, fido, prompt and broker get these. */
+#define GUESTS(guest, fido, prompt, broker)                                                        \
+    {                                                                                              \
+        0, guest, guest, guest, fido, fido, prompt, broker                                         \
+    }
 
 /* ---- controls: a device that knows none of them would say ENOTTY ---- */
 
@@ -69,19 +77,179 @@ static void no_terminal_is_typed_into(void **state)
 {
     (void)state;
     skip_if_instrumented();
-    enum { REFUSED = NOT_PERMITTED, KEPT = ENOTTY };
+    enum { NO = EACCES, NONE = ENOSYS, KEPT = ENOTTY };
     const struct calls_row rows[] = {
-        {"typing", type_into_a_terminal, {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
-        {"typing askew",
-         type_into_a_terminal_askew,
-         {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
-        {"a terminal", have_a_terminal, {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
-        {"the console",
-         select_on_the_console,
-         {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
-        {"its size", resize_a_terminal, {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
-        {"a file's marks", mark_a_file, {KEPT, REFUSED, REFUSED, REFUSED, NONE, NONE, NO, NONE}},
+        {"typing", type_into_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
+        {"askew", type_into_a_terminal_askew, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
+        {"a terminal", have_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
+        {"the console", select_on_the_console, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
+        {"its size", resize_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
+        {"a file's marks", mark_a_file, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
         {"others", ask_how_much_is_to_be_read, {KEPT, KEPT, KEPT, KEPT, NONE, NONE, NO, NONE}},
+    };
+    try_calls(rows, sizeof rows / sizeof *rows);
+}
+
+/* ---- a file's attributes ---- */
+
+static char folder[] = "/tmp/lanyard-test-XXXXXX", file[64];
+static int file_read; /* open for reading alone */
+
+/* A name that no other attempt has. */
+static const char *fresh(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "%s/%d", folder, (int)getpid());
+    return path;
+}
+
+static int change_mode(void)
+{
+    return result(chmod(file, 0777));
+}
+
+static int change_mode_of_what_is_read(void)
+{
+    return result(fchmod(file_read, 0777));
+}
+
+static int change_mode_at(void)
+{
+    return result(fchmodat(AT_FDCWD, file, 0777, 0));
+}
+
+static int give_away(void)
+{
+    return result(chown(file, getuid(), getgid()));
+}
+
+static int give_away_what_is_read(void)
+{
+    return result(fchown(file_read, getuid(), getgid()));
+}
+
+static int give_a_link_away(void)
+{
+    return result(fchownat(AT_FDCWD, file, getuid(), getgid(), AT_SYMLINK_NOFOLLOW));
+}
+
+static int change_time(void)
+{
+    return result(utimensat(AT_FDCWD, file, NULL, 0));
+}
+
+static int change_time_of_what_is_read(void)
+{
+    return result(futimens(file_read, NULL));
+}
+
+/* A file system without such attributes would say ENOTSUP. */
+static int change_attribute(void)
+{
+    return setxattr(file, "user.lanyard", "x", 1, 0) < 0 && errno == EPERM ? EPERM : 0;
+}
+
+static int remove_attribute(void)
+{
+    return fremovexattr(file_read, "user.lanyard") < 0 && errno == EPERM ? EPERM : 0;
+}
+
+static int make_with_open(int flags, mode_t mode)
+{
+    return result(syscall(SYS_openat, AT_FDCWD, flags & O_CREAT ? fresh() : folder,
+                          flags | O_WRONLY | O_CLOEXEC, mode));
+}
+
+static int make(void)
+{
+    return make_with_open(O_CREAT, 0711);
+}
+
+static int make_for_the_owner(void)
+{
+    return make_with_open(O_CREAT, S_ISUID | 0711);
+}
+
+static int make_for_the_group(void)
+{
+    return make_with_open(O_CREAT | O_EXCL, S_ISGID | 0711);
+}
+
+static int make_without_a_name(void)
+{
+    return make_with_open(O_TMPFILE, S_ISUID | S_ISGID | 0711);
+}
+
+/* As the kernel has it: the mode means nothing. */
+static int write_with_any_mode(void)
+{
+    return result(syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CLOEXEC, ~0U));
+}
+
+static int make_a_node_for_the_owner(void)
+{
+    return result(mknod(fresh(), S_IFREG | S_ISUID | 0711, 0));
+}
+
+static int make_a_pipe(void)
+{
+    return result(mkfifo(fresh(), 0600));
+}
+
+#ifdef SYS_open /* what machines of today do without */
+static int make_for_the_owner_of_old(void)
+{
+    return result(syscall(SYS_open, fresh(), O_WRONLY | O_CREAT, S_ISUID | 0711));
+}
+
+static int make_by_creat(void)
+{
+    return result(syscall(SYS_creat, fresh(), S_ISUID | 0711));
+}
+#endif
+
+static int make_by_openat2(void)
+{
+    struct open_how how = {.flags = O_WRONLY | O_CREAT, .mode = S_ISUID | 0711};
+    return result(syscall(SYS_openat2, AT_FDCWD, fresh(), &how, sizeof how));
+}
+
+static void no_file_is_opened_to_others(void **state)
+{
+    (void)state;
+    skip_if_instrumented();
+    const struct calls_row rows[] = {
+        {"chmod", change_mode, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"fchmod", change_mode_of_what_is_read, GUESTS(EPERM, ENDED, ENDED, 0)},
+        {"fchmodat", change_mode_at, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"chown", give_away, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"fchown", give_away_what_is_read, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"lchown", give_a_link_away, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"utimes", change_time, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"futimes", change_time_of_what_is_read, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"setxattr", change_attribute, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"fremovexattr", remove_attribute, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+    };
+    try_calls(rows, sizeof rows / sizeof *rows);
+}
+
+static void no_file_is_made_with_which_others_act(void **state)
+{
+    (void)state;
+    skip_if_instrumented();
+    const struct calls_row rows[] = {
+        {"a plain file", make, GUESTS(0, 0, EACCES, 0)},
+        {"setuid", make_for_the_owner, GUESTS(EPERM, 0, EACCES, 0)},
+        {"setgid", make_for_the_group, GUESTS(EPERM, 0, EACCES, 0)},
+        {"without a name", make_without_a_name, GUESTS(EPERM, 0, EACCES, 0)},
+        {"no file", write_with_any_mode, GUESTS(0, 0, EACCES, 0)},
+        {"mknod", make_a_node_for_the_owner, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"a pipe", make_a_pipe, GUESTS(0, ENDED, ENDED, ENDED)},
+        {"openat2", make_by_openat2, GUESTS(ENOSYS, ENDED, ENDED, ENDED)},
+#ifdef SYS_open
+        {"open", make_for_the_owner_of_old, GUESTS(EPERM, 0, EACCES, EACCES)},
+        {"creat", make_by_creat, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+#endif
     };
     try_calls(rows, sizeof rows / sizeof *rows);
 }
@@ -92,13 +260,20 @@ static int set_up(void **state)
 {
     (void)state;
     null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
-    return null_device < 0 ? -1 : 0;
+    if (null_device < 0 || !folder_make(folder))
+        return -1;
+    snprintf(file, sizeof file, "%s/file", folder);
+    close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    file_read = open(file, O_RDONLY | O_CLOEXEC);
+    return file_read < 0 ? -1 : 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     close(null_device);
+    close(file_read);
+    folder_remove(folder);
     return 0;
 }
 
@@ -106,6 +281,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_terminal_is_typed_into),
+        cmocka_unit_test(no_file_is_opened_to_others),
+        cmocka_unit_test(no_file_is_made_with_which_others_act),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
