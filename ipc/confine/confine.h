@@ -23,7 +23,7 @@
  * version 6), typing into a terminal or taking one over, and writing anywhere but to devices and
  * where everybody may (pkcs11/places.c). Nor does it change whose a file is, who may use it and
  * when it was changed, even one that it has made, or make one with which others act as the person:
- * that takes no right to a place. It
+ * that takes no right to a place. Nor does it empty one that it has not opened for writing. It
  * reads what the person may read, and reaches any Unix socket that has a path and lets the person
  * in: pcscd's, but also the session bus and the agent's own. Only AppArmor can tell those apart, so
  * where it is not in force a card's software that has been taken over can have others act for it.
@@ -82,8 +82,13 @@ struct confine_place {
     unsigned rights;
 };
 
-/* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own:
- * where Landlock is older than its version 6, lanyard-card and lanyard-chooser still can. */
+/* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own.
+ *
+ * An older Landlock leaves open, of what the calls leave: before version 6 (Linux 6.12) signals of
+ * lanyard-card and lanyard-chooser to any process of the person's, and Unix sockets without a path;
+ * before version 5 (6.10) all ways to control a device that may be read; before version 4 (6.7)
+ * lanyard-chooser's TCP, where its display is afar, and lanyard-portd's. That version 3 (6.2)
+ * brought truncation makes no difference. */
 enum confine_reach {
     CONFINE_TCP = 1 << 0,      /* connecting by TCP */
     CONFINE_ABSTRACT = 1 << 1, /* Unix sockets without a path, of others */

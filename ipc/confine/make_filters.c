@@ -475,6 +475,21 @@ static void veto_special_modes(scmp_filter_ctx filter)
     always(filter, SCMP_ACT_ERRNO(ENOSYS), "openat2");
 }
 
+/* Landlock before its version 3 knows no truncation, and asks for no right at all where a file is
+ * opened neither to be read nor to be written, which does to control a device or to empty a file.
+ */
+static void veto_emptying(scmp_filter_ctx filter)
+{
+    static const uint32_t asked[] = {O_ACCMODE, O_ACCMODE | O_TRUNC};
+    static const uint32_t given[] = {O_ACCMODE, O_RDONLY | O_TRUNC};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        veto(filter, "open", 1, asked[i], given[i]);
+        veto(filter, "openat", 2, asked[i], given[i]);
+    }
+    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate");
+    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate64");
+}
+
 /* What acts on whoever uses a terminal, not on what is shown there: typing, the console's
  * selection, whose terminal it is and how large. And a file's marks, for which it need not be open
  * for writing. */
@@ -491,6 +506,7 @@ static scmp_filter_ctx make_vetoes(void)
     scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
     each(filter, SCMP_ACT_ERRNO(EPERM), attributes);
     veto_special_modes(filter);
+    veto_emptying(filter);
     veto_controls(filter);
     return filter;
 }

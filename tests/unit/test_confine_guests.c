@@ -214,6 +214,41 @@ static int make_by_openat2(void)
     return result(syscall(SYS_openat2, AT_FDCWD, fresh(), &how, sizeof how));
 }
 
+static int empty(void)
+{
+    return result(truncate(file, 0));
+}
+
+static int empty_what_is_opened(int flags)
+{
+    return result(syscall(SYS_openat, AT_FDCWD, file, flags | O_TRUNC | O_CLOEXEC));
+}
+
+static int empty_what_is_read(void)
+{
+    return empty_what_is_opened(O_RDONLY);
+}
+
+static int empty_what_is_controlled(void)
+{
+    return empty_what_is_opened(O_ACCMODE);
+}
+
+static int open_to_control(void)
+{
+    return result(syscall(SYS_openat, AT_FDCWD, file, O_ACCMODE | O_CLOEXEC));
+}
+
+static int empty_what_is_written(void)
+{
+    return empty_what_is_opened(O_WRONLY);
+}
+
+static int empty_what_is_read_and_written(void)
+{
+    return empty_what_is_opened(O_RDWR);
+}
+
 static void no_file_is_opened_to_others(void **state)
 {
     (void)state;
@@ -254,6 +289,22 @@ static void no_file_is_made_with_which_others_act(void **state)
     try_calls(rows, sizeof rows / sizeof *rows);
 }
 
+/* Whatever version this kernel's Landlock is of. */
+static void no_file_is_emptied_without_being_written(void **state)
+{
+    (void)state;
+    skip_if_instrumented();
+    const struct calls_row rows[] = {
+        {"truncate", empty, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"read", empty_what_is_read, GUESTS(EPERM, 0, EACCES, ENOSYS)},
+        {"control", empty_what_is_controlled, GUESTS(EPERM, 0, EACCES, ENOSYS)},
+        {"control alone", open_to_control, GUESTS(EPERM, 0, EACCES, ENOSYS)},
+        {"write", empty_what_is_written, GUESTS(0, 0, EACCES, 0)},
+        {"read and write", empty_what_is_read_and_written, GUESTS(0, 0, EACCES, ENOSYS)},
+    };
+    try_calls(rows, sizeof rows / sizeof *rows);
+}
+
 /* ---- around it ---- */
 
 static int set_up(void **state)
@@ -283,6 +334,7 @@ int main(void)
         cmocka_unit_test(no_terminal_is_typed_into),
         cmocka_unit_test(no_file_is_opened_to_others),
         cmocka_unit_test(no_file_is_made_with_which_others_act),
+        cmocka_unit_test(no_file_is_emptied_without_being_written),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
