@@ -75,7 +75,9 @@
         "Nothing has to be done: the page then asks in another way.")                              \
     ROW("not-allowed", "The origin is of no provider of the configuration.",                       \
         "Add it to lanyard.conf(5) exactly as the journal shows it, if it is to sign in.")         \
-    ROW("invalid-request", "The request breaks the protocol.",                                     \
+    ROW("invalid-request",                                                                         \
+        "The request breaks the protocol; in an audit entry it is the beginning of a page's "      \
+        "connection, though its origin may ask.",                                                  \
         "The sentence in the answer says where; PROTOCOL.md has the rules.")                       \
     ROW("agent-unreachable", "No agent of this user runs, or the broker does not reach it.",       \
         "lanyard doctor tells why (LY-2001 to LY-2109).")                                          \

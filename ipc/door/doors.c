@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct doors {
     struct connections connections;
@@ -68,8 +69,9 @@ static bool asked_otherwise(void *context, const char *head, size_t len, uint16_
 static void handshake_refused(void *context, const char *origin)
 {
     struct doors *doors = context;
+    bool listed = connections_origin_listed(&doors->connections, origin, strlen(origin));
     connections_refused(&doors->connections, &(struct caller){.door = DOOR_WEB}, origin,
-                        OUTCOME_NOT_ALLOWED);
+                        listed ? OUTCOME_INVALID_REQUEST : OUTCOME_NOT_ALLOWED);
 }
 
 static int open_web(struct doors *doors, struct loop *loop, const struct doors_config *config)
