@@ -23,7 +23,9 @@
  * version 6), typing into a terminal or taking one over, and writing anywhere but to devices and
  * where everybody may (pkcs11/places.c). Nor does it change whose a file is, who may use it and
  * when it was changed, even one that it has made, or make one with which others act as the person:
- * that takes no right to a place. Nor does it empty one that it has not opened for writing. It
+ * that takes no right to a place. Nor does it empty one that it has not opened for writing, share
+ * memory, semaphores or messages with others by a number (lanyard-chooser shares memory, with X11),
+ * or change how much of the machine others get. It
  * reads what the person may read, and reaches any Unix socket that has a path and lets the person
  * in: pcscd's, but also the session bus and the agent's own. Only AppArmor can tell those apart, so
  * where it is not in force a card's software that has been taken over can have others act for it.

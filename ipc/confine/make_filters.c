@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -35,6 +36,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -490,6 +492,55 @@ static void veto_emptying(scmp_filter_ctx filter)
     always(filter, SCMP_ACT_ERRNO(EPERM), "truncate64");
 }
 
+/* Everybody's of this user, whoever it was made by: no path keeps them apart. */
+static const char *const others_messages[] = {"ipc",
+                                              "mq_getsetattr",
+                                              "mq_notify",
+                                              "mq_open",
+                                              "mq_timedreceive",
+                                              "mq_timedreceive_time64",
+                                              "mq_timedsend",
+                                              "mq_timedsend_time64",
+                                              "mq_unlink",
+                                              "msgctl",
+                                              "msgget",
+                                              "msgrcv",
+                                              "msgsnd",
+                                              "semctl",
+                                              "semget",
+                                              "semop",
+                                              "semtimedop",
+                                              "semtimedop_time64",
+                                              NULL};
+/* X11 shares pictures so with the programs of its own machine. */
+static const char *const others_memory[] = {"shmat", "shmctl", "shmdt", "shmget", NULL};
+
+static void veto_others_things(scmp_filter_ctx filter, enum confine_calls calls)
+{
+    each(filter, SCMP_ACT_ERRNO(EACCES), others_messages);
+    if (calls == CONFINE_CARD)
+        each(filter, SCMP_ACT_ERRNO(EACCES), others_memory);
+}
+
+/* How much of the machine another process gets: 0 is the calling thread. Here more bits than the
+ * kernel takes do no harm. */
+static void veto_others_turns(scmp_filter_ctx filter)
+{
+    static const char *const calls[] = {"sched_setaffinity", "sched_setattr", "sched_setparam",
+                                        "sched_setscheduler"};
+    const struct {
+        const char *name;
+        uint64_t whole; /* a process, not a group or a user's all */
+    } by_kind[] = {{"setpriority", PRIO_PROCESS}, {"ioprio_set", IOPRIO_WHO_PROCESS}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        rule(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 1, &SCMP_CMP64(0, SCMP_CMP_NE, 0, 0));
+    for (size_t i = 0; i < sizeof by_kind / sizeof *by_kind; i++) {
+        rule(filter, SCMP_ACT_ERRNO(EPERM), by_kind[i].name, 1,
+             &SCMP_CMP64(0, SCMP_CMP_NE, by_kind[i].whole, 0));
+        rule(filter, SCMP_ACT_ERRNO(EPERM), by_kind[i].name, 1, &SCMP_CMP64(1, SCMP_CMP_NE, 0, 0));
+    }
+}
+
 /* What acts on whoever uses a terminal, not on what is shown there: typing, the console's
  * selection, whose terminal it is and how large. And a file's marks, for which it need not be open
  * for writing. */
@@ -501,12 +552,14 @@ static void veto_controls(scmp_filter_ctx filter)
         veto(filter, "ioctl", 1, UINT32_MAX, commands[i]);
 }
 
-static scmp_filter_ctx make_vetoes(void)
+static scmp_filter_ctx make_vetoes(enum confine_calls calls)
 {
     scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
     each(filter, SCMP_ACT_ERRNO(EPERM), attributes);
     veto_special_modes(filter);
     veto_emptying(filter);
+    veto_others_things(filter, calls);
+    veto_others_turns(filter);
     veto_controls(filter);
     return filter;
 }
@@ -553,7 +606,7 @@ static size_t print(FILE *out, enum confine_calls calls)
     size_t count = 0, all = 0;
     fprintf(out, "static struct sock_filter %s_filter[] = {\n", plans[calls].name);
     if (plans[calls].guest) {
-        count = export(make_vetoes(), program);
+        count = export(make_vetoes(calls), program);
         lead_on(program, count);
         all = print_instructions(out, program, count);
     }

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a card's software, or GTK, could do to the person without a right to write anything: such
- * calls need no place, so Landlock lets them pass.
+ * What a card's software, or GTK, could do to the person and other processes without a right to
+ * write anything: such calls need no place, so Landlock lets them pass.
  */
 #include "test_confine_rig.h"
 #include "test_folder_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <linux/ioprio.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -305,11 +312,157 @@ static void no_file_is_emptied_without_being_written(void **state)
     try_calls(rows, sizeof rows / sizeof *rows);
 }
 
+/* ---- what is other processes' ---- */
+
+static pid_t test;
+
+/* A kernel may be built without. */
+static int is_refused(long r)
+{
+    return r < 0 && errno == EACCES ? EACCES : 0;
+}
+
+static int share_memory(void)
+{
+    int id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+    int r = is_refused(id);
+    if (id >= 0)
+        shmctl(id, IPC_RMID, NULL);
+    return r;
+}
+
+static int attach_memory(void)
+{
+    return is_refused(shmat(INT_MAX, NULL, 0) == (void *)-1 ? -1 : 0);
+}
+
+static int look_for_memory(void)
+{
+    struct shmid_ds what;
+    return is_refused(shmctl(INT_MAX, SHM_STAT, &what));
+}
+
+static int look_for_semaphores(void)
+{
+    return is_refused(semget(1, 1, 0));
+}
+
+static int look_for_messages(void)
+{
+    return is_refused(msgget(1, 0));
+}
+
+static int open_messages(void)
+{
+    return is_refused(syscall(SYS_mq_open, "lanyard-test-nothing", O_RDONLY, 0, NULL));
+}
+
+static void nothing_without_a_path_is_shared(void **state)
+{
+    (void)state;
+    skip_if_instrumented();
+    const struct calls_row rows[] = {
+        {"memory", share_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"others' memory", attach_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"which there is", look_for_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"semaphores", look_for_semaphores, GUESTS(EACCES, ENDED, ENDED, ENDED)},
+        {"messages", look_for_messages, GUESTS(EACCES, ENDED, ENDED, ENDED)},
+        {"POSIX messages", open_messages, GUESTS(EACCES, ENDED, ENDED, ENDED)},
+    };
+    try_calls(rows, sizeof rows / sizeof *rows);
+}
+
+static int set_priority(int which, pid_t who)
+{
+    return result(setpriority(which, (id_t)who, getpriority(PRIO_PROCESS, 0)));
+}
+
+static int slow_itself(void)
+{
+    return set_priority(PRIO_PROCESS, 0);
+}
+
+static int slow_the_test(void)
+{
+    return set_priority(PRIO_PROCESS, test);
+}
+
+static int slow_the_group(void)
+{
+    return set_priority(PRIO_PGRP, 0);
+}
+
+static int pin(pid_t who)
+{
+    cpu_set_t processors;
+    int r = result(sched_getaffinity(0, sizeof processors, &processors));
+    return r != 0 ? r : result(sched_setaffinity(who, sizeof processors, &processors));
+}
+
+static int pin_itself(void)
+{
+    return pin(0);
+}
+
+static int pin_the_test(void)
+{
+    return pin(test);
+}
+
+static int schedule(pid_t who)
+{
+    return result(sched_setscheduler(who, SCHED_OTHER, &(struct sched_param){0}));
+}
+
+static int schedule_itself(void)
+{
+    return schedule(0);
+}
+
+static int schedule_the_test(void)
+{
+    return schedule(test);
+}
+
+static int write_late(pid_t who)
+{
+    return result(syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, who, 0));
+}
+
+static int write_late_itself(void)
+{
+    return write_late(0);
+}
+
+static int make_the_test_write_late(void)
+{
+    return write_late(test);
+}
+
+static void nobody_else_is_slowed(void **state)
+{
+    (void)state;
+    skip_if_instrumented();
+    const struct calls_row rows[] = {
+        {"itself", slow_itself, GUESTS(0, ENDED, ENDED, ENDED)},
+        {"others", slow_the_test, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"its group", slow_the_group, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"own processors", pin_itself, GUESTS(0, ENDED, ENDED, ENDED)},
+        {"others' processors", pin_the_test, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"own scheduler", schedule_itself, GUESTS(0, ENDED, ENDED, ENDED)},
+        {"others' scheduler", schedule_the_test, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+        {"own files", write_late_itself, GUESTS(0, ENDED, ENDED, ENDED)},
+        {"others' files", make_the_test_write_late, GUESTS(EPERM, ENDED, ENDED, ENDED)},
+    };
+    try_calls(rows, sizeof rows / sizeof *rows);
+}
+
 /* ---- around it ---- */
 
 static int set_up(void **state)
 {
     (void)state;
+    test = getpid();
     null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null_device < 0 || !folder_make(folder))
         return -1;
@@ -335,6 +488,8 @@ int main(void)
         cmocka_unit_test(no_file_is_opened_to_others),
         cmocka_unit_test(no_file_is_made_with_which_others_act),
         cmocka_unit_test(no_file_is_emptied_without_being_written),
+        cmocka_unit_test(nothing_without_a_path_is_shared),
+        cmocka_unit_test(nobody_else_is_slowed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
