@@ -12,19 +12,18 @@
  * refusal looks like; without them it would be another refusal.)
  *
  * What no list of allowed values can say, "all but these", is a filter of its own, which stands
- * before the other in the same program: it refuses a few calls and values, compares no more bits
- * than the kernel takes, and leaves all else to the other.
+ * before the other in the same program (make_filters_vetoes.c).
  *
  * Names that other machines than this one have (the 64-bit times of 32-bit machines) are passed
  * over where they do not exist. One that libseccomp has not heard of is a mistake in the list.
  */
 #include "ipc/confine/confine.h"
+#include "ipc/confine/make_filters_rules.h"
+#include "ipc/confine/make_filters_vetoes.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/fs.h>
-#include <linux/ioprio.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -36,9 +35,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -210,49 +207,6 @@ static const char *const broker_refused[] = {SETTLED_REFUSED, NULL};
 
 /* ---- rules ---- */
 
-static void stop(const char *what, const char *name, int error)
-{
-    fprintf(stderr, "make_filters: %s%s%s: %s\n", what, *name ? " " : "", name, strerror(error));
-    exit(EXIT_FAILURE);
-}
-
-/* A number that does not exist on this machine is negative, and passed over by libseccomp. */
-static int number_of(const char *name)
-{
-    int number = seccomp_syscall_resolve_name(name);
-    if (number == __NR_SCMP_ERROR)
-        stop("no such call:", name, ENOENT);
-    return number;
-}
-
-static void rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned count,
-                 const struct scmp_arg_cmp *arguments)
-{
-    int number = number_of(name);
-    if (number < 0)
-        return;
-    int r = seccomp_rule_add_array(filter, action, number, count, arguments);
-    if (r < 0)
-        stop("rule for", name, -r);
-}
-
-static void always(scmp_filter_ctx filter, uint32_t action, const char *name)
-{
-    rule(filter, action, name, 0, NULL);
-}
-
-static void each(scmp_filter_ctx filter, uint32_t action, const char *const *names)
-{
-    for (; *names; names++)
-        always(filter, action, *names);
-}
-
-static void where(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument,
-                  uint64_t value)
-{
-    rule(filter, action, name, 1, &SCMP_CMP64(argument, SCMP_CMP_EQ, value, 0));
-}
-
 /* A thread or a child, but no namespace for it. clone3 keeps its flags where no filter sees them,
  * and who is told that there is none takes clone. */
 static void allow_clone(scmp_filter_ctx filter)
@@ -399,19 +353,6 @@ static void end_with_all_others(scmp_filter_ctx filter, const struct plan *plan)
     }
 }
 
-static scmp_filter_ctx begin(uint32_t otherwise)
-{
-    scmp_filter_ctx filter = seccomp_init(otherwise);
-    if (!filter)
-        stop("seccomp_init", "", ENOMEM);
-    int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (r == 0)
-        r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree */
-    if (r < 0)
-        stop("seccomp_attr_set", "", -r);
-    return filter;
-}
-
 static scmp_filter_ctx make(enum confine_calls calls)
 {
     const struct plan *plan = &plans[calls];
@@ -428,139 +369,6 @@ static scmp_filter_ctx make(enum confine_calls calls)
     }
     if (plan->dangerous)
         each(filter, SCMP_ACT_KILL_PROCESS, plan->dangerous);
-    return filter;
-}
-
-/* ---- vetoes ---- */
-
-static void veto(scmp_filter_ctx filter, const char *name, unsigned argument, uint32_t mask,
-                 uint32_t value)
-{
-    rule(filter, SCMP_ACT_ERRNO(EPERM), name, 1,
-         &SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value));
-}
-
-static void veto_both(scmp_filter_ctx filter, const char *name, unsigned argument, uint32_t bits,
-                      unsigned other, uint32_t others)
-{
-    const struct scmp_arg_cmp both[] = {SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, bits, bits),
-                                        SCMP_CMP64(other, SCMP_CMP_MASKED_EQ, others, others)};
-    rule(filter, SCMP_ACT_ERRNO(EPERM), name, 2, both);
-}
-
-/* What a file is beside its contents: for that it suffices to be its owner, wherever it is. A file
- * that somebody else has made and shares says EPERM, too, so that whoever shares files in /tmp is
- * used to it. */
-static const char *const attributes[] = {
-    "chmod",       "chown",    "chown32",  "fchmod",       "fchmodat",
-    "fchown",      "fchown32", "fchownat", "fremovexattr", "fsetxattr",
-    "futimesat",   "lchown",   "lchown32", "lremovexattr", "lsetxattr",
-    "removexattr", "setxattr", "utime",    "utimensat",    "utimensat_time64",
-    "utimes",      NULL};
-
-/* A new file with which others act as this person. (mkdir takes no such bit.) The mode counts where
- * a file may be made, and is anything elsewhere. openat2 keeps it where no filter sees it, and who
- * is told that there is none takes openat. */
-static void veto_special_modes(scmp_filter_ctx filter)
-{
-    static const uint32_t bits[] = {S_ISUID, S_ISGID},
-                          making[] = {O_CREAT, O_TMPFILE & ~O_DIRECTORY};
-    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
-        veto(filter, "creat", 1, bits[i], bits[i]);
-        veto(filter, "mknod", 1, bits[i], bits[i]);
-        veto(filter, "mknodat", 2, bits[i], bits[i]);
-        for (size_t k = 0; k < sizeof making / sizeof *making; k++) {
-            veto_both(filter, "open", 1, making[k], 2, bits[i]);
-            veto_both(filter, "openat", 2, making[k], 3, bits[i]);
-        }
-    }
-    always(filter, SCMP_ACT_ERRNO(ENOSYS), "openat2");
-}
-
-/* Landlock before its version 3 knows no truncation, and asks for no right at all where a file is
- * opened neither to be read nor to be written, which does to control a device or to empty a file.
- */
-static void veto_emptying(scmp_filter_ctx filter)
-{
-    static const uint32_t asked[] = {O_ACCMODE, O_ACCMODE | O_TRUNC};
-    static const uint32_t given[] = {O_ACCMODE, O_RDONLY | O_TRUNC};
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-        veto(filter, "open", 1, asked[i], given[i]);
-        veto(filter, "openat", 2, asked[i], given[i]);
-    }
-    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate");
-    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate64");
-}
-
-/* Everybody's of this user, whoever it was made by: no path keeps them apart. */
-static const char *const others_messages[] = {"ipc",
-                                              "mq_getsetattr",
-                                              "mq_notify",
-                                              "mq_open",
-                                              "mq_timedreceive",
-                                              "mq_timedreceive_time64",
-                                              "mq_timedsend",
-                                              "mq_timedsend_time64",
-                                              "mq_unlink",
-                                              "msgctl",
-                                              "msgget",
-                                              "msgrcv",
-                                              "msgsnd",
-                                              "semctl",
-                                              "semget",
-                                              "semop",
-                                              "semtimedop",
-                                              "semtimedop_time64",
-                                              NULL};
-/* X11 shares pictures so with the programs of its own machine. */
-static const char *const others_memory[] = {"shmat", "shmctl", "shmdt", "shmget", NULL};
-
-static void veto_others_things(scmp_filter_ctx filter, enum confine_calls calls)
-{
-    each(filter, SCMP_ACT_ERRNO(EACCES), others_messages);
-    if (calls == CONFINE_CARD)
-        each(filter, SCMP_ACT_ERRNO(EACCES), others_memory);
-}
-
-/* How much of the machine another process gets: 0 is the calling thread. Here more bits than the
- * kernel takes do no harm. */
-static void veto_others_turns(scmp_filter_ctx filter)
-{
-    static const char *const calls[] = {"sched_setaffinity", "sched_setattr", "sched_setparam",
-                                        "sched_setscheduler"};
-    const struct {
-        const char *name;
-        uint64_t whole; /* a process, not a group or a user's all */
-    } by_kind[] = {{"setpriority", PRIO_PROCESS}, {"ioprio_set", IOPRIO_WHO_PROCESS}};
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-        rule(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 1, &SCMP_CMP64(0, SCMP_CMP_NE, 0, 0));
-    for (size_t i = 0; i < sizeof by_kind / sizeof *by_kind; i++) {
-        rule(filter, SCMP_ACT_ERRNO(EPERM), by_kind[i].name, 1,
-             &SCMP_CMP64(0, SCMP_CMP_NE, by_kind[i].whole, 0));
-        rule(filter, SCMP_ACT_ERRNO(EPERM), by_kind[i].name, 1, &SCMP_CMP64(1, SCMP_CMP_NE, 0, 0));
-    }
-}
-
-/* What acts on whoever uses a terminal, not on what is shown there: typing, the console's
- * selection, whose terminal it is and how large. And a file's marks, for which it need not be open
- * for writing. */
-static void veto_controls(scmp_filter_ctx filter)
-{
-    static const uint32_t commands[] = {TIOCSTI,  TIOCLINUX, TIOCSCTTY,       TIOCSWINSZ,
-                                        TIOCCONS, TIOCSETD,  FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR};
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        veto(filter, "ioctl", 1, UINT32_MAX, commands[i]);
-}
-
-static scmp_filter_ctx make_vetoes(enum confine_calls calls)
-{
-    scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
-    each(filter, SCMP_ACT_ERRNO(EPERM), attributes);
-    veto_special_modes(filter);
-    veto_emptying(filter);
-    veto_others_things(filter, calls);
-    veto_others_turns(filter);
-    veto_controls(filter);
     return filter;
 }
 
