@@ -201,8 +201,8 @@ enum lanyard_result lanyard_status(struct lanyard *agent, char **json, struct la
  * minute; owned, to be released with lanyard_free. At most five seconds. */
 enum lanyard_result lanyard_open_status(struct lanyard *agent, char **url,
                                         struct lanyard_error *error);
-/* What `lanyard doctor --json` has written, for that page to show. INVALID: it is no such text. At
- * most five seconds. */
+/* What `lanyard doctor --json` has written, for that page to show. INVALID: it is no JSON.
+ * REFUSED: it is no such text. At most five seconds. */
 enum lanyard_result lanyard_note_doctor(struct lanyard *agent, const char *json,
                                         struct lanyard_error *error);
 

@@ -112,8 +112,9 @@ static int read_envelope(enum door_kind door, const json_t *root, struct rpc_req
     const char *version = json_string_value(json_object_get(root, "jsonrpc"));
     const char *name = json_string_value(json_object_get(root, "method"));
     if (!version || strcmp(version, "2.0") != 0 || !name || !members_known(root, members, members))
-        return refuse(answer, &request->id, RPC_INVALID_REQUEST,
-                      "jsonrpc \"2.0\", id, method and params are needed, and nothing else");
+        return refuse(
+            answer, &request->id, RPC_INVALID_REQUEST,
+            "jsonrpc \"2.0\", id and method are needed, and nothing but params beside them");
     request->method = method_find(door, name);
     if (!request->method)
         return refuse(answer, &request->id, RPC_METHOD_NOT_FOUND, "there is no such method");
@@ -135,7 +136,8 @@ int rpc_decode(enum door_kind door, const char *text, size_t len, struct rpc_req
     if (nested_too_deep(text, len))
         return RPC_TOO_LARGE;
     json_error_t error;
-    CLEANUP(release_json) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    CLEANUP(release_json)
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return -ENOMEM;
     if (!root)

@@ -41,6 +41,9 @@ static const struct row rows[] = {
     {WEB, "{\"id\":1,\"id\":2}", RPC_ANSWERED, -32700},
     {WEB, "{\"id\":\"\\u0000\"}", RPC_ANSWERED, -32700},
     {WEB, "[]", RPC_ANSWERED, -32600},
+    {WEB, "\"x\"", RPC_ANSWERED, -32600},
+    {WEB, "null", RPC_ANSWERED, -32600},
+    {WEB, "1", RPC_ANSWERED, -32600},
     {WEB, "[" CALL("agent.hello", "{\"protocol\":[1]}") "]", RPC_ANSWERED, -32600},
     {WEB, "{}", RPC_ANSWERED, -32600},
     {WEB, "{\"jsonrpc\":\"2.0\",\"method\":\"agent.hello\"}", RPC_ANSWERED, -32600},
@@ -224,7 +227,7 @@ static const struct row rows[] = {
     {WEB, "[[[[[[[[[", RPC_TOO_LARGE, 0},
     {WEB, "{\"a\":[[[[[[[[]]]]]]]]}", RPC_TOO_LARGE, 0},
     {WEB, "[[[[[[[[]]]]]]]]", RPC_ANSWERED, -32600},
-    {WEB, "\"[[[[[[[[[[[[\"", RPC_ANSWERED, -32700},
+    {WEB, "\"[[[[[[[[[[[[\"", RPC_ANSWERED, -32600},
     {WEB, "{\"[[[[[[[[[[\\\"[[[[[\":1}", RPC_ANSWERED, -32600},
 };
 
