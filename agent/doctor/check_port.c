@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How pages reach the agent. The broker is not connected to: whoever does that is taken for the
- * user's agent. That somebody listens stands in /proc.
+ * user's agent. Whether somebody has its socket, and who listens on the port, the kernel says to
+ * whoever asks it for just that. Its lists in /proc are not read: what users name their sockets
+ * stands in them, and as many lines as users have sockets.
  */
 #include "agent/doctor/probe.h"
-#include "agent/doctor/proc.h"
 
 #include "ipc/base/cleanup.h"
 #include "ipc/portd/peer_uid.h"
@@ -17,25 +18,39 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
-enum { PORT_DEFAULT = 24290, NET_TEXT_MAX = 4 * 1024 * 1024, SAYS_MAX = 200 };
+enum { PORT_DEFAULT = 24290, SAYS_MAX = 200 };
 
-static bool listens(const struct probe *probe, uint16_t port, struct proc_listener *out)
+/* 0, -ENOENT: nobody; -errno: it cannot be told (LY-2109 says so). */
+static int listener_of(uint16_t port, uid_t *uid)
 {
-    CLEANUP(free_text) char *four = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp");
-    if (four && proc_net_tcp_listener(four, port, out))
-        return true;
-    CLEANUP(free_text) char *six = probe_read(probe, NET_TEXT_MAX, "/proc/net/tcp6");
-    return six && proc_net_tcp_listener(six, port, out);
+    uint32_t inode;
+    CLEANUP(close_fd) int netlink = peer_uid_open();
+    return netlink < 0 ? netlink : peer_uid_listener(netlink, port, &inode, uid);
+}
+
+/* Whether any process has the socket at that path. A datagram socket cannot be connected to one of
+ * another type: the kernel finds the one at the path, if there is one, and says just that
+ * (EPROTOTYPE). Whoever has the socket learns nothing. */
+static bool has_owner(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return false;
+    strcpy(address.sun_path, path);
+    CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ||
+           errno != ECONNREFUSED;
 }
 
 /* Who is on the port, by number, since another user's name is not for an archive; only he is told
  * of who is not root, since root's port is systemd's or the broker's own. */
 static bool say_squatter(struct probe *probe, uint16_t port)
 {
-    struct proc_listener listener;
+    uid_t uid;
     char says[SAYS_MAX], subject[32];
-    if (!listens(probe, port, &listener))
+    if (listener_of(port, &uid) < 0)
         return false;
     squatter_describe(port, false, says, sizeof says);
     snprintf(subject, sizeof subject, "port %u", (unsigned)port);
@@ -66,7 +81,6 @@ static void look_for_broker(struct probe *probe, uint16_t port)
     struct report *report = probe->report;
     struct stat is;
     char unsafe[PATH_MAX];
-    CLEANUP(free_text) char *sockets = probe_read(probe, NET_TEXT_MAX, "/proc/net/unix");
     if (lstat(socket, &is) < 0) {
         int error = errno;
         if (say_squatter(probe, port))
@@ -78,7 +92,7 @@ static void look_for_broker(struct probe *probe, uint16_t port)
             report_find(report, DOCTOR_BROKER_NOT_RUNNING, socket, "%s", strerror(error));
     } else if (!S_ISSOCK(is.st_mode)) {
         report_find(report, DOCTOR_BROKER_NOT_RUNNING, socket, "it is no socket");
-    } else if (sockets && !proc_net_unix_listens(sockets, socket)) {
+    } else if (!has_owner(socket)) {
         if (!say_squatter(probe, port))
             report_find(report, DOCTOR_BROKER_DIED, socket, "nobody listens to it");
     } else if (probe->status && folder_is_unsafe(socket, unsafe)) {
@@ -92,13 +106,14 @@ static void look_for_broker(struct probe *probe, uint16_t port)
 
 static void check_open_port(struct probe *probe, uint16_t port)
 {
-    struct proc_listener listener;
+    uid_t uid;
     char subject[32];
+    int r = listener_of(port, &uid);
     snprintf(subject, sizeof subject, "port %u", (unsigned)port);
-    if (!listens(probe, port, &listener))
+    if (r == -ENOENT)
         report_find(probe->report, DOCTOR_PORT_CLOSED, subject, "nobody listens on it");
-    else
-        report_saw(probe->report, "%u, served for user %u", (unsigned)port, (unsigned)listener.uid);
+    else if (r == 0)
+        report_saw(probe->report, "%u, served for user %u", (unsigned)port, (unsigned)uid);
 }
 
 void check_port(struct probe *probe)

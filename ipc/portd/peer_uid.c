@@ -193,6 +193,18 @@ int peer_uid_ask(int netlink, int fd, uid_t *uid)
     return 0;
 }
 
+/* Pages connect to this computer's usual address: who listens on another one is in nobody's way. */
+static bool pages_reach(const struct inet_diag_msg *socket)
+{
+    struct in6_addr address;
+    struct in_addr four;
+    to_ipv6(socket->idiag_family, socket->id.idiag_src, &address);
+    memcpy(&four, address.s6_addr + 12, sizeof four);
+    if (IN6_IS_ADDR_V4MAPPED(&address))
+        return four.s_addr == htonl(INADDR_LOOPBACK) || four.s_addr == htonl(INADDR_ANY);
+    return IN6_IS_ADDR_LOOPBACK(&address) || IN6_IS_ADDR_UNSPECIFIED(&address);
+}
+
 /* Looks through one datagram of a dump. 1: found; 0: more may come; -ENOENT: that was all. */
 static int find_listener(const char *reply, size_t len, uint16_t port, uint32_t *inode, uid_t *uid)
 {
@@ -201,7 +213,7 @@ static int find_listener(const char *reply, size_t len, uint16_t port, uint32_t 
         if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
             return -ENOENT;
         const struct inet_diag_msg *socket = described(header);
-        if (socket && ntohs(socket->id.idiag_sport) == port) {
+        if (socket && ntohs(socket->id.idiag_sport) == port && pages_reach(socket)) {
             *inode = socket->idiag_inode;
             *uid = socket->idiag_uid;
             return 1;

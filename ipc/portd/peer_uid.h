@@ -16,6 +16,6 @@ int peer_uid_open(void);
  * is closing, or is not a socket of this network namespace); -errno. */
 int peer_uid_ask(int netlink, int fd, uid_t *uid);
 
-/* Who listens on that TCP port of a loopback or wildcard address: the socket's inode and user. 0;
- * -ENOENT: nobody; -errno. */
+/* Who listens on that TCP port where pages look for it, 127.0.0.1 or [::1], be it as one of all
+ * addresses: the socket's inode and user. 0; -ENOENT: nobody; -errno. */
 int peer_uid_listener(int netlink, uint16_t port, uint32_t *inode, uid_t *uid);

@@ -212,12 +212,22 @@ const broken = [
   // the door
   ['LY-2102', 'no broker', (c) => withBrokerless(c)],
   ['LY-2101', 'a broker that is masked', async (c) => ({ ...await withBrokerless(c), root: c.root((root) => mask(root, 'system', 'lanyard-portd.socket')) })],
+  ['LY-2102', 'no broker, and a program on its port at another address', async (c) => {
+    const port = await c.listener({ port: 0, host: '127.0.0.2' });
+    return { ...await withBrokerless(c), words: ['--port', String(port)] };
+  }],
   ['LY-2103', 'a broker that has died', async (c) => withBrokerless(c, await c.stale(join(c.folder(), 'portd')))],
+  ['LY-2103', 'a broker that has died, and a socket named like a line of the kernel\'s list', async (c) => {
+    const path = await c.stale(join(c.folder(), 'portd'));
+    const forger = await start(PYTHON, ['-c', FORGE, path], { ready: /^listening$/m });
+    c.undo.push(() => forger.stop());
+    return withBrokerless(c, path);
+  }],
   ['LY-2104', 'a port that another program has', async (c) => {
     const port = await c.listener(0);
     return { ...await withBrokerless(c), words: ['--port', String(port)], says: new RegExp(`it is user ${process.getuid()}, process ${process.pid} \\(`) };
   }],
-  ['LY-2105', 'a port on which nobody listens', (c) => ({ root: c.root((root) => c.proc(root, 'net/tcp', '  sl  local_address\n')) })],
+  ['LY-2105', 'a port on which nobody listens', () => ({ words: ['--port', '1'] })],
   ['LY-2106', 'two agents', async (c) => ({ env: await c.agent(c.sandbox.config) })],
   ['LY-2107', "another user's broker in a folder that everybody may write", async (c) => {
     if (!isRoot) return { skip: 'only root is several users' };
@@ -498,6 +508,16 @@ for number, *words in ((38, 1, 0, 0, 0), (22, 2, program, 0, 0)): # no new privi
     if libc.prctl(number, *words) != 0:
         sys.exit(os.strerror(ctypes.get_errno()))
 os.execv(sys.argv[1], sys.argv[1:])
+`;
+
+// Listens on an abstract socket whose name has a line as /proc/net/unix has it, of the path given.
+const FORGE = `
+import socket, sys, time
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind('\\0\\n0: 2 0 00010000 0005 01 1 ' + sys.argv[1])
+listener.listen()
+print('listening', flush=True)
+time.sleep(600)
 `;
 
 const LISTEN = `

@@ -25,81 +25,6 @@
 
 /* ---- /proc ---- */
 
-static const char tcp[] =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-    "inode\n"
-    "   0: 0100007F:5EE2 0100007F:D431 01 00000000:00000000 00:00000000 00000000  1001        0 "
-    "4710 1 0000000000000000 20 4 30 10 -1\n"
-    "   1: 0100007F:5EE2 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 "
-    "4711 1 0000000000000000 100 0 0 10 0\n"
-    "   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
-    "4712 1 0000000000000000 100 0 0 10 0\n";
-
-static void a_listener_is_found_in_net_tcp(void **state)
-{
-    (void)state;
-    struct proc_listener found;
-    assert_true(proc_net_tcp_listener(tcp, 24290, &found));
-    assert_true(found.loopback);
-    assert_int_equal(found.uid, 1000);
-    assert_int_equal(found.inode, 4711);
-    assert_true(proc_net_tcp_listener(tcp, 22, &found));
-    assert_false(found.loopback);
-    assert_int_equal(found.uid, 0);
-    assert_false(proc_net_tcp_listener(tcp, 54321, &found)); /* a connection's */
-    assert_false(proc_net_tcp_listener(tcp, 23, &found));
-}
-
-static void a_listener_is_found_in_net_tcp6(void **state)
-{
-    (void)state;
-    static const char tcp6[] =
-        "  sl  local_address                         remote_address                        st\n"
-        "   0: 00000000000000000000000001000000:5EE2 00000000000000000000000000000000:0000 0A "
-        "00000000:00000000 00:00000000 00000000  1002        0 99 1 0 100 0 0 10 0\n"
-        "   1: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
-        "00000000:00000000 00:00000000 00000000  33        0 98 1 0 100 0 0 10 0\n";
-    struct proc_listener found;
-    assert_true(proc_net_tcp_listener(tcp6, 24290, &found));
-    assert_true(found.loopback);
-    assert_int_equal(found.uid, 1002);
-    assert_true(proc_net_tcp_listener(tcp6, 80, &found));
-    assert_false(found.loopback);
-}
-
-static void what_is_no_table_holds_no_listener(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"",
-                                        "\n",
-                                        "head only",
-                                        "head\n",
-                                        "head\nnonsense\n",
-                                        "head\n : : : : : :\n",
-                                        "head\n   0: 0100007F:5EE2",
-                                        "head\n   0: 0100007F:5EE2 0 0A",
-                                        "head\n0:\n\n\n"};
-    struct proc_listener found;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        assert_false(proc_net_tcp_listener(texts[i], 1, &found));
-        assert_false(proc_net_unix_listens(texts[i], "/run/x"));
-    }
-}
-
-static void a_listening_path_is_found_in_net_unix(void **state)
-{
-    (void)state;
-    static const char sockets[] =
-        "Num       RefCount Protocol Flags    Type St Inode Path\n"
-        "0000000000000000: 00000002 00000000 00010000 0005 01 4711 /run/lanyard/portd\n"
-        "0000000000000000: 00000003 00000000 00000000 0001 03 4712 /run/other\n"
-        "0000000000000000: 00000003 00000000 00000000 0001 03 4713\n";
-    assert_true(proc_net_unix_listens(sockets, "/run/lanyard/portd"));
-    assert_false(proc_net_unix_listens(sockets, "/run/lanyard/port"));
-    assert_false(proc_net_unix_listens(sockets, "/run/lanyard/portd2"));
-    assert_false(proc_net_unix_listens(sockets, "/run/other"));
-}
-
 static void a_status_tells_name_and_numbers(void **state)
 {
     (void)state;
@@ -515,10 +440,6 @@ static void a_tool_stays_in_our_session(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_listener_is_found_in_net_tcp),
-        cmocka_unit_test(a_listener_is_found_in_net_tcp6),
-        cmocka_unit_test(what_is_no_table_holds_no_listener),
-        cmocka_unit_test(a_listening_path_is_found_in_net_unix),
         cmocka_unit_test(a_status_tells_name_and_numbers),
         cmocka_unit_test(a_pattern_fits_what_browsers_say_it_fits),
         cmocka_unit_test(chromiums_lists_count_in_their_order),
