@@ -2,6 +2,8 @@
 /* What comes of a ceremony: the token, and the key that it speaks of. */
 #include "tests/unit/test_ceremony_play_rig.h"
 
+#include <string.h>
+
 static void a_card_and_a_pin_make_a_token(void **state)
 {
     (void)state;
