@@ -19,6 +19,9 @@
  * or later: 50 ms, doubling to 30 s, and from the beginning whenever something happens in the
  * folder. With systemd's socket activation the first attempt starts the service.
  *
+ * Places. Whoever asks for them raises the question's number and interrupts the wait; the readers
+ * are asked between two waits, each once, and again after an event while it could not say.
+ *
  * Stopping. SCardCancel is lost when the wait has not begun (pcsc-lite 1.9.9), so a flag is set
  * first and the cancel repeated until the thread has ended.
  *
@@ -241,6 +244,31 @@ static void ask_places(struct reader_watch *watch, struct readers *readers)
             readers->places[i] = ask_place(watch, readers->names[i]);
 }
 
+/* SCardCancel waits for the service's answer, which one that hangs does not give. */
+static atomic_bool cancelling; /* one watch per process */
+
+static void *cancel(void *context)
+{
+    SCardCancel((SCARDCONTEXT)(intptr_t)context);
+    atomic_store(&cancelling, false);
+    return NULL;
+}
+
+void reader_watch_hurry(struct reader_watch *watch)
+{
+    SCARDCONTEXT pcsc = atomic_load(&watch->pcsc);
+    pthread_t thread;
+    if (pcsc == 0 || atomic_exchange(&cancelling, true))
+        return;
+    int error = pthread_create(&thread, NULL, cancel, (void *)(intptr_t)pcsc);
+    if (error == 0) {
+        pthread_detach(thread);
+        return;
+    }
+    log_fault(error, "reader watch");
+    atomic_store(&cancelling, false);
+}
+
 unsigned reader_watch_ask_places(struct reader_watch *watch)
 {
     unsigned number = atomic_load(&watch->places_wanted) + 1;
@@ -248,13 +276,6 @@ unsigned reader_watch_ask_places(struct reader_watch *watch)
     atomic_store(&watch->places_wanted, number);
     reader_watch_hurry(watch);
     return number;
-}
-
-void reader_watch_hurry(struct reader_watch *watch)
-{
-    SCARDCONTEXT pcsc = atomic_load(&watch->pcsc);
-    if (pcsc != 0)
-        SCardCancel(pcsc);
 }
 
 /* ---- the thread ---- */
