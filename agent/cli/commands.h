@@ -54,6 +54,8 @@ int command_sign_in(struct lanyard *agent, const struct options *options);
 int command_sign_out(struct lanyard *agent, const struct options *options);
 int command_keys(struct lanyard *agent, const struct options *options);
 int command_open(struct lanyard *agent, const struct options *options);
+/* Besides, it is said on the desktop to who chose that from a menu (agent/cli/unseen.h). */
+void open_in_vain(const struct lanyard_error *error, const struct options *options);
 int command_pin(struct lanyard *agent, const struct options *options);
 int command_key(struct lanyard *agent, const struct options *options);
 int command_role(struct lanyard *agent, const struct options *options);

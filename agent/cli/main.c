@@ -361,6 +361,8 @@ static int converse(const struct command *command, const struct options *options
     struct lanyard_error error;
     if (lanyard_open(options->socket, &agent, &error) != LANYARD_OK) {
         int status = report_error_at_once(&error, options);
+        if (command->run == command_open)
+            open_in_vain(&error, options);
         if (status == STATUS_UNREACHABLE)
             say_where(options->socket);
         return status;

@@ -8,6 +8,7 @@
  * is good once, and opens nothing but this user's own agent to this user's own connections.
  */
 #include "agent/cli/commands.h"
+#include "agent/cli/unseen.h"
 #include "ipc/base/bytes.h"
 #include "ipc/base/cleanup.h"
 
@@ -176,19 +177,31 @@ static bool ask_doctor(const struct options *options, struct bytes *report)
     return !report->failed;
 }
 
+void open_in_vain(const struct lanyard_error *error, const struct options *options)
+{
+    char advice[sizeof error->advice + sizeof error->code + 4];
+    snprintf(advice, sizeof advice, "%s (%s)", error->advice, error->code);
+    if (!options->print && has_display())
+        unseen_tell(error->sentence, advice);
+}
+
 int command_open(struct lanyard *agent, const struct options *options)
 {
     CLEANUP(text_release) char *url = NULL;
     CLEANUP(bytes_deinit) struct bytes report = {0};
     struct lanyard_error error;
-    if (lanyard_open_status(agent, &url, &error) != LANYARD_OK)
+    if (lanyard_open_status(agent, &url, &error) != LANYARD_OK) {
+        open_in_vain(&error, options);
         return report_error_at_once(&error, options);
+    }
     bool wanted = !options->print && has_display();
     bool shown = wanted && open_in_browser(url);
     if (!shown && puts(url) >= 0)
         fflush(stdout);
     if (!shown)
         fputs("Open it in a browser of this desktop within a minute; it is good once.\n", stderr);
+    if (wanted && !shown)
+        unseen_tell("The browser could not be opened.", "Ask your IT service desk.");
     /* Without doctor the page says that nothing was checked. */
     if (ask_doctor(options, &report) &&
         lanyard_note_doctor(agent, (const char *)report.data, NULL) != LANYARD_OK)

@@ -13,7 +13,7 @@ import { inTime } from '../sandbox/patience.mjs';
 // end is { status, out, err }.
 export function lanyard(sandbox, args, env = {}) {
   const child = spawn(join(build, 'bin/lanyard'), args,
-    { env: { ...process.env, XDG_RUNTIME_DIR: sandbox.runtime, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    { env: { ...process.env, XDG_RUNTIME_DIR: sandbox.runtime, DBUS_SESSION_BUS_ADDRESS: `unix:path=${sandbox.runtime}/no-bus`, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const run = { status: null, out: '', err: '' };
   let wake = () => {};
   child.stdout.setEncoding('utf8').on('data', (text) => { run.out += text; });

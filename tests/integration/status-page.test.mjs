@@ -14,6 +14,7 @@ import { launchChromium } from '../sandbox/browser.mjs';
 import { build } from '../sandbox/build.mjs';
 import { connectNative } from '../sandbox/native.mjs';
 import { lanyard } from './cli-rig.mjs';
+import { skip, withDesktop } from './desktop-rig.mjs';
 import { get } from './get.mjs';
 import { atDesk, becomes } from './keeper-rig.mjs';
 
@@ -282,3 +283,16 @@ test('a browser is started where there is one, and where none gets in that is sa
     assert.match(err, /LY-1408/);
   });
 });
+
+test('who chose it from a menu reads on the desktop why there is no page', { skip }, () => withDesktop(async ({ session, env, folder }) => {
+  const notified = async () => JSON.parse((await session.services.next(/^Notify (.*)$/))[1]).slice(3, 5);
+  const open = async (...words) => (await lanyard({ runtime: folder }, ['open', ...words], { ...env, BROWSER: '/bin/true' }).end).status;
+  await session.do('notifications = Notifications("body", "body-markup")');
+  assert.equal(await open('--print'), 3);
+  assert.equal(await open(), 3);
+  assert.deepEqual(await notified(), ["Lanyard, this computer's sign-in program, cannot be reached.",
+    'Log in to this computer again, or ask your IT service desk. (LY-1406)']);
+  assert.equal(session.services.heard.filter((line) => line.startsWith('Notify')).length, 1, 'a terminal needs none');
+  await session.do('notifications.leave()');
+  assert.equal(await open(), 3);
+}));
