@@ -55,13 +55,13 @@ static void check_folder(struct probe *probe)
 static void say_absent(struct probe *probe, const char *path, int error)
 {
     struct report *report = probe->report;
-    if (error == ECONNREFUSED)
-        report_find(report, DOCTOR_AGENT_DIED, path, "nobody listens to it");
-    else if (error == EACCES || error == EPERM)
+    if (error == EACCES || error == EPERM)
         report_find(report, DOCTOR_AGENT_FORBIDDEN, path, "%s", strerror(error));
     else if (probe_masked(probe, true, "lanyardd.service") ||
              probe_masked(probe, true, "lanyardd.socket"))
-        report_find(report, DOCTOR_AGENT_MASKED, path, NULL);
+        report_find(report, DOCTOR_AGENT_MASKED, path, NULL); /* its socket may have stayed */
+    else if (error == ECONNREFUSED)
+        report_find(report, DOCTOR_AGENT_DIED, path, "nobody listens to it");
     else
         report_find(report, DOCTOR_AGENT_NOT_RUNNING, path, "%s", strerror(error));
 }

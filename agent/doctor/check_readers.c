@@ -34,13 +34,13 @@ static void say_absent(struct probe *probe, const char *socket, int error)
                      probe_exists(probe, "/usr/bin/pcscd");
     if (error == EACCES || error == EPERM)
         report_find(report, DOCTOR_PCSCD_FORBIDDEN, socket, "%s", strerror(error));
-    else if (error == ECONNREFUSED)
-        report_find(report, DOCTOR_PCSCD_DIED, socket, "nobody listens to it");
-    else if (!installed)
+    else if (!installed && error != ECONNREFUSED)
         report_find(report, DOCTOR_PCSCD_NOT_INSTALLED, "pcscd", NULL);
     else if (probe_masked(probe, false, "pcscd.socket") ||
              probe_masked(probe, false, "pcscd.service"))
-        report_find(report, DOCTOR_PCSCD_MASKED, "pcscd", NULL);
+        report_find(report, DOCTOR_PCSCD_MASKED, "pcscd", NULL); /* its socket may have stayed */
+    else if (error == ECONNREFUSED)
+        report_find(report, DOCTOR_PCSCD_DIED, socket, "nobody listens to it");
     else
         report_find(report, DOCTOR_PCSCD_NO_SOCKET, socket, "%s", strerror(error));
 }

@@ -19,9 +19,9 @@
         "Log in through the desktop, or run this as the person whose desktop it is.")              \
     ROW(AGENT_MASKED, 2002, ERROR, "agent-masked", "The agent is switched off.",                   \
         "Its unit was masked, for this user or for all.",                                          \
-        "Run: systemctl --user unmask lanyardd.service lanyardd.socket (with --global as root "    \
-        "for "                                                                                     \
-        "all users), then log in again.")                                                          \
+        "Where it was masked for all users, run as root: systemctl --global unmask "               \
+        "lanyardd.service lanyardd.socket. Then run: systemctl --user unmask lanyardd.service "    \
+        "lanyardd.socket && systemctl --user restart lanyardd.socket")                             \
     ROW(AGENT_NOT_RUNNING, 2003, ERROR, "agent-not-running", "The agent is not running.",          \
         "It was not started at log-in, or has ended.",                                             \
         "Log in again, or run: systemctl --user start lanyardd.service. If it ends again, "        \

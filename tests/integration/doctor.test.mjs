@@ -181,6 +181,9 @@ const broken = [
   // the agent
   ['LY-2001', 'no runtime folder', () => ({ env: { XDG_RUNTIME_DIR: undefined } })],
   ['LY-2002', 'an agent that is masked', (c) => ({ env: noAgent(c), root: c.root((root) => mask(root, 'user', 'lanyardd.service')) })],
+  ['LY-2002', 'an agent that is masked, whose socket has stayed', async (c) => ({
+    words: ['--socket', await c.stale(join(c.folder(), 'agent'))], root: c.root((root) => mask(root, 'user', 'lanyardd.socket')),
+  })],
   ['LY-2003', 'no agent', (c) => ({ env: noAgent(c) })],
   ['LY-2004', 'an agent that has died', async (c) => ({ words: ['--socket', await c.stale(join(c.folder(), 'agent'))] })],
   ['LY-2007', 'an agent that hangs', async (c) => ({ words: ['--socket', await c.listener(join(c.folder(), 'agent'))] })],
@@ -246,6 +249,9 @@ const broken = [
   // the smartcard service
   ['LY-2301', 'no smartcard service', (c) => ({ env: pcscd(join(c.folder(), 'none')), root: c.root((root) => rmSync(join(root, 'usr/sbin/pcscd'))) })],
   ['LY-2302', 'a smartcard service that is masked', (c) => ({ env: pcscd(join(c.folder(), 'none')), root: c.root((root) => mask(root, 'system', 'pcscd.socket')) })],
+  ['LY-2302', 'a smartcard service that is masked, whose socket has stayed', async (c) => ({
+    env: pcscd(await c.stale(join(c.folder(), 'pcscd'))), root: c.root((root) => mask(root, 'system', 'pcscd.service')),
+  })],
   ['LY-2303', 'a smartcard service that is not active', (c) => ({ env: pcscd(join(c.folder(), 'none')) })],
   ['LY-2304', 'a smartcard service that has died', async (c) => ({ env: pcscd(await c.stale(join(c.folder(), 'pcscd'))) })],
   ['LY-2305', 'a smartcard service that hangs up', async (c) => ({ env: pcscd(await c.listener(join(c.folder(), 'pcscd'), (connection) => connection.destroy())) })],
