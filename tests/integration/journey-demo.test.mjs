@@ -82,7 +82,7 @@ async function describesTheSandbox(path, say) {
   assert.ok(checked.right, JSON.stringify(checked));
 
   const { findings, checks } = json('--json doctor');
-  const facts = Object.fromEntries(checks.map(({ name, fact }) => [name, fact]));
+  const facts = Object.fromEntries(checks.map(({ check, fact }) => [check, fact]));
   const said = JSON.stringify({ findings, checks });
   assert.deepEqual([facts.provider, facts.readers, facts.cards, facts.keys], ['1', '1', '1', '1 plugged in'], said);
   const wrong = findings.filter(({ severity, check }) => severity === 'error' && check !== 'browsers');
