@@ -172,7 +172,9 @@ static bool endpoint_plain(const char *url)
     return origin_canonical(url, origin) && path_plain(url + origin);
 }
 
-/* As an endpoint, but that the scheme's own port may be said: it is part of the issuer's name. */
+/* As an endpoint, but that the scheme's own port may be said, and a slash stand at its end: both
+ * are part of the issuer's name, which is compared as it is written (OpenID Connect Discovery 1.0
+ * §4.1, §4.3). */
 static bool issuer_plain(const char *url)
 {
     static const char https[] = "https://", own[] = ":443";
@@ -184,7 +186,9 @@ static bool issuer_plain(const char *url)
     bool says_own = host != url && before >= sizeof own - 1 &&
                     strncmp(url + before - (sizeof own - 1), own, sizeof own - 1) == 0;
     size_t kept = says_own ? before - (sizeof own - 1) : before;
-    snprintf(plain, sizeof plain, "%.*s%s", (int)kept, url, url + before);
+    int len = snprintf(plain, sizeof plain, "%.*s%s", (int)kept, url, url + before);
+    if (len > 0 && plain[len - 1] == '/')
+        plain[len - 1] = '\0';
     return endpoint_plain(plain);
 }
 
@@ -233,7 +237,7 @@ static const char *text_wrong(const struct config_row *row, const char *value)
     case CONFIG_ISSUER:
         return issuer_plain(value) ? NULL
                                    : "is an https URL (http only with 127.0.0.1, localhost or "
-                                     "[::1]) without user, query, fragment or a slash at its end";
+                                     "[::1]) without user, query or fragment";
     case CONFIG_PROXY:
         return proxy_plain(value) ? NULL
                                   : "is http://host:port, https://host:port or socks5h://host:port";

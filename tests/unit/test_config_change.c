@@ -88,6 +88,38 @@ static void what_is_given_goes_before_the_environments(void **state)
     assert_true(config_provider_is_development(care));
 }
 
+static void an_issuer_is_written_as_it_calls_itself(void **state)
+{
+    (void)state;
+    static const char *const issuers[] = {
+        "https://login.example",       "https://login.example/",
+        "https://login.example:443",   "https://login.example:443/",
+        "http://127.0.0.1:8080/",      "https://login.example/oidc",
+        "https://login.example/oidc/", "https://login.example:8443/oidc/"};
+    for (size_t i = 0; i < sizeof issuers / sizeof *issuers; i++) {
+        CLEANUP(config_deinit) struct config config;
+        char text[256];
+        snprintf(text, sizeof text, "[provider a]\norigin = https://a.example\nissuer = %s\n",
+                 issuers[i]);
+        assert_int_equal(load_text(&config, text), 0);
+        assert_string_equal(config.providers[0]->issuer, issuers[i]);
+    }
+    static const char *const none[] = {"https://",
+                                       "https:///",
+                                       "/",
+                                       "https://a.example//",
+                                       "http://a.example/",
+                                       "https://a.example/x//",
+                                       "https://a.example/../",
+                                       "https://a.example/?x"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "[provider a]\norigin = https://a.example\nissuer = %s\n",
+                 none[i]);
+        assert_refused(text, "f:3: issuer is an https URL");
+    }
+}
+
 static void each_environment_is_told_from_live(void **state)
 {
     (void)state;
@@ -128,7 +160,7 @@ static void what_is_not_known_of_an_environment_is_asked_for(void **state)
          "f:3: [provider b]: origin " LIVE " of its environment belongs to provider a\n"},
         {"[provider a]\nenvironment = live\nissuer = https://a.example/?x",
          "f:3: issuer is an https URL (http only with 127.0.0.1, localhost or [::1]) without user, "
-         "query, fragment or a slash at its end, not \"https://a.example/?x\"\n"},
+         "query or fragment, not \"https://a.example/?x\"\n"},
         {"[provider a]\nenvironment = live\nissuer = https://a.example:443:443",
          "f:3: issuer is an https URL"},
         {"[agent]\nenvironment = live",
@@ -321,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_environment_brings_what_is_known_of_it),
         cmocka_unit_test(what_is_given_goes_before_the_environments),
+        cmocka_unit_test(an_issuer_is_written_as_it_calls_itself),
         cmocka_unit_test(each_environment_is_told_from_live),
         cmocka_unit_test(what_is_not_known_of_an_environment_is_asked_for),
         cmocka_unit_test(a_user_sets_what_does_no_harm),
