@@ -42,6 +42,7 @@ static void an_empty_file_gives_the_defaults(void **state)
     assert_int_equal(config.session_limit, 36000);
     assert_int_equal(config.session_idle, 0);
     assert_int_equal(config.session_reauthenticate, 0);
+    assert_false(config.cards_remote);
     assert_true(config.session_at_insertion);
     assert_true(config.desktop_lock);
     assert_string_equal(config.desktop_lock_command, "");
@@ -58,6 +59,7 @@ static const char everything[] = "\xef\xbb\xbf# a comment\n"
                                  "    module = /usr/lib/a.so\n"
                                  "    module = /usr/lib/b.so ; the second\n"
                                  "ignore-reader = Contactless Reader 00 01\n"
+                                 "remote-sessions = yes\n"
                                  "issuers = /etc/lanyard/issuers.pem\n"
                                  "pin-timeout = 30\n"
                                  "; another comment\n"
@@ -100,6 +102,7 @@ static void assert_everything(const struct config *config)
     assert_null(config->modules.at[2]);
     assert_int_equal(config->ignored_readers.count, 1);
     assert_string_equal(config->ignored_readers.at[0], "Contactless Reader 00 01");
+    assert_true(config->cards_remote);
     assert_string_equal(config->issuers, "/etc/lanyard/issuers.pem");
     assert_int_equal(config->pin_timeout, 30);
     assert_false(config->keys_enabled);
