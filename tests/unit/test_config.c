@@ -143,7 +143,7 @@ static void every_key_is_read(void **state)
     assert_string_equal(problems, "");
     assert_everything(&config);
     assert_string_equal(config_place(&config, "module"), "f:7");
-    assert_string_equal(config_place(&config, "issuers"), "f:10");
+    assert_string_equal(config_place(&config, "issuers"), "f:11");
 }
 
 static void what_is_printed_reads_the_same(void **state)
