@@ -2,7 +2,8 @@
 /*
  * The sections [provider NAME]. One may be spread over several files; what it gives once is given
  * once in all of them. Who may ask is what a provider is for, so one without an origin is a mistake
- * to be told, but not a second time when its origin was refused by a line of its own.
+ * to be told, but not a second time when its origin was refused by a line of its own, or is another
+ * provider's.
  */
 #include "agent/config_room.h"
 
@@ -86,7 +87,7 @@ int config_providers_complete(struct config *config, struct config_reporter repo
             return -ENOMEM;
         if (r < 0)
             result = r;
-        if (provider->origins.count > 0)
+        if (provider->origins.count > 0 || r < 0)
             continue;
         if (!provider->faulty && provider->environment == CONFIG_NO_ENVIRONMENT)
             config_say(report, "%s: [provider %s] has no origin", provider->place, provider->name);

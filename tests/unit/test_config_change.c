@@ -170,6 +170,17 @@ static void what_is_not_known_of_an_environment_is_asked_for(void **state)
         assert_refused(rows[i].text, rows[i].problem);
 }
 
+static void an_environment_of_two_providers_is_one_mistake(void **state)
+{
+    (void)state;
+    CLEANUP(config_deinit) struct config config;
+    assert_int_equal(load_text(&config, "[provider x]\nenvironment = live\n"
+                                        "[provider y]\nenvironment = live\n"),
+                     -EINVAL);
+    assert_string_equal(problems, "f:3: [provider y]: origin " LIVE
+                                  " of its environment belongs to provider x\n");
+}
+
 /* ---- a user's file ---- */
 
 static void a_user_sets_what_does_no_harm(void **state)
@@ -356,6 +367,7 @@ int main(void)
         cmocka_unit_test(an_issuer_is_written_as_it_calls_itself),
         cmocka_unit_test(each_environment_is_told_from_live),
         cmocka_unit_test(what_is_not_known_of_an_environment_is_asked_for),
+        cmocka_unit_test(an_environment_of_two_providers_is_one_mistake),
         cmocka_unit_test(a_user_sets_what_does_no_harm),
         cmocka_unit_test(a_user_sets_nothing_else),
         cmocka_unit_test(what_is_locked_stays),
