@@ -10,9 +10,11 @@
 #include "agent/doctor/redact.h"
 
 #include <ctype.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <wctype.h>
 
 struct walk {
     const char *start, *at;
@@ -91,12 +93,18 @@ static size_t body(struct walk *walk)
     return len >= REDACT_BODY_MIN && is_random(at, len) ? len : 0;
 }
 
+/* In one piece, or a long number in groups, "943 476 5919". */
 static size_t digits(const char *start, const char *at)
 {
-    if (at > start && isdigit((unsigned char)at[-1]))
+    size_t piece = span_of(at, "0123456789"), len = piece, count = piece;
+    if (piece == 0 || (at > start && isdigit((unsigned char)at[-1])))
         return 0;
-    size_t len = span_of(at, "0123456789");
-    return len >= REDACT_DIGITS_MIN ? len : 0;
+    while (count < REDACT_GROUPED_MIN && at[len] == ' ' && isdigit((unsigned char)at[len + 1])) {
+        size_t more = span_of(at + len + 1, "0123456789");
+        count += more;
+        len += 1 + more;
+    }
+    return count >= REDACT_GROUPED_MIN ? len : piece >= REDACT_DIGITS_MIN ? piece : 0;
 }
 
 static bool ends_in(const char *start, const char *end, const char *name)
@@ -105,30 +113,29 @@ static bool ends_in(const char *start, const char *end, const char *name)
     return (size_t)(end - start) >= len && strncasecmp(end - len, name, len) == 0;
 }
 
-/* Back over what may stand between a PIN and its name: "PIN is:", "PUK was (". */
-static const char *before_pin(const char *start, const char *at)
+/* The word PIN or PUK, with what may stand at its end: "PIN", "pins", "PUK2", "pin_1". */
+static bool is_pin_word(const char *start, const char *at)
 {
-    static const char *const words[] = {"is", "was", "code", "number"};
-    for (size_t i = 0; i < sizeof words / sizeof *words;) {
-        while (at > start && strchr(" \t:=\"'\\(#-", at[-1]))
-            at--;
-        for (i = 0; i < sizeof words / sizeof *words; i++)
-            if (ends_in(start, at, words[i])) {
-                at -= strlen(words[i]);
-                break;
-            }
-    }
-    return at;
+    if ((strncasecmp(at, "pin", 3) != 0 && strncasecmp(at, "puk", 3) != 0) ||
+        (at > start && isalpha((unsigned char)at[-1])))
+        return false;
+    at += 3;
+    at += *at == 's' || *at == 'S';
+    return !isalpha((unsigned char)*at);
 }
 
-/* Fewer than REDACT_DIGITS_MIN, or in groups: "pin 1234", "PUK is 12-34-56". */
+/* Fewer than REDACT_DIGITS_MIN, or in groups, not far behind the word: "PIN entered: 1234", "PUK is
+ * 12-34-56". */
 static size_t pin(const char *start, const char *at)
 {
     size_t len = 0, count = 0;
     if (!isdigit((unsigned char)*at) || (at > start && isdigit((unsigned char)at[-1])))
         return 0;
-    const char *name = before_pin(start, at);
-    if (!ends_in(start, name, "pin") && !ends_in(start, name, "puk"))
+    const char *word = at;
+    while (word > start && at - word < REDACT_PIN_BEHIND && word[-1] != '\n' &&
+           !is_pin_word(start, word))
+        word--;
+    if (!is_pin_word(start, word))
         return 0;
     for (size_t i = 0; at[i] && strchr("0123456789 -./", at[i]); i++)
         if (isdigit((unsigned char)at[i])) {
@@ -136,6 +143,33 @@ static size_t pin(const char *start, const char *at)
             count++;
         }
     return count >= REDACT_PIN_MIN ? len : 0;
+}
+
+/* Bytes as programs print what they send to a card: "00 20 00 80 08 31 ...". */
+static size_t dump(const char *start, const char *at)
+{
+    size_t len = 0, count = 0;
+    if (at > start && isxdigit((unsigned char)at[-1]))
+        return 0;
+    while (isxdigit((unsigned char)at[len]) && isxdigit((unsigned char)at[len + 1]) &&
+           !isxdigit((unsigned char)at[len + 2])) {
+        count++;
+        len += 2;
+        if (!at[len] || !strchr(" :", at[len]) || !isxdigit((unsigned char)at[len + 1]))
+            break;
+        len++;
+    }
+    return count >= REDACT_DUMP_MIN ? len : 0;
+}
+
+/* What a program shows to be let in (RFC 9110 §11.4): "Bearer abc". */
+static size_t credentials(const char *start, const char *at)
+{
+    static const char *const schemes[] = {"bearer ", "dpop ", "basic "};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (ends_in(start, at, schemes[i]))
+            return span_without(at, " \t\r\n\",;");
+    return 0;
 }
 
 /* Behind "http://": "user:password", to the last '@'. One behind a slash counts where the slash may
@@ -157,13 +191,39 @@ static size_t user_of_address(struct walk *walk)
     return port && !memchr(at, '@', host) ? 0 : (size_t)(walk->sign - at);
 }
 
+/* Capitals and small letters are one, of every alphabet. */
+static wint_t fold(uint32_t character)
+{
+    static locale_t unicode;
+    if (!unicode)
+        unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    return unicode           ? towlower_l(character, unicode)
+           : character < 128 ? (wint_t)tolower((int)character)
+                             : character;
+}
+
+/* How much of the text is this name; 0: it does not begin with it. */
+static size_t spells(const char *at, const char *name)
+{
+    size_t len = 0;
+    while (*name) {
+        uint32_t wanted, is;
+        size_t of_name = utf8_character(name, &wanted), of_text = utf8_character(at + len, &is);
+        if (of_name == 0 || of_text == 0 || fold(wanted) != fold(is))
+            return 0;
+        name += of_name;
+        len += of_text;
+    }
+    return len;
+}
+
 static size_t name_of(const char *start, const char *at, char *const *names, size_t count)
 {
     if (at > start && is_word(at[-1]))
         return 0;
     for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(names[i]);
-        if (len >= REDACT_NAME_MIN && strncasecmp(at, names[i], len) == 0 && !is_word(at[len]))
+        size_t len = strlen(names[i]) >= REDACT_NAME_MIN ? spells(at, names[i]) : 0;
+        if (len > 0 && !is_word(at[len]))
             return len;
     }
     return 0;
@@ -194,6 +254,14 @@ static bool is_secret(const char *start, const char *end)
         if (ends_in(start, end, secrets[i]))
             return true;
     return false;
+}
+
+/* "pin2", "pin_1": the name is what stands before. */
+static const char *without_number(const char *start, const char *end)
+{
+    while (end > start && (isdigit((unsigned char)end[-1]) || end[-1] == '_'))
+        end--;
+    return end;
 }
 
 static size_t backslashes(const char *start, const char *at)
@@ -246,7 +314,7 @@ static size_t value(const char *start, const char *at, bool in_string)
     const char *end = before - 1, *opens = before + span_of(before, " \t\\");
     while (end > start && strchr(between, end[-1]))
         end--;
-    bool secret = is_secret(start, end), quoted = opens < at;
+    bool secret = is_secret(start, without_number(start, end)), quoted = opens < at;
     if (!secret && !((equals || at[-1] == '"') && is_attribute(start, end)))
         return 0;
     if (quoted && opens + 1 < at && opens[1] == *opens && strchr(",;}])", *at))
@@ -268,6 +336,10 @@ void redact(const char *text, char *const *names, size_t name_count, struct byte
             len = value(text, at, walk.in_string);
         if (len == 0)
             len = user_of_address(&walk);
+        if (len == 0)
+            len = credentials(text, at);
+        if (len == 0)
+            len = dump(text, at);
         if (len == 0)
             len = body(&walk);
         if (len == 0 && ((len = pin(text, at)) > 0 || (len = digits(text, at)) > 0))

@@ -159,6 +159,35 @@ static void secrets_are_taken_out(void **state)
     redacts("\"displayName\":\"Alison Brown\"", "\"displayName\":\"[removed]\"");
 }
 
+static void what_programs_print_is_taken_out(void **state)
+{
+    (void)state;
+    redacts("PIN entered: 4821", "PIN entered: [number]");
+    redacts("PINs 4821 and 5930", "PINs [number] and [number]");
+    redacts("PIN1: 4821", "PIN1: [removed]");
+    redacts("pin_2=4821", "pin_2=[removed]");
+    redacts("VERIFY PIN 1 = 12-34-56", "VERIFY PIN 1 = [number]");
+    redacts("pinentry at 4711\nspinning 4711", "pinentry at 4711\nspinning 4711");
+    redacts("Authorization DPoP abc.def, Bearer x-1",
+            "Authorization DPoP [removed], Bearer [removed]");
+    redacts("sent 00 20 00 80 08 31 32 33 34 FF FF .", "sent [removed] .");
+    redacts("00:20:00:80:08:31:32:33:34", "[removed]");
+    redacts("at 05:28:39 of 00:1a:2b:3c:4d:5e", "at 05:28:39 of 00:1a:2b:3c:4d:5e");
+    redacts("NHS number 943 476 5919", "NHS number [number]");
+    redacts("1 of 12 in 2026 23", "1 of 12 in 2026 23");
+}
+
+static void names_are_known_in_capitals_too(void **state)
+{
+    (void)state;
+    char name[] = "JOS\u00c9 M\u00dcLLER", other[] = "\u0141ukasz";
+    char *const names[] = {name, other};
+    CLEANUP(bytes_deinit) struct bytes out = {0};
+    redact("Jos\u00e9 M\u00fcller, \u0142UKASZ, Jos\u00e9", names, 2, &out);
+    bytes_append(&out, "", 1);
+    assert_string_equal((const char *)out.data, "[name], [name], Jos\u00e9");
+}
+
 static void a_secret_goes_to_its_end(void **state)
 {
     (void)state;
@@ -447,6 +476,8 @@ int main(void)
         cmocka_unit_test(secrets_are_taken_out),
         cmocka_unit_test(one_piece_between_points_is_enough),
         cmocka_unit_test(a_long_text_is_looked_through_once),
+        cmocka_unit_test(what_programs_print_is_taken_out),
+        cmocka_unit_test(names_are_known_in_capitals_too),
         cmocka_unit_test(a_secret_goes_to_its_end),
         cmocka_unit_test(a_persons_name_goes_to_its_end),
         cmocka_unit_test(who_is_in_an_address_is_taken_out),
