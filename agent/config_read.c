@@ -63,12 +63,15 @@ static const struct config_row *find_key(struct config_source *source, const cha
     for (size_t i = 0; i < config_row_count; i++)
         if (strcmp(config_rows[i].is.name, name) == 0)
             row = &config_rows[i];
+    const struct config_row *meant = config_row_nearest(table_section, name);
     if (row)
         config_problem(source, "unknown key \"%s\" in [%s]; it belongs to [%s%s]", name, section,
                        row->is.section, config_row_of_provider(row) ? " NAME" : "");
-    else
+    else if (meant)
         config_problem(source, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", name, section,
-                       config_row_nearest(table_section, name)->is.name);
+                       meant->is.name);
+    else
+        config_problem(source, "unknown key \"%s\" in [%s]", name, section);
     return NULL;
 }
 
@@ -131,6 +134,22 @@ static void open_provider(struct config_source *source, const char *name)
         source->result = r;
 }
 
+/* The section of any other than a provider's keys. */
+static void open_named(struct config_source *source, const char *name)
+{
+    char word[CONFIG_LINE_MAX + 1]; /* [provder cis2]: the name behind it is not misspelt */
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(name, " \t"), name);
+    const struct config_row *meant = config_row_nearest(NULL, word);
+    const char *known = meant ? meant->is.section : "";
+    bool needs_name = meant && config_row_of_provider(meant);
+    source->section_known = strcmp(known, name) == 0 && !needs_name;
+    if (!meant)
+        config_problem(source, "unknown section [%s]", name);
+    else if (!source->section_known)
+        config_problem(source, "unknown section [%s]; did you mean [%s%s]?", name, known,
+                       needs_name ? " NAME" : "");
+}
+
 /* line: without its '[' and terminated. A line without ']' is left for libinih to refuse. */
 static void open_section(struct config_source *source, char *line)
 {
@@ -149,13 +168,7 @@ static void open_section(struct config_source *source, char *line)
     } else if (strncmp(line, provider, sizeof provider - 1) == 0) {
         open_provider(source, line + sizeof provider - 1);
     } else {
-        const struct config_row *row = config_row_nearest(NULL, line);
-        const char *known = row->is.section;
-        bool needs_name = config_row_of_provider(row);
-        source->section_known = strcmp(known, line) == 0 && !needs_name;
-        if (!source->section_known)
-            config_problem(source, "unknown section [%s]; did you mean [%s%s]?", line, known,
-                           needs_name ? " NAME" : "");
+        open_named(source, line);
     }
 }
 

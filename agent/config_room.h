@@ -62,12 +62,14 @@ extern const struct config_word config_environment_words[];
 bool config_row_of_provider(const struct config_row *row);
 /* NULL: there is none. */
 const struct config_row *config_row_named(const char *section, const char *name);
-/* The key of that section, or of any (NULL), whose name (or section) is nearest to word. */
+/* The key of that section, or of any (NULL), whose name (or section) is nearest to word. NULL: none
+ * is near it. */
 const struct config_row *config_row_nearest(const char *section, const char *word);
 
-/* The number of insertions, deletions and replacements from a to b (Levenshtein); both at most
- * CONFIG_LINE_MAX long. */
-unsigned config_distance(const char *a, const char *b);
+/* Whether the candidate is likelier than the one before to be what was meant by word, both at most
+ * CONFIG_LINE_MAX long: without regard to case, *least changes of a letter at most, and no more
+ * than one in three. *least, UINT_MAX at first, becomes how many there are. */
+bool config_is_nearer(const char *word, const char *candidate, unsigned *least);
 
 /* ---- one text that is being read ---- */
 

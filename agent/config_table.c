@@ -235,7 +235,13 @@ bool config_row_of_provider(const struct config_row *row)
     return strcmp(row->is.section, "provider") == 0;
 }
 
-unsigned config_distance(const char *a, const char *b)
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* The number of insertions, deletions and replacements from a to b (Levenshtein). */
+static unsigned distance(const char *a, const char *b)
 {
     unsigned row[CONFIG_LINE_MAX + 2];
     unsigned width = (unsigned)strnlen(b, CONFIG_LINE_MAX);
@@ -245,13 +251,23 @@ unsigned config_distance(const char *a, const char *b)
         unsigned diagonal = row[0];
         row[0] = i + 1;
         for (unsigned j = 1; j <= width; j++) {
-            unsigned replaced = diagonal + (a[i] != b[j - 1]);
+            unsigned replaced = diagonal + (lower(a[i]) != lower(b[j - 1]));
             unsigned skipped = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
             diagonal = row[j];
             row[j] = replaced < skipped ? replaced : skipped;
         }
     }
     return row[width];
+}
+
+bool config_is_nearer(const char *word, const char *candidate, unsigned *least)
+{
+    unsigned third = (unsigned)strlen(word) / 3;
+    unsigned changes = distance(word, candidate);
+    if (changes >= *least || changes > (third > 0 ? third : 1))
+        return false;
+    *least = changes;
+    return true;
 }
 
 const struct config_row *config_row_named(const char *section, const char *name)
@@ -271,11 +287,8 @@ const struct config_row *config_row_nearest(const char *section, const char *wor
         const struct config_key *key = &config_rows[i].is;
         if (section && strcmp(key->section, section) != 0)
             continue;
-        unsigned distance = config_distance(word, section ? key->name : key->section);
-        if (distance < least) {
-            least = distance;
+        if (config_is_nearer(word, section ? key->name : key->section, &least))
             best = &config_rows[i];
-        }
     }
     return best;
 }

@@ -124,24 +124,24 @@ static int add_origin(struct config_source *source, struct config_list *list, co
 /* "all", or a key that users may set. */
 static int add_lock(struct config_source *source, struct config_list *list, const char *value)
 {
-    const struct config_row *nearest = NULL;
+    char nearest[CONFIG_LINE_MAX] = "";
     unsigned least = UINT_MAX;
+    bool known = strcmp(value, "all") == 0;
+    if (config_is_nearer(value, "all", &least))
+        snprintf(nearest, sizeof nearest, "all");
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
         char name[CONFIG_LINE_MAX];
         snprintf(name, sizeof name, "%s.%s", row->is.section, row->is.name);
-        unsigned distance = config_distance(value, name);
-        if (row->is.user && distance < least) {
-            least = distance;
-            nearest = row;
-        }
+        known = known || (row->is.user && strcmp(value, name) == 0);
+        if (row->is.user && config_is_nearer(value, name, &least))
+            snprintf(nearest, sizeof nearest, "%s", name);
     }
-    if (least == 0 || strcmp(value, "all") == 0)
+    if (known)
         return add_value(source, list, "lock", value);
     config_problem(source,
-                   "lock is all, or section.key of a key that users may set, not \"%s\"; did you "
-                   "mean \"%s.%s\"?",
-                   value, nearest->is.section, nearest->is.name);
+                   "lock is all, or section.key of a key that users may set, not \"%s\"%s%s%s",
+                   value, nearest[0] ? "; did you mean \"" : "", nearest, nearest[0] ? "\"?" : "");
     return 0;
 }
 

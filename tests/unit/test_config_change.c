@@ -255,6 +255,28 @@ static void a_lock_names_a_key_that_users_may_set(void **state)
     assert_int_equal(load_text(&config, "[user]\nlock = provider.origin\n"), -EINVAL);
 }
 
+static void what_a_lock_may_have_meant_is_said_where_it_is_near(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lock, *meant;
+    } rows[] = {{"al", "; did you mean \"all\"?"},
+                {"All", "; did you mean \"all\"?"},
+                {"Agent.Log-Level", "; did you mean \"agent.log-level\"?"},
+                {"cards.pin-timout", "; did you mean \"cards.pin-timeout\"?"},
+                {"session.grace", ""},
+                {"everything", ""},
+                {"x", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[128], problem[256];
+        snprintf(text, sizeof text, "[user]\nlock = %s\n", rows[i].lock);
+        snprintf(problem, sizeof problem,
+                 "f:2: lock is all, or section.key of a key that users may set, not \"%s\"%s\n",
+                 rows[i].lock, rows[i].meant);
+        assert_refused(text, problem);
+    }
+}
+
 static void a_users_mistakes_cost_their_lines_alone(void **state)
 {
     (void)state;
@@ -372,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_user_sets_nothing_else),
         cmocka_unit_test(what_is_locked_stays),
         cmocka_unit_test(a_lock_names_a_key_that_users_may_set),
+        cmocka_unit_test(what_a_lock_may_have_meant_is_said_where_it_is_near),
         cmocka_unit_test(a_users_mistakes_cost_their_lines_alone),
         cmocka_unit_test(values_change_under_whoever_holds_them),
         cmocka_unit_test(providers_stay_where_they_are),
