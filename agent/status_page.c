@@ -383,13 +383,9 @@ static void put_outcome(struct bytes *out, int outcome)
 {
     char code[16];
     snprintf(code, sizeof code, "LY-%d", outcome);
-    html(out, "<p>");
-    html_text(out, outcome_sentence(outcome));
-    html(out, " ");
+    html_between(out, "<p>", outcome_sentence(outcome), " ");
     html_text(out, outcome_advice(outcome));
-    html(out, " (<code>");
-    html_text(out, code);
-    html(out, "</code>)</p>\n");
+    html_between(out, " (<code>", code, "</code>)</p>\n");
 }
 
 static void put_readers(const struct status_page *page, struct bytes *out)
