@@ -7,6 +7,10 @@
  * on it and a socket of systemd's answers before its service does. After the last of these tries
  * the link waits for the next change, without a timer.
  *
+ * Whoever asks how pages reach the agent in the middle of that would be told what is true for an
+ * instant only; so the link says while it is settling. A broker that systemd starts on being
+ * connected to has some seconds for it.
+ *
  * Pages tell their requests to whoever passes their sockets on, so not everybody may be the broker:
  * root may, the agent's own user may (a sandbox), and who else root has given the socket's folder.
  *
@@ -36,7 +40,11 @@
  * that has failed once. */
 static const uint64_t retries[] = {20, 100, 400, 1500, 5000, 10000};
 
-enum { RETRIES = sizeof retries / sizeof *retries };
+enum {
+    RETRIES = sizeof retries / sizeof *retries,
+    SETTLED_AFTER = 2,        /* further tries that came to nothing */
+    SETTLED_WITHIN_MS = 4000, /* less than programs wait for an answer (ipc/client/client.c) */
+};
 
 struct broker_link {
     struct loop *loop;
@@ -49,6 +57,8 @@ struct broker_link {
     struct loop_watch *watch;
     unsigned tries; /* since something changed */
     struct loop_timer *retry;
+    bool settling;
+    struct loop_timer *settled; /* set while it is: the end of waiting */
     int inotify;
     int watched; /* inotify's number for the folder; -1: none */
     struct loop_watch *folder_watch;
@@ -64,6 +74,21 @@ static void set_state(struct broker_link *link, enum broker_state state, uint16_
     link->events.state(link->events.context, state, port);
 }
 
+static void settle(void *context)
+{
+    struct broker_link *link = context;
+    loop_timer_stop(link->settled);
+    if (link->settling)
+        link->events.settling(link->events.context, link->settling = false);
+}
+
+static void unsettle(struct broker_link *link)
+{
+    loop_timer_set(link->settled, SETTLED_WITHIN_MS);
+    if (!link->settling)
+        link->events.settling(link->events.context, link->settling = true);
+}
+
 static void hang_up(struct broker_link *link)
 {
     loop_watch_free(&link->watch);
@@ -72,14 +97,20 @@ static void hang_up(struct broker_link *link)
 
 static void try_later(struct broker_link *link)
 {
+    if (link->tries >= SETTLED_AFTER)
+        settle(link);
     if (link->tries < RETRIES)
         loop_timer_set(link->retry, retries[link->tries++]);
 }
 
 static void lose(struct broker_link *link, enum broker_state state)
 {
+    if (link->state == BROKER_OPEN)
+        unsettle(link);
     hang_up(link);
     set_state(link, state, 0);
+    if (state == BROKER_TAKEN)
+        settle(link);
     try_later(link);
 }
 
@@ -107,6 +138,7 @@ static void take_registration(struct broker_link *link, const uint8_t *message, 
     } else if (result == LINK_REGISTERED) {
         link->tries = 0;
         set_state(link, BROKER_OPEN, port);
+        settle(link);
     } else {
         lose(link, BROKER_TAKEN);
     }
@@ -233,6 +265,8 @@ static void folder_changed(void *context, uint32_t ready)
     watch_folder(link);
     link->tries = 0;
     loop_timer_stop(link->retry);
+    if (link->state != BROKER_OPEN)
+        unsettle(link);
     try_connect(link);
 }
 
@@ -245,7 +279,7 @@ struct broker_link *broker_link_new(struct loop *loop, const char *path,
         return NULL;
     }
     *link = (struct broker_link){
-        .loop = loop, .events = *events, .fd = -1, .inotify = -1, .watched = -1};
+        .loop = loop, .events = *events, .fd = -1, .settling = true, .inotify = -1, .watched = -1};
     if (socket_address(path, &link->address) < 0)
         return NULL;
     link->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -254,12 +288,14 @@ struct broker_link *broker_link_new(struct loop *loop, const char *path,
         return NULL;
     }
     link->retry = loop_timer_new(loop, try_connect, link);
+    link->settled = loop_timer_new(loop, settle, link);
     link->folder_watch = loop_watch_new(loop, link->inotify, LOOP_READABLE, folder_changed, link);
-    if (!link->retry || !link->folder_watch)
+    if (!link->retry || !link->settled || !link->folder_watch)
         return NULL;
     /* The watch first: a broker that appears between the two is then seen twice, not missed. */
     watch_folder(link);
     loop_timer_set(link->retry, 0);
+    loop_timer_set(link->settled, SETTLED_WITHIN_MS);
     return STEAL(link);
 }
 
@@ -270,6 +306,7 @@ void broker_link_free(struct broker_link **link)
         return;
     hang_up(l);
     loop_timer_free(&l->retry);
+    loop_timer_free(&l->settled);
     loop_watch_free(&l->folder_watch);
     close_fd(&l->inotify);
     free(l);

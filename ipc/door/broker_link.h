@@ -18,6 +18,10 @@ struct broker_events {
     /* The state has changed, or is known for the first time. port: where pages find the agent; 0
      * unless BROKER_OPEN. */
     void (*state)(void *context, enum broker_state state, uint16_t port);
+    /* What the state was is out of date, and is about to be known anew: the link has begun, was
+     * lost, or the broker's socket has come. It ends with registration, with a refusal, or soon:
+     * where nobody answers. */
+    void (*settling)(void *context, bool settling);
     /* Takes fd: a connected TCP socket, non-blocking, close-on-exec. */
     void (*socket)(void *context, int fd, uint16_t port);
 };
@@ -25,7 +29,7 @@ struct broker_events {
 struct broker_link;
 
 /* Returns owned; NULL on fault (logged): a broker that is not there is none. events are copied, and
- * called from the loop only. */
+ * called from the loop only. It is settling by then, without a word. */
 struct broker_link *broker_link_new(struct loop *loop, const char *path,
                                     const struct broker_events *events);
 void broker_link_free(struct broker_link **link);

@@ -6,6 +6,9 @@
  * (told, not answered yet); and answering means leaving that list. The service is told from the
  * loop, never from inside one of its own answers, which is what makes connections end.
  *
+ * One that waits for the WebSocket door to settle is in a queue besides, and is not the service's
+ * yet: if it is cancelled it is answered here.
+ *
  * The list of connections is kept in the order of their last message, so the one that has been
  * quiet longest stands first.
  */
@@ -25,6 +28,8 @@ enum { THOUSANDTHS = 1000 };
 
 struct request {
     LIST_ENTRY(request) link;
+    TAILQ_ENTRY(request) place;
+    request_serve_fn *serve;       /* while it waits in that queue, else NULL */
     struct connection *connection; /* NULL: gone */
     struct caller caller;
     struct rpc_id id;
@@ -40,12 +45,17 @@ const struct caller *request_caller(const struct request *request)
 
 /* ---- the set ---- */
 
-static void tell_service(const struct connections *set, struct request *request)
+static void tell_service(struct connections *set, struct request *request)
 {
     if (request->cancelled)
         return;
     request->cancelled = true;
-    set->service->cancel(set->service->context, request);
+    if (!request->serve) {
+        set->service->cancel(set->service->context, request);
+        return;
+    }
+    TAILQ_REMOVE(&set->waiting, request, place);
+    answer_error(&request, OUTCOME_CANCELLED);
 }
 
 static void cancel_orphans(void *context)
@@ -77,6 +87,7 @@ int connections_init(struct connections *set, struct loop *loop, const struct se
     TAILQ_INIT(&set->all);
     LIST_INIT(&set->orphans);
     LIST_INIT(&set->abandoned);
+    TAILQ_INIT(&set->waiting);
     set->cancels = loop_wakeup_new(loop, cancel_orphans, set);
     set->refusals_period = loop_timer_new(loop, end_refusals_period, set);
     return set->cancels && set->refusals_period ? 0 : -ENOMEM;
@@ -126,6 +137,17 @@ static bool among(const char *const *origins, const char *origin, size_t len)
 bool connections_origin_listed(const struct connections *set, const char *origin, size_t len)
 {
     return among(set->origins, origin, len);
+}
+
+void connections_set_settling(struct connections *set, bool settling)
+{
+    struct request *request;
+    set->web_settling = settling;
+    while (!set->web_settling && (request = TAILQ_FIRST(&set->waiting))) {
+        request_serve_fn *serve = STEAL(request->serve);
+        TAILQ_REMOVE(&set->waiting, request, place);
+        serve(set->service, request);
+    }
 }
 
 void connections_refused(struct connections *set, const struct caller *caller, const char *origin,
@@ -312,6 +334,17 @@ static void close_request(struct request **request)
     if (r->link.le_prev)
         LIST_REMOVE(r, link);
     free(r);
+}
+
+void request_serve_settled(struct request *request, request_serve_fn *fn)
+{
+    struct connections *set = request->connection->set;
+    if (!set->web_settling) {
+        fn(set->service, request);
+        return;
+    }
+    request->serve = fn;
+    TAILQ_INSERT_TAIL(&set->waiting, request, place);
 }
 
 const struct rpc_id *request_id(const struct request *request)

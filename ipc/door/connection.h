@@ -56,6 +56,8 @@ struct connections {
     const struct service *service;
     const char *const *origins;
     struct web_state web;
+    bool web_settling;                          /* how it stands is about to be known */
+    TAILQ_HEAD(request_queue, request) waiting; /* for that; they are in their other list, too */
     struct status_door status;
     TAILQ_HEAD(connection_queue, connection) all; /* the longest quiet first */
     size_t count[2];                              /* by enum door_kind */
@@ -95,6 +97,9 @@ bool connections_make_room(struct connections *set, enum door_kind door);
 void connections_set_origins(struct connections *set, const char *const *origins);
 /* True if the origin is in the administrator's list. */
 bool connections_origin_listed(const struct connections *set, const char *origin, size_t len);
+
+/* How the WebSocket door stands is not known, or is by now: who waited for it is served. */
+void connections_set_settling(struct connections *set, bool settling);
 
 /* Tells the service of a refusal, of the first REFUSALS_TOLD_MAX in a period. */
 void connections_refused(struct connections *set, const struct caller *caller, const char *origin,
@@ -136,6 +141,10 @@ enum request_kind {
 struct request *request_open(struct connection *connection, const struct rpc_id *id,
                              enum request_kind kind);
 const struct rpc_id *request_id(const struct request *request);
+/* Hands a request just opened to the service by fn: at once, or when it is known how the WebSocket
+ * door stands. */
+typedef void request_serve_fn(const struct service *service, struct request *request);
+void request_serve_settled(struct request *request, request_serve_fn *fn);
 /* Sends what an encoder wrote as the request's answer (encoded: what it returned), and releases
  * *request. An answer too long for a frame becomes an error; one that there is no memory for closes
  * the connection. If the caller has gone it is dropped. */

@@ -164,20 +164,31 @@ void dispatch_key(struct connection *connection, const struct rpc_request *reque
         service->key_upkeep(service->context, opened, &request->key);
 }
 
+static void serve_status(const struct service *service, struct request *request)
+{
+    service->status(service->context, request);
+}
+
 void dispatch_status(struct connection *connection, const struct rpc_request *request)
 {
-    const struct service *service = connection->set->service;
     struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
     if (opened)
-        service->status(service->context, opened);
+        request_serve_settled(opened, serve_status);
+}
+
+static void serve_status_url(const struct service *service, struct request *request)
+{
+    service->open_status(service->context, request, NULL);
 }
 
 void dispatch_open_status(struct connection *connection, const struct rpc_request *request)
 {
     const struct service *service = connection->set->service;
     struct request *opened = request_open(connection, &request->id, REQUEST_OTHER);
-    if (opened)
+    if (opened && request->findings)
         service->open_status(service->context, opened, request->findings);
+    else if (opened)
+        request_serve_settled(opened, serve_status_url);
 }
 
 void dispatch_subscribe(struct connection *connection, const struct rpc_request *request)

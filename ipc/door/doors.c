@@ -46,6 +46,12 @@ static void broker_changed(void *context, enum broker_state state, uint16_t port
                     doors->broker_path);
 }
 
+static void broker_settling(void *context, bool settling)
+{
+    struct doors *doors = context;
+    connections_set_settling(&doors->connections, settling);
+}
+
 static void socket_arrived(void *context, int fd, uint16_t port)
 {
     struct doors *doors = context;
@@ -76,13 +82,14 @@ static void handshake_refused(void *context, const char *origin)
 
 static int open_web(struct doors *doors, struct loop *loop, const struct doors_config *config)
 {
-    const struct broker_events events = {doors, broker_changed, socket_arrived};
+    const struct broker_events events = {doors, broker_changed, broker_settling, socket_arrived};
     doors->broker_path = config->broker_path;
     doors->web = web_door_new(&doors->connections);
     doors->gate = web_gate_new(loop, config->origins, handshake_accepted, asked_otherwise,
                                handshake_refused, doors);
     if (doors->web && doors->gate)
         doors->broker = broker_link_new(loop, config->broker_path, &events);
+    doors->connections.web_settling = doors->broker;
     return doors->broker ? 0 : -ENOMEM;
 }
 

@@ -7,6 +7,7 @@
 #include "ipc/base/outcome.h"
 #include "ipc/door/door.h"
 #include "ipc/frame.h"
+#include "ipc/portd/link_message.h"
 #include "test_folder_rig.h"
 
 #include <fcntl.h>
@@ -32,6 +33,8 @@
 struct fixture {
     char folder[64];
     char path[96];
+    char broker_path[96]; /* "": none */
+    int broker;           /* listens as one would; -1: none */
     struct loop *loop;
     struct doors *doors;
     struct loop_wakeup *stop;
@@ -63,6 +66,13 @@ static void status(void *context, struct request *request)
     answer_status(&request, &(struct agent_status){.reader_service = "up"});
 }
 
+static void open_status(void *context, struct request *request, const struct findings *findings)
+{
+    (void)context;
+    (void)findings;
+    answer_status_url(&request);
+}
+
 static void cancel(void *context, struct request *request)
 {
     (void)context;
@@ -83,6 +93,7 @@ static void refused(void *context, const struct caller *caller, const char *orig
 static const struct service service = {.sign_in = sign_in,
                                        .card_list = card_list,
                                        .status = status,
+                                       .open_status = open_status,
                                        .cancel = cancel,
                                        .refused = refused};
 static const char *const origins[] = {"https://op.example", NULL};
@@ -101,7 +112,16 @@ static void *run(void *context)
     return NULL;
 }
 
-static int setup(void **state)
+static int listen_as_broker(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    return bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 4) == 0 ? fd
+                                                                                            : -1;
+}
+
+static int open_doors(void **state, bool brokered)
 {
     struct fixture *f = calloc(1, sizeof *f);
     *state = f;
@@ -109,16 +129,31 @@ static int setup(void **state)
     if (!folder_make(f->folder))
         return -1;
     snprintf(f->path, sizeof f->path, "%s/run/agent", f->folder);
+    if (brokered)
+        snprintf(f->broker_path, sizeof f->broker_path, "%s/broker", f->folder);
+    f->broker = brokered ? listen_as_broker(f->broker_path) : -1;
     f->loop = loop_new();
-    f->doors = doors_open(
-        f->loop, &(struct doors_config){.native_path = f->path, .origins = origins}, &service);
+    const struct doors_config config = {
+        .native_path = f->path, .broker_path = f->broker_path, .origins = origins};
+    f->doors = doors_open(f->loop, &config, &service);
     f->stop = loop_wakeup_new(f->loop, stop, f->loop);
     return f->doors && pthread_create(&f->thread, NULL, run, f) == 0 ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    return open_doors(state, false);
+}
+
+static int setup_with_broker(void **state)
+{
+    return open_doors(state, true);
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    close_fd(&f->broker);
     loop_wake(f->stop);
     pthread_join(f->thread, NULL);
     doors_close(&f->doors);
@@ -396,6 +431,118 @@ static void another_user_gets_no_answer(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* ---- a broker that takes its time ---- */
+
+static int take_link(const struct fixture *f)
+{
+    int link = accept4(f->broker, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(link >= 0);
+    return link;
+}
+
+static void register_it(int link, enum link_result result, uint16_t port)
+{
+    uint8_t message[LINK_REGISTRATION_BYTES];
+    link_registration_encode(message, result, port);
+    assert_int_equal(send(link, message, sizeof message, MSG_NOSIGNAL), sizeof message);
+}
+
+/* What waits for the broker is behind what does not. */
+static void ask_early(int fd)
+{
+    call(fd, 1, "agent.status", "");
+    call(fd, 2, "agent.openStatus", "");
+    call(fd, 3, "card.list", "");
+    expect(fd, "\"readers\"");
+}
+
+static void whoever_asks_early_is_told_the_truth(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(close_fd) int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    ask_early(fd);
+    register_it(link, LINK_REGISTERED, 4711);
+    expect(fd, "\"door\":{\"port\":4711,\"state\":\"open\"}");
+    expect(fd, "http://127.0.0.1:4711/status?token=");
+    call(fd, 4, "agent.status", ""); /* and from now on at once */
+    expect(fd, "\"state\":\"open\"");
+}
+
+static void whoever_asks_early_is_told_of_a_refusal(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(close_fd) int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    ask_early(fd);
+    register_it(link, LINK_TAKEN, 0);
+    expect(fd, "\"state\":\"taken\"");
+    expect(fd, "\"no-door\"");
+}
+
+/* As systemd does with what nobody can serve. */
+static void a_broker_that_hangs_up_is_none(void **state)
+{
+    struct fixture *f = *state;
+    int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    ask_early(fd);
+    close_fd(&link);
+    for (int i = 0; i < 2; i++) {
+        link = take_link(f);
+        close_fd(&link);
+    }
+    expect(fd, "\"state\":\"no-broker\"");
+    expect(fd, "\"no-door\"");
+}
+
+static void a_broker_that_comes_back_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    register_it(link, LINK_REGISTERED, 4711);
+    call(fd, 1, "agent.status", "");
+    expect(fd, "\"state\":\"open\"");
+    close_fd(&link);
+    link = take_link(f); /* it has seen the end of the one before */
+    ask_early(fd);
+    register_it(link, LINK_REGISTERED, 4712);
+    expect(fd, "\"door\":{\"port\":4712,\"state\":\"open\"}");
+    expect(fd, "http://127.0.0.1:4712/status?token=");
+    close_fd(&link);
+}
+
+static void who_waits_may_give_up(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(close_fd) int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    ask_early(fd);
+    call(fd, 4, "operation.cancel", "\"request\":1");
+    expect(fd, "\"result\":{}");
+    expect(fd, "\"cancelled\"");
+    int gone = dial(f->path);
+    ask_early(gone);
+    close_fd(&gone);
+    call(fd, 5, "card.list", "");
+    expect(fd, "\"readers\"");
+    register_it(link, LINK_REGISTERED, 4711);
+    expect(fd, "http://127.0.0.1:4711/status?token=");
+}
+
+/* The doors are closed over those who wait. */
+static void waiting_ends_with_the_agent(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(close_fd) int link = take_link(f);
+    int fd = dial(f->path);
+    ask_early(fd);
+    close_fd(&fd);
+}
+
+#define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, setup_with_broker, teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +560,12 @@ int main(void)
         T(a_stale_socket_is_replaced),
         T(strange_paths_are_refused),
         T(another_user_gets_no_answer),
+        WITH_BROKER(whoever_asks_early_is_told_the_truth),
+        WITH_BROKER(whoever_asks_early_is_told_of_a_refusal),
+        WITH_BROKER(a_broker_that_hangs_up_is_none),
+        WITH_BROKER(a_broker_that_comes_back_is_waited_for),
+        WITH_BROKER(who_waits_may_give_up),
+        WITH_BROKER(waiting_ends_with_the_agent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
