@@ -154,8 +154,8 @@ static void write_line(const struct audit_entry *entry, const struct audit_field
 /* ---- the newest ---- */
 
 static struct {
-    size_t next, count;
-    struct audit_recent at[AUDIT_RECENT_MAX];
+    size_t count;
+    struct audit_recent at[AUDIT_RECENT_MAX]; /* the newest first */
 } recent;
 
 static const char *value_of(const struct audit_fields *fields, const char *name)
@@ -167,16 +167,40 @@ static const char *value_of(const struct audit_fields *fields, const char *name)
     return "";
 }
 
+static bool is_refusal(const char *event)
+{
+    return strcmp(event, events[AUDIT_REFUSED].text) == 0;
+}
+
+/* The oldest's; but refusals, which any page can make, have no more than their share. */
+static size_t place_to_give_up(bool refusal)
+{
+    size_t refusals = 0, oldest = 0;
+    for (size_t i = 0; i < recent.count; i++)
+        if (is_refusal(recent.at[i].event)) {
+            refusals++;
+            oldest = i;
+        }
+    if (refusal && refusals == AUDIT_RECENT_REFUSALS_MAX)
+        return oldest;
+    return recent.count < AUDIT_RECENT_MAX ? recent.count++ : AUDIT_RECENT_MAX - 1;
+}
+
+static struct audit_recent *newest(bool refusal)
+{
+    memmove(&recent.at[1], &recent.at[0], place_to_give_up(refusal) * sizeof recent.at[0]);
+    return &recent.at[0];
+}
+
 static void remember(const struct audit_fields *fields)
 {
     static const char *const about[] = {"LANYARD_UID",    "LANYARD_ORIGIN", "LANYARD_CAUSE",
                                         "LANYARD_ROLE",   "LANYARD_READER", "LANYARD_KEY",
                                         "LANYARD_LOCKER", "LANYARD_EXPIRES"};
-    struct audit_recent *r = &recent.at[recent.next];
-    recent.next = (recent.next + 1) % AUDIT_RECENT_MAX;
-    recent.count += recent.count < AUDIT_RECENT_MAX;
+    const char *event = value_of(fields, "LANYARD_EVENT");
+    struct audit_recent *r = newest(is_refusal(event));
     *r = (struct audit_recent){.when = time(NULL)};
-    snprintf(r->event, sizeof r->event, "%s", value_of(fields, "LANYARD_EVENT"));
+    snprintf(r->event, sizeof r->event, "%s", event);
     snprintf(r->outcome, sizeof r->outcome, "%s", value_of(fields, "LANYARD_OUTCOME"));
     snprintf(r->code, sizeof r->code, "%s", value_of(fields, "LANYARD_CODE"));
     for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
@@ -190,8 +214,7 @@ static void remember(const struct audit_fields *fields)
 
 size_t audit_recent(struct audit_recent out[static AUDIT_RECENT_MAX])
 {
-    for (size_t i = 0; i < recent.count; i++)
-        out[i] = recent.at[(recent.next + AUDIT_RECENT_MAX - 1 - i) % AUDIT_RECENT_MAX];
+    memcpy(out, recent.at, recent.count * sizeof *out);
     return recent.count;
 }
 

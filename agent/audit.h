@@ -78,7 +78,10 @@ void audit_write(const struct audit_entry *entry);
 
 /* ---- the newest that this process has written ---- */
 
-enum { AUDIT_RECENT_MAX = 20 };
+enum {
+    AUDIT_RECENT_MAX = 20,
+    AUDIT_RECENT_REFUSALS_MAX = 5, /* among them; any page can be refused as often as it likes */
+};
 
 struct audit_recent {
     time_t when;

@@ -193,6 +193,28 @@ static void writing_without_a_journal_is_harmless(void **state)
     audit_write(&(struct audit_entry){.event = AUDIT_REFUSED, .result = OUTCOME_NOT_ALLOWED});
 }
 
+static void refusals_do_not_crowd_out_the_rest(void **state)
+{
+    (void)state;
+    struct audit_recent recent[AUDIT_RECENT_MAX];
+    for (int i = 0; i < 2 * AUDIT_RECENT_MAX; i++) {
+        if (i < AUDIT_RECENT_MAX - AUDIT_RECENT_REFUSALS_MAX)
+            audit_write(&(struct audit_entry){.event = AUDIT_SIGN_IN, .origin = "https://a"});
+        audit_write(&(struct audit_entry){
+            .event = AUDIT_REFUSED, .result = OUTCOME_NOT_ALLOWED, .origin = i % 2 ? "b" : "c"});
+    }
+    assert_int_equal(audit_recent(recent), AUDIT_RECENT_MAX);
+    for (int i = 0; i < AUDIT_RECENT_MAX; i++)
+        assert_string_equal(recent[i].event, i < AUDIT_RECENT_REFUSALS_MAX ? "refused" : "sign-in");
+    assert_string_equal(recent[0].about, "b");
+    assert_string_equal(recent[1].about, "c");
+    for (int i = 0; i < 2 * AUDIT_RECENT_MAX; i++)
+        audit_write(&(struct audit_entry){.event = AUDIT_SIGN_IN, .origin = i % 2 ? "d" : "e"});
+    assert_int_equal(audit_recent(recent), AUDIT_RECENT_MAX);
+    for (int i = 0; i < AUDIT_RECENT_MAX; i++)
+        assert_string_equal(recent[i].about, i % 2 ? "e" : "d");
+}
+
 /* ---- the manual page ---- */
 
 static char page[65536];
@@ -250,6 +272,7 @@ int main(void)
         cmocka_unit_test(values_stay_in_their_field),
         cmocka_unit_test(events_have_identities_of_their_own),
         cmocka_unit_test(writing_without_a_journal_is_harmless),
+        cmocka_unit_test(refusals_do_not_crowd_out_the_rest),
         cmocka_unit_test(the_manual_page_has_every_event_and_field_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
