@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A module reads what the person may read, since nobody knows where a vendor keeps his settings. It
- * writes where everybody may, since modules keep their locks there, and what all of a session
- * share.
+ * A module reads what the person may read, since nobody knows where a vendor keeps his settings. Of
+ * devices it has those on USB, for a token that is no reader's; a reader at a serial line is
+ * pcscd's business.
  *
  * SoftHSM, a module whose cards are files, writes those as well, be it only that a PIN was wrong.
  * Where they are say its settings: the first of three files that there is.
@@ -55,15 +55,12 @@ static bool find_softhsm_tokens(char folder[PATH_MAX])
 
 int places_confine(void)
 {
-    enum { ALWAYS = 6 };
     char tokens[PATH_MAX];
-    struct confine_place places[ALWAYS + 1] = {
-        {"/", CONFINE_READ},         {"/tmp", CONFINE_WRITE},      {"/var/tmp", CONFINE_WRITE},
-        {"/dev/shm", CONFINE_WRITE}, {"/run/lock", CONFINE_WRITE}, {"/dev", CONFINE_DEVICES},
-    };
-    size_t count = ALWAYS;
-    if (find_softhsm_tokens(tokens))
-        places[count++] = (struct confine_place){tokens, CONFINE_WRITE};
+    struct confine_place places[] = {
+        CONFINE_GUEST_PLACES, {"/dev/bus/usb", CONFINE_DEVICES}, {tokens, CONFINE_WRITE}};
+    size_t count = sizeof places / sizeof *places;
+    if (!find_softhsm_tokens(tokens))
+        count--;
     int r = confine_reach(places, count, 0);
     return r < 0 ? r : confine_calls(CONFINE_CARD);
 }

@@ -27,7 +27,7 @@ static const struct below own[] = {
     {"HOME", ".cache/mesa_shader_cache"},
     {"HOME", ".cache/mesa_shader_cache_db"},
 };
-enum { OWN = sizeof own / sizeof *own, COMMON = 6 };
+enum { OWN = sizeof own / sizeof *own };
 
 static bool afar(void)
 {
@@ -38,11 +38,11 @@ static bool afar(void)
 int places_confine(void)
 {
     char paths[OWN][PATH_MAX];
-    struct confine_place places[COMMON + OWN] = {
-        {"/", CONFINE_READ},         {"/tmp", CONFINE_WRITE},      {"/var/tmp", CONFINE_WRITE},
-        {"/dev/shm", CONFINE_WRITE}, {"/run/lock", CONFINE_WRITE}, {"/dev", CONFINE_DEVICES},
-    };
-    size_t count = COMMON;
+    const struct confine_place common[] = {
+        CONFINE_GUEST_PLACES, {"/dev/dri", CONFINE_DEVICES}, {"/dev/nvidia*", CONFINE_DEVICES}};
+    struct confine_place places[sizeof common / sizeof *common + OWN];
+    size_t count = sizeof common / sizeof *common;
+    memcpy(places, common, sizeof common);
     for (size_t i = 0; i < OWN; i++) {
         const char *folder = getenv(own[i].variable);
         if (folder && folder[0] == '/' &&

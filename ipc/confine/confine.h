@@ -20,17 +20,18 @@
  * break the next one. So it is told what is dangerous. It is ended when it reaches for other
  * processes' memory, the kernel, or namespaces. Refused are programs, sockets that are neither Unix
  * nor the kernel's own (udev), other processes' limits, signals to them (by Landlock, from its
- * version 6), typing into a terminal or taking one over, and writing anywhere but to devices and
- * where everybody may (pkcs11/places.c). Nor does it change whose a file is, who may use it and
- * when it was changed, even one that it has made, or make one with which others act as the person:
- * that takes no right to a place. Nor does it empty one that it has not opened for writing, share
- * memory, semaphores or messages with others by a number (lanyard-chooser shares memory, with X11),
- * or change how much of the machine others get. It
- * reads what the person may read, and reaches any Unix socket that has a path and lets the person
- * in: pcscd's, but also the session bus and the agent's own. Only AppArmor can tell those apart, so
- * where it is not in force a card's software that has been taken over can have others act for it.
- * The agent cannot tell it from a program of the person's: whoever forks and ends is nobody's
- * child.
+ * version 6), typing into a terminal or taking one over, writing anywhere but where everybody may,
+ * and all devices but those on USB (pkcs11/places.c): no terminal, no camera, no disk. Of what
+ * other programs of the person's keep in /tmp, /var/tmp, /dev/shm and /run/lock it reads and writes
+ * what the person may, since modules keep locks and semaphores there. Nor does it change whose a
+ * file is, who may use it and when it was changed, even one that it has made, or make one with
+ * which others act as the person: that takes no right to a place. Nor does it empty one that it has
+ * not opened for writing, share memory, semaphores or messages with others by a number, or change
+ * how much of the machine others get. It reads what the person may read, and reaches any Unix
+ * socket that has a path and lets the person in: pcscd's, but also the session bus and the agent's
+ * own. Only AppArmor can tell those apart, so where it is not in force a card's software that has
+ * been taken over can have others act for it. The agent cannot tell it from a program of the
+ * person's: whoever forks and ends is nobody's child.
  *
  * lanyard-fido reads what udev and the system's settings say, uses devices, has no socket but the
  * agent's, and is ended by all else. Only where a redirected key is configured does it make Unix
@@ -39,7 +40,8 @@
  * lanyard-prompt, once pinentry is there, talks to it and to the agent, and is ended by all else.
  *
  * lanyard-chooser is treated as lanyard-card for GTK's sake, but it may reach X11's abstract
- * socket, the caches of fonts and of graphics, and TCP where the display is another machine's.
+ * socket, share memory with X11 (and all others) by a number, the caches of fonts and of graphics,
+ * graphics' devices in the place of USB's, and TCP where the display is another machine's.
  *
  * lanyard-portd, once it serves, takes connections and passes them on, reads no file, writes those
  * that wake agents, and is ended by all else.
@@ -77,12 +79,28 @@ enum confine_right {
     CONFINE_WRITE = 1 << 1,   /* make, change and remove them as well */
     CONFINE_DEVICES = 1 << 2, /* read, write and control what is there, make nothing */
     CONFINE_REMOVE = 1 << 3,  /* remove files, no more */
+    CONFINE_LIST = 1 << 4,    /* see what is in folders, no more */
 };
 
+/* A path stands for all that is below, too; one that cannot be opened is passed over. One that ends
+ * in "*" stands for all whose names begin so and that are there by now, and are no links. Of those,
+ * "/" and a star leaves /dev out: there each device is named. */
 struct confine_place {
-    const char *path; /* with all that is below; one that does not exist is passed over */
+    const char *path;
     unsigned rights;
 };
+
+/* What every guest has, as entries of such places: it reads what the person may read, and writes
+ * where everybody may, since locks are kept there, and what all of a session share. The devices are
+ * those that are none. No terminal is among them. */
+#define CONFINE_GUEST_PLACES                                                                       \
+    {"/", CONFINE_LIST}, {"/*", CONFINE_READ}, {"/tmp", CONFINE_WRITE},                            \
+        {"/var/tmp", CONFINE_WRITE}, {"/dev/shm", CONFINE_WRITE}, {"/run/lock", CONFINE_WRITE},    \
+        {"/dev/null", CONFINE_DEVICES}, {"/dev/zero", CONFINE_DEVICES},                            \
+        {"/dev/full", CONFINE_DEVICES}, {"/dev/random", CONFINE_DEVICES},                          \
+    {                                                                                              \
+        "/dev/urandom", CONFINE_DEVICES                                                            \
+    }
 
 /* What else is left. Nobody listens on TCP from then on, or signals a process that is not its own.
  *

@@ -11,9 +11,13 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +70,8 @@ static uint64_t file_rights(unsigned rights)
         allowed |= WRITE_FILE | TRUNCATE | IOCTL_DEV;
     if (rights & CONFINE_REMOVE)
         allowed |= REMOVE_FILE;
+    if (rights & CONFINE_LIST)
+        allowed |= READ_DIR;
     return allowed;
 }
 
@@ -90,30 +96,59 @@ static struct ruleset forbidden(unsigned reach, int abi)
     return set;
 }
 
-/* Rights of folders on a file that is none would be refused as a mistake. */
-static int allow(int rules, const struct ruleset *set, const char *path, uint64_t allowed)
+/* Rights of folders on a file that is none would be refused as a mistake. What a link leads to is
+ * allowed by its own name. */
+static int allow(int rules, const struct ruleset *set, const char *path, int follow,
+                 uint64_t allowed)
 {
-    CLEANUP(close_fd) int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : log_fault(errno, path);
+    CLEANUP(close_fd) int fd = open(path, O_PATH | O_CLOEXEC | follow);
+    if (fd < 0) /* what cannot be opened needs no leave */
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? log_fault(errno, path) : 0;
     struct stat status;
     if (fstat(fd, &status) < 0)
         return log_fault(errno, path);
     struct beneath rule = {.allowed = allowed & set->files, .parent = fd};
     if (!S_ISDIR(status.st_mode))
         rule.allowed &= OF_FILES;
-    if (rule.allowed == 0)
+    if (rule.allowed == 0 || S_ISLNK(status.st_mode))
         return 0;
     long r = syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule, 0);
     return r < 0 ? log_fault(errno, path) : 0;
+}
+
+/* FOLDER/BEGINNING*, with its last slash there. */
+static int allow_each(int rules, const struct ruleset *set, const char *pattern, uint64_t allowed)
+{
+    char path[PATH_MAX];
+    size_t head = (size_t)(strrchr(pattern, '/') + 1 - pattern);
+    size_t beginning = strlen(pattern + head) - 1;
+    if (snprintf(path, sizeof path, "%.*s", (int)head, pattern) >= (int)sizeof path)
+        return log_fault(ENAMETOOLONG, pattern);
+    CLEANUP(close_folder) DIR *folder = opendir(path);
+    const struct dirent *entry;
+    int r = 0;
+    while (folder && r == 0 && (entry = readdir(folder))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            strncmp(entry->d_name, pattern + head, beginning) != 0 ||
+            snprintf(path + head, sizeof path - head, "%s", entry->d_name) >=
+                (int)(sizeof path - head) ||
+            strcmp(path, "/dev") == 0)
+            continue;
+        r = allow(rules, set, path, O_NOFOLLOW, allowed);
+    }
+    return r;
 }
 
 static int add_places(int rules, const struct ruleset *set, const struct confine_place *places,
                       size_t count)
 {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = allow(rules, set, places[i].path, file_rights(places[i].rights));
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        const char *path = places[i].path;
+        uint64_t allowed = file_rights(places[i].rights);
+        r = path[strlen(path) - 1] == '*' ? allow_each(rules, set, path, allowed)
+                                          : allow(rules, set, path, 0, allowed);
+    }
     return r;
 }
 

@@ -68,8 +68,12 @@ test('a module that roams is refused what it has no business with, and signs', {
     assert.equal(seen.unix, 0);
     assert.equal(seen.inet, EAFNOSUPPORT);
     assert.equal(seen.exec, EACCES);
+    assert.equal(seen.mode, EPERM);
+    assert.equal(seen.session, 0);
+    assert.equal(seen.null, 0);
     // Landlock's part, as far as this kernel has it: see test_confine.c.
     assert.ok([0, EACCES].includes(seen.write), `${seen.write}`);
+    assert.equal(seen.terminal, seen.write, 'a terminal is out of reach where anything is');
     assert.ok([0, EPERM].includes(seen.signal), `${seen.signal}`);
     await readToken((await signIn()).token);
   });

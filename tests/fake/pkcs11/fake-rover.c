@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int number(long result)
@@ -25,6 +26,11 @@ static int number(long result)
 static int write_elsewhere(void)
 {
     return number(open("/proc/self/comm", O_WRONLY | O_CLOEXEC));
+}
+
+static int open_device(const char *path)
+{
+    return number(open(path, O_RDWR | O_NOCTTY | O_CLOEXEC));
 }
 
 static int start_a_program(void)
@@ -41,6 +47,10 @@ static CK_RV roving_Initialize(void *args)
         fprintf(report, "write %d\n", write_elsewhere());
         fprintf(report, "unix %d\n", number(socket(AF_UNIX, SOCK_STREAM, 0)));
         fprintf(report, "inet %d\n", number(socket(AF_INET, SOCK_STREAM, 0)));
+        fprintf(report, "mode %d\n", number(chmod(path, 0666)));
+        fprintf(report, "terminal %d\n", open_device("/dev/ptmx"));
+        fprintf(report, "null %d\n", open_device("/dev/null"));
+        fprintf(report, "session %d\n", getsid(0) == getpid() ? 0 : EPERM);
         fprintf(report, "signal %d\n", number(kill(getppid(), 0)));
         fflush(report);
         fprintf(report, "exec %d\n", start_a_program());
