@@ -5,6 +5,7 @@
  * whoever asks it for just that. Its lists in /proc are not read: what users name their sockets
  * stands in them, and as many lines as users have sockets.
  */
+#include "agent/doctor/child.h"
 #include "agent/doctor/probe.h"
 
 #include "ipc/base/cleanup.h"
@@ -20,7 +21,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { PORT_DEFAULT = 24290, SAYS_MAX = 200 };
+enum { PORT_DEFAULT = 24290, SAYS_MAX = 200, CHILD_MS = 5000 };
+
+static const uid_t NOBODY_THERE = (uid_t)-1;
 
 /* 0, -ENOENT: nobody; -errno: it cannot be told (LY-2109 says so). */
 static int listener_of(uint16_t port, uid_t *uid)
@@ -44,18 +47,41 @@ static bool has_owner(const char *path)
            errno != ECONNREFUSED;
 }
 
-/* Who is on the port, by number, since another user's name is not for an archive; only he is told
- * of who is not root, since root's port is systemd's or the broker's own. */
-static bool say_squatter(struct probe *probe, uint16_t port)
+static bool systemd_has(const char *unit)
+{
+    const char *arguments[] = {"systemctl", "is-active", unit, NULL};
+    CLEANUP(bytes_deinit) struct bytes said = {0};
+    return child_output(arguments, SAYS_MAX, CHILD_MS, &said) == 0;
+}
+
+/* Whether the broker itself listens there: systemd for it, or whoever has the agents' socket. Whose
+ * that is: agents (NOBODY_THERE: nobody has it). */
+static bool is_ours(uid_t listener, uid_t agents)
+{
+    if (listener == 0 && systemd_has("lanyard-portd.socket"))
+        return true;
+    return agents != NOBODY_THERE && listener == agents &&
+           !(listener == 0 && systemd_has("lanyard-portd-agents.socket"));
+}
+
+/* Who is on the port, by number, since another user's name is not for an archive. */
+static bool say_squatter(struct probe *probe, uint16_t port, uid_t agents)
 {
     uid_t uid;
     char says[SAYS_MAX], subject[32];
-    if (listener_of(port, &uid) < 0)
+    if (listener_of(port, &uid) < 0 || is_ours(uid, agents))
         return false;
     squatter_describe(port, false, says, sizeof says);
     snprintf(subject, sizeof subject, "port %u", (unsigned)port);
     report_find(probe->report, DOCTOR_PORT_TAKEN, subject, "it is %s", says);
     return true;
+}
+
+static bool is_masked(const struct probe *probe)
+{
+    return probe_masked(probe, false, "lanyard-portd.socket") ||
+           probe_masked(probe, false, "lanyard-portd-agents.socket") ||
+           probe_masked(probe, false, "lanyard-portd.service");
 }
 
 /* The agent would not believe what is in a folder that others may write. */
@@ -75,6 +101,17 @@ static bool folder_is_unsafe(const char *socket, char unsafe[PATH_MAX])
     }
 }
 
+/* The first cause of there being no broker; else that code. */
+static void say_absent(struct probe *probe, uint16_t port, enum doctor_code code, const char *says)
+{
+    if (say_squatter(probe, port, NOBODY_THERE))
+        return;
+    if (is_masked(probe))
+        report_find(probe->report, DOCTOR_BROKER_MASKED, probe->config.broker_socket, NULL);
+    else
+        report_find(probe->report, code, probe->config.broker_socket, "%s", says);
+}
+
 static void look_for_broker(struct probe *probe, uint16_t port)
 {
     const char *socket = probe->config.broker_socket;
@@ -82,19 +119,13 @@ static void look_for_broker(struct probe *probe, uint16_t port)
     struct stat is;
     char unsafe[PATH_MAX];
     if (lstat(socket, &is) < 0) {
-        int error = errno;
-        if (say_squatter(probe, port))
-            return;
-        if (probe_masked(probe, false, "lanyard-portd.socket") ||
-            probe_masked(probe, false, "lanyard-portd.service"))
-            report_find(report, DOCTOR_BROKER_MASKED, socket, NULL);
-        else
-            report_find(report, DOCTOR_BROKER_NOT_RUNNING, socket, "%s", strerror(error));
+        say_absent(probe, port, DOCTOR_BROKER_NOT_RUNNING, strerror(errno));
     } else if (!S_ISSOCK(is.st_mode)) {
         report_find(report, DOCTOR_BROKER_NOT_RUNNING, socket, "it is no socket");
     } else if (!has_owner(socket)) {
-        if (!say_squatter(probe, port))
-            report_find(report, DOCTOR_BROKER_DIED, socket, "nobody listens to it");
+        say_absent(probe, port, DOCTOR_BROKER_DIED, "nobody listens to it");
+    } else if (say_squatter(probe, port, is.st_uid)) {
+        return;
     } else if (probe->status && folder_is_unsafe(socket, unsafe)) {
         report_find(report, DOCTOR_BROKER_UNTRUSTED, unsafe, "others may write this folder");
     } else if (probe->status) {

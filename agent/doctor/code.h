@@ -11,6 +11,12 @@
  */
 #pragma once
 
+/* Cures are run as they are written. Both sockets start the broker; one that systemd has given up
+ * starts again only after reset-failed; and agents look for the broker anew when its socket does.
+ */
+#define BROKER_SOCKETS "lanyard-portd.socket lanyard-portd-agents.socket"
+#define BROKER_AGAIN "systemctl reset-failed \"lanyard-portd*\"; systemctl restart " BROKER_SOCKETS
+
 #define DOCTOR_TABLE(ROW)                                                                          \
     /* the agent */                                                                                \
     ROW(AGENT_NO_RUNTIME, 2001, ERROR, "agent-no-runtime",                                         \
@@ -58,25 +64,22 @@
     /* the door for pages */                                                                       \
     ROW(BROKER_MASKED, 2101, ERROR, "broker-masked", "The broker is switched off.",                \
         "The unit of lanyard-portd was masked.",                                                   \
-        "Run as root: systemctl unmask lanyard-portd.socket lanyard-portd.service && systemctl "   \
-        "enable --now lanyard-portd.socket")                                                       \
+        "Run as root: systemctl unmask " BROKER_SOCKETS " lanyard-portd.service; " BROKER_AGAIN)   \
     ROW(BROKER_NOT_RUNNING, 2102, ERROR, "broker-not-running",                                     \
         "The broker is not running, so that no page reaches the agent.",                           \
         "lanyard-portd was not started, or the configuration names another socket than its own.",  \
-        "Run as root: systemctl enable --now lanyard-portd.socket, or correct broker-socket in "   \
-        "the configuration.")                                                                      \
+        "Correct broker-socket in the configuration where it names another socket than the "       \
+        "broker's; else run as root: systemctl enable " BROKER_SOCKETS "; " BROKER_AGAIN)          \
     ROW(BROKER_DIED, 2103, ERROR, "broker-died", "The broker has died.",                           \
-        "Its socket is there, and nobody listens to it any more.",                                 \
-        "Run as root: systemctl restart lanyard-portd.socket lanyard-portd.service")               \
+        "Its socket is there, and nobody listens to it any more.", "Run as root: " BROKER_AGAIN)   \
     ROW(PORT_TAKEN, 2104, ERROR, "port-taken",                                                     \
         "Another program has taken the port on which pages look for Lanyard.",                     \
         "It was started before lanyard-portd and listens on the same port.",                       \
-        "End that program or give it another port, then run as root: systemctl restart "           \
-        "lanyard-portd.socket")                                                                    \
+        "End that program or give it another port, then run as root: " BROKER_AGAIN)               \
     ROW(PORT_CLOSED, 2105, ERROR, "port-closed",                                                   \
         "Nobody listens on the port on which pages look for Lanyard.",                             \
         "The broker has lost its port, or runs in another network namespace.",                     \
-        "Run as root: systemctl restart lanyard-portd.socket lanyard-portd.service")               \
+        "Run as root: " BROKER_AGAIN)                                                              \
     ROW(AGENT_TWICE, 2106, ERROR, "agent-twice", "Pages reach another agent of this user.",        \
         "Two agents run, and the broker passes pages on to the one that came first.",              \
         "End the other one: log out of the other session of this user.")                           \

@@ -5,7 +5,7 @@
 // variables of the case's own, several at a time; what concerns the one card is broken in turn.
 
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -128,6 +128,12 @@ const cardThat = async (c, change) => ({ env: await playedAgent(c, VERSION, chan
 // An agent without a broker: the configuration names a socket where none is.
 const brokerless = (c, path = join(c.folder(), 'none')) =>
   c.config((text) => text.replace(/^broker-socket = .*$/m, `broker-socket = ${path}`));
+// A systemctl that knows one active unit.
+const systemdHas = (c, unit) => {
+  const folder = c.folder();
+  writeFileSync(join(folder, 'systemctl'), `#!/bin/sh\n[ "$1 $2" = "is-active ${unit}" ]\n`, { mode: 0o755 });
+  return { PATH: `${folder}:${process.env.PATH}` };
+};
 const withBrokerless = async (c, path) => {
   const config = brokerless(c, path);
   return { config, env: await c.agent(config), words: ['--port', '1'] };
@@ -230,6 +236,28 @@ const broken = [
     const port = await c.listener(0);
     return { ...await withBrokerless(c), words: ['--port', String(port)], says: new RegExp(`it is user ${process.getuid()}, process ${process.pid} \\(`) };
   }],
+  ['LY-2104', 'a port that another program has while systemd holds the socket for agents', async (c) => {
+    const port = await c.listener(0);
+    const folder = await makeFolder('doctor');
+    c.undo.push(() => removeFolder(folder));
+    const agents = await start(PYTHON, ['-c', HANGS_UP, join(folder, 'portd')], { ready: /^listening$/m });
+    c.undo.push(() => agents.stop());
+    if (isRoot) chownSync(join(folder, 'portd'), 1, 1); // whoever holds the socket has not the port
+    return isRoot ? { ...await withBrokerless(c, join(folder, 'portd')), words: ['--port', String(port)] }
+      : { skip: 'only root is several users' };
+  }],
+  ['LY-2102', "a port that systemd has for the broker, without the agents' socket", async (c) => {
+    if (!isRoot) return { skip: "systemd's sockets are root's" };
+    const port = await c.listener(0);
+    const told = await withBrokerless(c);
+    return { ...told, words: ['--port', String(port)], env: { ...told.env, ...systemdHas(c, 'lanyard-portd.socket') } };
+  }],
+  ['LY-2101', 'a broker of whose sockets one is masked', async (c) => ({
+    ...await withBrokerless(c), root: c.root((root) => mask(root, 'system', 'lanyard-portd-agents.socket')),
+  })],
+  ['LY-2101', 'a broker that is masked, whose socket has stayed', async (c) => ({
+    ...await withBrokerless(c, await c.stale(join(c.folder(), 'portd'))), root: c.root((root) => mask(root, 'system', 'lanyard-portd.service')),
+  })],
   ['LY-2105', 'a port on which nobody listens', () => ({ words: ['--port', '1'] })],
   ['LY-2106', 'two agents', async (c) => ({ env: await c.agent(c.sandbox.config) })],
   ['LY-2107', "another user's broker in a folder that everybody may write", async (c) => {
@@ -524,6 +552,17 @@ listener.bind('\\0\\n0: 2 0 00010000 0005 01 1 ' + sys.argv[1])
 listener.listen()
 print('listening', flush=True)
 time.sleep(600)
+`;
+
+// Has the socket at the path, as systemd has while it cannot start the broker: it hangs up.
+const HANGS_UP = `
+import socket, sys
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind(sys.argv[1])
+listener.listen()
+print('listening', flush=True)
+while True:
+    listener.accept()[0].close()
 `;
 
 const LISTEN = `
