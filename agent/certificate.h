@@ -91,15 +91,14 @@ void certificate_set_deinit(struct certificate_set *set);
 struct issuers;
 
 /* Reads a PEM file's text: one or more certificates, comments between them. An authority listed
- * here is a trust anchor, self-signed or not. 0; -EBADMSG: none, or one that cannot be parsed
- * (logged); -ENOMEM. */
+ * here is a trust anchor, self-signed or not. 0; -ENODATA: none; -EBADMSG: one that cannot be
+ * parsed; -ENOMEM. */
 int issuers_parse(const void *pem, size_t len, struct issuers **out);
 /* Adds a PEM file's revocation lists (RFC 5280 §5): whose certificate an issuer's own list names
  * does not sign in, nor does who has one from an authority that is named so. A list that the issuer
  * has not signed does not count (logged). One that has grown old still counts for whom it names;
- * *old (may be NULL) is how many have, at that time. 0; -EBADMSG: none, or one that cannot be
- * parsed (logged); -ENOMEM.
- */
+ * *old (may be NULL) is how many have, at that time. 0; -ENODATA: none; -EBADMSG: one that cannot
+ * be parsed; -EINVAL: no issuers; -ENOMEM. */
 int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now,
                       size_t *old);
 /* One that lists nobody yet: any authority will do. NULL on no memory. */

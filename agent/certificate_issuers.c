@@ -72,12 +72,12 @@ void issuers_free(struct issuers **issuers)
     *issuers = NULL;
 }
 
-/* That a reader of PEM has stopped at the end of the text, and at nothing else. */
-static bool pem_ended(void)
+/* Of a reader of PEM that has read so many: 0 if it has stopped at the end of the text. */
+static int pem_ended(size_t count)
 {
     bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
-    return ended;
+    return !ended ? -EBADMSG : count == 0 ? -ENODATA : 0;
 }
 
 int issuers_parse(const void *pem, size_t len, struct issuers **out)
@@ -85,22 +85,20 @@ int issuers_parse(const void *pem, size_t len, struct issuers **out)
     CLEANUP(issuers_free) struct issuers *issuers = calloc(1, sizeof *issuers);
     CLEANUP(bio_release) BIO *bio = BIO_new_mem_buf(pem, len <= INT_MAX ? (int)len : 0);
     if (!issuers || !bio || !(issuers->store = X509_STORE_new()))
-        return log_fault(ENOMEM, "issuers");
+        return -ENOMEM;
     size_t count = 0;
     for (;;) {
         CLEANUP(x509_release) X509 *authority = PEM_read_bio_X509(bio, NULL, NULL, NULL);
         if (!authority)
             break;
         if (X509_STORE_add_cert(issuers->store, authority) != 1)
-            return log_fault(ENOMEM, "issuers");
+            return -ENOMEM;
         count++;
     }
-    bool at_end = pem_ended();
-    if (count == 0 || !at_end)
-        return log_fault(EBADMSG, count ? "issuers: a certificate cannot be parsed"
-                                        : "issuers: no certificate in the file");
-    *out = STEAL(issuers);
-    return 0;
+    int r = pem_ended(count);
+    if (r == 0)
+        *out = STEAL(issuers);
+    return r;
 }
 
 int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time_t now, size_t *old)
@@ -109,7 +107,7 @@ int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time
     if (!issuers->lists)
         issuers->lists = sk_X509_CRL_new_null();
     if (!bio || !issuers->store || !issuers->lists)
-        return log_fault(issuers->store ? ENOMEM : EINVAL, "revocation lists");
+        return issuers->store ? -ENOMEM : -EINVAL;
     size_t count = 0, outdated = 0;
     for (;;) {
         CLEANUP(crl_release) X509_CRL *list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
@@ -118,17 +116,13 @@ int issuers_add_lists(struct issuers *issuers, const void *pem, size_t len, time
         const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list);
         outdated += next && X509_cmp_time(next, &now) < 0;
         if (sk_X509_CRL_push(issuers->lists, list) <= 0)
-            return log_fault(ENOMEM, "revocation lists");
+            return -ENOMEM;
         list = NULL;
         count++;
     }
-    bool at_end = pem_ended();
-    if (count == 0 || !at_end)
-        return log_fault(EBADMSG, count ? "revocation lists: one cannot be parsed"
-                                        : "revocation lists: none in the file");
     if (old)
         *old = outdated;
-    return 0;
+    return pem_ended(count);
 }
 
 /* What is no reason to say no here: the certificate's own dates, which have outcomes of their own

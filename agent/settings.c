@@ -5,6 +5,7 @@
 #include "ipc/base/log.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 static void log_problem(void *context, const char *problem)
@@ -35,6 +36,18 @@ static void say_of_key(void *context, const char *problem)
     config_say(of->report, "%s: %s: %s", config_place(of->config, of->key), of->key, problem);
 }
 
+/* What is wrong with what a file of PEM holds: things of that kind. */
+static void say_unusable(struct config_reporter report, const char *path, const char *kind,
+                         int error)
+{
+    if (error == -ENODATA)
+        config_say(report, "%s: holds no %s in PEM", path, kind);
+    else if (error == -EBADMSG)
+        config_say(report, "%s: holds a %s that cannot be read", path, kind);
+    else
+        config_say(report, "%s: %s", path, strerror(-error));
+}
+
 static int load_lists(struct settings *settings, struct config_reporter faults,
                       struct config_reporter remarks)
 {
@@ -50,7 +63,7 @@ static int load_lists(struct settings *settings, struct config_reporter faults,
         return r;
     r = issuers_add_lists(settings->issuers, pem.data, pem.len, time(NULL), &old);
     if (r < 0)
-        config_say(report, "%s: cannot be used", config->revocation_lists);
+        say_unusable(report, config->revocation_lists, "revocation list", r);
     of.report = remarks;
     if (r == 0 && old > 0)
         config_say(report, "%s: %zu of the lists should have been replaced by now",
@@ -73,7 +86,7 @@ static int load_issuers(struct settings *settings, struct config_reporter faults
         return r;
     r = issuers_parse(pem.data, pem.len, &settings->issuers);
     if (r < 0)
-        config_say(report, "%s: cannot be used", config->issuers);
+        say_unusable(report, config->issuers, "certificate", r);
     return r;
 }
 

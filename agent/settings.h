@@ -23,8 +23,8 @@ struct settings {
 
 /* Loads into *settings (initialised by this call). faults: what keeps an agent from starting;
  * remarks: lines of the user's file that were left out, programs that are not there, revocation
- * lists that are old. 0, or a fault as config_load has them, or -EBADMSG (issuers): *settings is
- * empty then. */
+ * lists that are old. 0, or a fault as config_load has them, or -ENODATA or -EBADMSG (what a file
+ * of certificates or lists holds): *settings is empty then. */
 int settings_load(const struct settings_source *source, struct settings *settings,
                   struct config_reporter faults, struct config_reporter remarks);
 /* Two that log what they are told: as errors, and as warnings. */

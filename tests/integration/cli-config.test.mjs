@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { build } from '../sandbox/build.mjs';
 import { makeFolder, removeFolder } from '../sandbox/folder.mjs';
+import { issueAuthority } from '../sandbox/make-authority.mjs';
 
 const root = await makeFolder('cli-config');
 const home = join(root, 'home');
 const users = join(home, 'lanyard/lanyard.conf');
+const authority = issueAuthority('an authority').certificate.toString();
 let folders = 0;
 after(() => removeFolder(root));
 mkdirSync(join(home, 'lanyard'), { recursive: true });
@@ -185,7 +187,25 @@ test('check of a folder looks at who may write it, and at what it names', () => 
   chmodSync(join(etc, 'none.pem'), 0o644);
   const unreadable = lanyard('check', names);
   assert.equal(unreadable.status, 6);
-  assert.match(unreadable.stdout, /none\.pem: cannot be used/);
+  assert.equal(unreadable.stdout, `${names}/lanyard.conf:2: issuers: ${etc}/none.pem: holds no certificate in PEM\n`);
+});
+
+test('what is wrong with a file of certificates or lists is said in one sentence, and nothing beside it', () => {
+  const etc = configured({ 'lanyard.conf': '', 'none.pem': 'text', 'good.pem': authority,
+    'cut.pem': authority.slice(0, -60), 'list.pem': authority.replaceAll('CERTIFICATE', 'X509 CRL') });
+  const said = (lines) => {
+    writeFileSync(join(etc, 'lanyard.conf'), `[cards]\n${lines}\n`.replaceAll('= ', `= ${etc}/`));
+    const { status, stdout, stderr } = lanyard('check', etc);
+    assert.deepEqual([status, stderr], [6, '']);
+    return stdout.replaceAll(`${etc}/`, '');
+  };
+  assert.equal(said('issuers = none.pem'), 'lanyard.conf:2: issuers: none.pem: holds no certificate in PEM\n');
+  assert.equal(said('issuers = cut.pem'),
+    'lanyard.conf:2: issuers: cut.pem: holds a certificate that cannot be read\n');
+  assert.equal(said('issuers = good.pem\nrevocation-lists = good.pem'),
+    'lanyard.conf:3: revocation-lists: good.pem: holds no revocation list in PEM\n');
+  assert.equal(said('issuers = good.pem\nrevocation-lists = list.pem'),
+    'lanyard.conf:3: revocation-lists: list.pem: holds a revocation list that cannot be read\n');
 });
 
 test('check of a file looks at what it says alone', () => {

@@ -210,7 +210,7 @@ test('a file of issuers that cannot be used is a wrong configuration, named by i
   writeFileSync(pem, 'none\n', { mode: 0o644 });
   const empty = refusedAgent('empty', `[cards]\nissuers = ${pem}\n`);
   assert.equal(empty.status, 6);
-  assert.match(empty.stderr, /lanyard\.conf:2: issuers: .*empty\.pem/);
+  assert.match(empty.stderr, /lanyard\.conf:2: issuers: .*empty\.pem: holds no certificate in PEM$/m);
 });
 
 test('a card module that is missing is a warning, named once', async () => {

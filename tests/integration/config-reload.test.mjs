@@ -117,7 +117,7 @@ test('the authorities of cards are read again, too', async () => {
     const good = await readFile(issuers);
     await writeFile(issuers, 'no certificate');
     assert.equal(await reload(), REFUSED);
-    assert.match(desk.sandbox.agent.output, /issuers: .*issuers\.pem: cannot be used/);
+    assert.match(desk.sandbox.agent.output, /issuers: .*issuers\.pem: holds no certificate in PEM$/m);
     await cardsIn(client, ([card]) => card?.certificates.some(({ chosen }) => chosen));
 
     await writeFile(issuers, stranger());
