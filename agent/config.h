@@ -163,6 +163,8 @@ int config_replace(struct config *running, struct config *fresh, struct config_r
 /* Where that key was given first, "FILE:LINE", borrowed; "default" when nowhere. Of names that
  * several sections have, the first. */
 const char *config_place(const struct config *config, const char *key);
+/* The same of a provider's own keys; an environment's value is from "environment live". */
+const char *config_provider_place(const struct config_provider *provider, const char *key);
 
 /* Reports a pinentry that is not there or cannot be run: a sign-in would end for want of it. */
 void config_check_pinentry(const struct config *config, struct config_reporter report);

@@ -137,12 +137,13 @@ struct authorities_report {
 static void say_of_authorities(void *context, const char *problem)
 {
     const struct authorities_report *of = context;
-    config_say(of->report, "%s: [provider %s]: authorities: %s", of->provider->place,
-               of->provider->name, problem);
+    config_say(of->report, "%s: authorities: %s",
+               config_provider_place(of->provider, "authorities"), problem);
 }
 
 /* Whoever can write such a file can stand between the agent and the provider, so it obeys the rules
- * of the configuration itself. It is read again, by its name, when a request needs it. */
+ * of the configuration itself. It is read again, by its name, when a request needs it; what it
+ * holds is for settings.c to tell. */
 static int check_authorities(const struct config *config, struct config_reporter report)
 {
     int result = 0;

@@ -112,6 +112,13 @@ void config_providers_deinit(struct config *config)
     config->provider_count = config->retired_count = 0;
 }
 
+const char *config_provider_place(const struct config_provider *provider, const char *key)
+{
+    const struct config_row *row = config_row_named("provider", key);
+    const char *place = row ? provider->places[row - config_rows] : NULL;
+    return place ? place : "default";
+}
+
 const struct config_provider *config_provider_of(const struct config *config, const char *origin)
 {
     for (size_t i = 0; i < config->provider_count; i++)

@@ -26,14 +26,13 @@ const struct config_reporter settings_log_remarks = {.fn = log_remark};
 /* Of the file that a key names. */
 struct key_report {
     struct config_reporter report;
-    const struct config *config;
-    const char *key;
+    const char *place, *key;
 };
 
 static void say_of_key(void *context, const char *problem)
 {
     const struct key_report *of = context;
-    config_say(of->report, "%s: %s: %s", config_place(of->config, of->key), of->key, problem);
+    config_say(of->report, "%s: %s: %s", of->place, of->key, problem);
 }
 
 /* What is wrong with what a file of PEM holds: things of that kind. */
@@ -48,11 +47,25 @@ static void say_unusable(struct config_reporter report, const char *path, const 
         config_say(report, "%s: %s", path, strerror(-error));
 }
 
+/* Owned; a fault is reported. */
+static int load_certificates(const struct config *config, const char *path, struct issuers **out,
+                             struct config_reporter report)
+{
+    CLEANUP(bytes_deinit) struct bytes pem = {0};
+    int r = config_read_file(config, path, &pem, report);
+    if (r < 0)
+        return r;
+    r = issuers_parse(pem.data, pem.len, out);
+    if (r < 0)
+        say_unusable(report, path, "certificate", r);
+    return r;
+}
+
 static int load_lists(struct settings *settings, struct config_reporter faults,
                       struct config_reporter remarks)
 {
     const struct config *config = &settings->config;
-    struct key_report of = {faults, config, "revocation-lists"};
+    struct key_report of = {faults, config_place(config, "revocation-lists"), "revocation-lists"};
     struct config_reporter report = {.fn = say_of_key, .context = &of};
     if (config->revocation_lists[0] == '\0')
         return 0;
@@ -74,20 +87,33 @@ static int load_lists(struct settings *settings, struct config_reporter faults,
 static int load_issuers(struct settings *settings, struct config_reporter faults)
 {
     const struct config *config = &settings->config;
-    struct key_report of = {faults, config, "issuers"};
+    struct key_report of = {faults, config_place(config, "issuers"), "issuers"};
     struct config_reporter report = {.fn = say_of_key, .context = &of};
     if (config->issuers[0] == '\0') {
         settings->issuers = issuers_any();
         return settings->issuers ? 0 : -ENOMEM;
     }
-    CLEANUP(bytes_deinit) struct bytes pem = {0};
-    int r = config_read_file(config, config->issuers, &pem, report);
-    if (r < 0)
-        return r;
-    r = issuers_parse(pem.data, pem.len, &settings->issuers);
-    if (r < 0)
-        say_unusable(report, config->issuers, "certificate", r);
-    return r;
+    return load_certificates(config, config->issuers, &settings->issuers, report);
+}
+
+/* The TLS library reads these by their names when a request needs them, and says no more than that
+ * it cannot. That they are there and safe config_load has seen to. */
+static int check_authorities(const struct config *config, struct config_reporter faults)
+{
+    int result = 0;
+    for (size_t i = 0; i < config->provider_count; i++) {
+        const struct config_provider *provider = config->providers[i];
+        struct key_report of = {faults, config_provider_place(provider, "authorities"),
+                                "authorities"};
+        struct config_reporter report = {.fn = say_of_key, .context = &of};
+        CLEANUP(issuers_free) struct issuers *held = NULL;
+        int r = provider->authorities[0] == '\0'
+                    ? 0
+                    : load_certificates(config, provider->authorities, &held, report);
+        if (r < 0)
+            result = r;
+    }
+    return result;
 }
 
 int settings_load(const struct settings_source *source, struct settings *settings,
@@ -98,10 +124,13 @@ int settings_load(const struct settings_source *source, struct settings *setting
     int r = config_load(source->dir, &settings->config, faults);
     if (r == 0 && users)
         r = config_load_user(&settings->config, source->user_file, remarks);
+    int authorities = r == 0 ? check_authorities(&settings->config, faults) : 0;
     if (r == 0)
         r = load_issuers(settings, faults);
     if (r == 0)
         r = load_lists(settings, faults, remarks);
+    if (r == 0)
+        r = authorities;
     if (r < 0) {
         settings_deinit(settings);
         return r;

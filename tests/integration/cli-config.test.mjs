@@ -194,7 +194,7 @@ test('what is wrong with a file of certificates or lists is said in one sentence
   const etc = configured({ 'lanyard.conf': '', 'none.pem': 'text', 'good.pem': authority,
     'cut.pem': authority.slice(0, -60), 'list.pem': authority.replaceAll('CERTIFICATE', 'X509 CRL') });
   const said = (lines) => {
-    writeFileSync(join(etc, 'lanyard.conf'), `[cards]\n${lines}\n`.replaceAll('= ', `= ${etc}/`));
+    writeFileSync(join(etc, 'lanyard.conf'), `[cards]\n${lines}\n`.replaceAll(/= (?=\w+\.pem)/g, `= ${etc}/`));
     const { status, stdout, stderr } = lanyard('check', etc);
     assert.deepEqual([status, stderr], [6, '']);
     return stdout.replaceAll(`${etc}/`, '');
@@ -206,6 +206,10 @@ test('what is wrong with a file of certificates or lists is said in one sentence
     'lanyard.conf:3: revocation-lists: good.pem: holds no revocation list in PEM\n');
   assert.equal(said('issuers = good.pem\nrevocation-lists = list.pem'),
     'lanyard.conf:3: revocation-lists: list.pem: holds a revocation list that cannot be read\n');
+  const provider = (name, file) => `[provider ${name}]\norigin = https://${name}.example\nauthorities = ${file}`;
+  assert.equal(said(`${provider('a', 'good.pem')}\n${provider('b', 'none.pem')}\n${provider('c', 'cut.pem')}`),
+    'lanyard.conf:7: authorities: none.pem: holds no certificate in PEM\n'
+    + 'lanyard.conf:10: authorities: cut.pem: holds a certificate that cannot be read\n');
 });
 
 test('check of a file looks at what it says alone', () => {
