@@ -71,9 +71,9 @@ static void pin_of_a_swapped_card_is_left_alone(void **state)
     const struct card_token *token = insert("reader-1", "alice", READER_1);
     struct wish alice = wish_for(token, AUTHENTICATION, CARD_RS256, WRONG_PIN);
     sandbox_do(&sandbox, "swap reader-1 bob");
-    for (uint8_t type = CARD_REQUEST_PIN_CHANGE; type <= CARD_REQUEST_PIN_UNBLOCK; type++) {
+    for (int type = CARD_REQUEST_PIN_CHANGE; type <= CARD_REQUEST_PIN_UNBLOCK; type++) {
         CLEANUP(card_reply_deinit) struct card_reply reply = {0};
-        assert_int_equal(helper_pin(&helper, type, &alice, "777777", &reply), 0);
+        assert_int_equal(helper_pin(&helper, (uint8_t)type, &alice, "777777", &reply), 0);
         expect_not_that_card((int)reply.result);
     }
     assert_string_equal(sandbox_do(&sandbox, "tries bob"), "3");

@@ -12,7 +12,8 @@ static void every_key_signs(void **state)
     for (size_t i = 0; i < 3; i++) {
         const struct card_token *token = insert("reader-1", cards[i].card, READER_1);
         assert_int_equal(token->tries_left, 3);
-        for (uint8_t id = AUTHENTICATION; id <= SIGNATURE; id++) {
+        for (int key = AUTHENTICATION; key <= SIGNATURE; key++) {
+            uint8_t id = (uint8_t)key;
             assert_int_equal(find_id(token, id)->algorithms, cards[i].algorithms);
             for (unsigned algorithm = 1; algorithm <= CARD_ALGORITHMS; algorithm <<= 1)
                 if (cards[i].algorithms & algorithm) {

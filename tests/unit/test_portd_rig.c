@@ -125,7 +125,7 @@ static struct program start_broker_as(struct fixture *f, uid_t uid, rlim_t descr
     }
     struct program broker = program_start_limited(uid, descriptors, argv);
     read_until(broker.out, "\n", line, sizeof line);
-    f->port = (uint16_t)atoi(line);
+    f->port = (uint16_t)strtoul(line, NULL, 10);
     return broker;
 }
 
