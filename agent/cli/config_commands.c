@@ -272,9 +272,17 @@ static int check_file(const char *path, struct config_reporter faults)
     return left_out > 0 ? -EINVAL : left_out;
 }
 
-static int check_path(const char *path, struct config_reporter faults,
-                      struct config_reporter remarks)
+/* An agent would leave such lines out and start; whoever wrote them has made a mistake. */
+static int check_users_own(struct config *config, struct said *faults)
 {
+    size_t before = faults->count;
+    int r = config_load_user(config, NULL, (struct config_reporter){say, faults});
+    return r == 0 && faults->count > before ? -EINVAL : r;
+}
+
+static int check_path(const char *path, struct said *said, struct config_reporter remarks)
+{
+    struct config_reporter faults = {say, said};
     struct stat is;
     bool system = !path || strcmp(path, CONFIG_DEFAULT_DIR) == 0;
     if (is_file(path))
@@ -283,20 +291,20 @@ static int check_path(const char *path, struct config_reporter faults,
         config_say(faults, "%s: there is no such file or folder", path);
         return -ENOENT;
     }
-    const struct settings_source source = {.dir = system ? NULL : path,
-                                           .user_file = path ? "" : NULL};
+    const struct settings_source source = {.dir = system ? NULL : path, .user_file = ""};
     CLEANUP(settings_deinit) struct settings settings = {0};
     int r = settings_load(&source, &settings, faults, remarks);
     if (r == 0 && settings.config.provider_count == 0)
         config_say(remarks, "no provider is configured, so nobody can sign in");
+    if (r == 0 && !path)
+        r = check_users_own(&settings.config, said);
     return r;
 }
 
 static int check(const struct options *options, struct said *faults, struct said *remarks)
 {
     const char *path = options->word_count > 1 ? options->words[1] : NULL;
-    int r = check_path(path, (struct config_reporter){say, faults},
-                       (struct config_reporter){say, remarks});
+    int r = check_path(path, faults, (struct config_reporter){say, remarks});
     if (options->json) {
         printf("{\"right\": %s, ", r == 0 ? "true" : "false");
         put_said(faults, remarks);

@@ -240,6 +240,23 @@ test('a user\'s own file is checked as such', () => {
   withUsers('');
 });
 
+test('check without a path finds the mistakes in the user\'s own file, too', () => {
+  withUsers('[agent]\nlog-level = debug\n[agnt]\n');
+  const wrong = `${users}:3: unknown section [agnt]; did you mean [agent]?`;
+  const { status, stdout, stderr } = lanyard('check');
+  assert.deepEqual([status, stdout], [6, `${wrong}\n`]);
+  assert.doesNotMatch(stderr, /no mistakes/);
+  const json = lanyard('check', '--json');
+  assert.equal(json.status, 6);
+  assert.deepEqual([JSON.parse(json.stdout).right, JSON.parse(json.stdout).problems], [false, [wrong]]);
+  const etc = configured({ 'lanyard.conf': '' });
+  assert.equal(lanyard('check', etc).status, 0); // somebody else's folder
+  withUsers('[agent]\nlog-level = debug\n', 0o666);
+  assert.equal(lanyard('check').status, 6);
+  withUsers('');
+  assert.equal(lanyard('check').status, 0);
+});
+
 test('the example that is installed is right, as it is and with everything in it', () => {
   const example = join(build, 'lanyard.conf.example');
   assert.equal(lanyard('check', example).status, 0);
