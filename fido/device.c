@@ -21,6 +21,7 @@
 #include "fido/device.h"
 
 #include "fido/error.h"
+#include "fido/opener.h"
 #include "fido/redirect.h"
 #include "fido/text.h"
 #include "ipc/base/cleanup.h"
@@ -29,7 +30,6 @@
 #include "ipc/base/outcome.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -299,10 +299,7 @@ static int io_write(void *handle, const unsigned char *data, size_t len)
 static void *io_open(const char *path)
 {
     struct key *key = opening;
-    key->fd = key->redirected ? redirect_connect(path)
-                              : open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (key->fd == -1)
-        key->fd = -errno;
+    key->fd = key->redirected ? redirect_connect(path) : opener_open(path);
     return key->fd < 0 ? NULL : key;
 }
 

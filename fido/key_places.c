@@ -5,9 +5,16 @@
 const struct confine_place *key_places(size_t *count)
 {
     static const struct confine_place places[] = {
-        {"/dev", CONFINE_DEVICES}, {"/sys", CONFINE_READ}, {"/run/udev", CONFINE_READ},
-        {"/usr", CONFINE_READ},    {"/lib", CONFINE_READ}, {"/etc", CONFINE_READ},
+        {"/sys", CONFINE_READ}, {"/run/udev", CONFINE_READ}, {"/usr", CONFINE_READ},
+        {"/lib", CONFINE_READ}, {"/etc", CONFINE_READ},
     };
+    *count = sizeof places / sizeof *places;
+    return places;
+}
+
+const struct confine_place *key_devices(size_t *count)
+{
+    static const struct confine_place places[] = {{"/dev", CONFINE_DEVICES}};
     *count = sizeof places / sizeof *places;
     return places;
 }

@@ -11,11 +11,12 @@
  * the library was built with PC/SC it would open every reader as it looks for keys, in the middle
  * of whatever a card does there: it is shown none.
  *
- * From then on it reads what udev knows of keys and the system's settings, and uses devices: a
- * key's is not there yet when it is waited for. No file of the person's is in its reach, and
+ * From then on it reads what udev knows of keys and the system's settings. No file of the person's
+ * is in its reach, no device but the keys that a second process opens for it (fido/opener.h), and
  * without a redirected key no socket (ipc/confine/confine.h).
  */
 #include "fido/key_places.h"
+#include "fido/opener.h"
 #include "fido/serve.h"
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
@@ -53,6 +54,14 @@ static int limit_memory(void)
     return setrlimit(RLIMIT_AS, &limit) < 0 ? log_fault(errno, "RLIMIT_AS") : 0;
 }
 
+static int confine_opener(void)
+{
+    size_t count;
+    const struct confine_place *places = key_devices(&count);
+    int r = confine_reach(places, count, 0);
+    return r < 0 ? r : confine_calls(key_calls(""));
+}
+
 static int confine(const char *redirect)
 {
     size_t count;
@@ -70,7 +79,7 @@ int main(int argc, char **argv)
     if (fd < 0 || limit_memory() < 0)
         return EXIT_FAILURE;
     if (unsetenv("FIDO_DEBUG") < 0 || setenv("PCSCLITE_CSOCK_NAME", "/dev/null", 1) < 0 ||
-        confine(argv[1]) < 0)
+        opener_start(fd, confine_opener) < 0 || confine(argv[1]) < 0)
         return EXIT_FAILURE;
     fido_init(FIDO_DISABLE_U2F_FALLBACK);
     return serve(fd, argv[1]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

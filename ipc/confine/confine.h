@@ -33,9 +33,11 @@
  * been taken over can have others act for it. The agent cannot tell it from a program of the
  * person's: whoever forks and ends is nobody's child.
  *
- * lanyard-fido reads what udev and the system's settings say, uses devices, has no socket but the
- * agent's, and is ended by all else. Only where a redirected key is configured does it make Unix
- * sockets and connect them; which ones is then AppArmor's to say, as for lanyard-card.
+ * lanyard-fido reads what udev and the system's settings say, makes no file, has no socket but the
+ * agent's, and is ended by all else. It opens no device: a process of its own that never meets a
+ * key opens keys for it, also those of later (fido/opener.h). Only where a redirected key is
+ * configured does it make Unix sockets and connect them; which ones is then AppArmor's to say, as
+ * for lanyard-card.
  *
  * lanyard-prompt, once pinentry is there, talks to it and to the agent, and is ended by all else.
  *

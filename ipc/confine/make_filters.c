@@ -279,17 +279,18 @@ static const struct plan {
     const char *const *particular; /* if strict: of which some arguments are allowed */
     const char *const *dangerous;  /* these end it */
     bool strict;                   /* whatever has a name and is in no list ends it */
-    bool guest;                    /* the vetoes hold for it */
+    bool vetoes;                   /* there is a first filter: make_filters_vetoes.h */
 } plans[CONFINE_CALLS] = {
     [CONFINE_AGENT] = {.name = "agent", .allowed = agent_allowed},
-    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous, .guest = true},
+    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous, .vetoes = true},
     [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous,
-                         .guest = true},
+                         .vetoes = true},
     [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous,
-                              .guest = true},
-    [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true},
+                              .vetoes = true},
+    [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true,
+                      .vetoes = true},
     [CONFINE_FIDO_AFAR] = {"fido_afar", fido_afar_allowed, fido_refused, fido_particular,
-                           .strict = true},
+                           .strict = true, .vetoes = true},
     [CONFINE_PROMPT] = {"prompt", prompt_allowed, prompt_refused, prompt_particular,
                         .strict = true},
     [CONFINE_BROKER] = {"broker", broker_allowed, broker_refused, broker_particular,
@@ -413,7 +414,7 @@ static size_t print(FILE *out, enum confine_calls calls)
     static struct sock_filter program[INSTRUCTIONS_MAX];
     size_t count = 0, all = 0;
     fprintf(out, "static struct sock_filter %s_filter[] = {\n", plans[calls].name);
-    if (plans[calls].guest) {
+    if (plans[calls].vetoes) {
         count = export(make_vetoes(calls), program);
         lead_on(program, count);
         all = print_instructions(out, program, count);

@@ -63,7 +63,7 @@ static void veto_special_modes(scmp_filter_ctx filter)
 /* Landlock before its version 3 knows no truncation, and asks for no right at all where a file is
  * opened neither to be read nor to be written, which does to control a device or to empty a file.
  */
-static void veto_emptying(scmp_filter_ctx filter)
+static void veto_odd_opening(scmp_filter_ctx filter)
 {
     static const uint32_t asked[] = {O_ACCMODE, O_ACCMODE | O_TRUNC};
     static const uint32_t given[] = {O_ACCMODE, O_RDONLY | O_TRUNC};
@@ -71,8 +71,18 @@ static void veto_emptying(scmp_filter_ctx filter)
         veto(filter, "open", 1, asked[i], given[i]);
         veto(filter, "openat", 2, asked[i], given[i]);
     }
-    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate");
-    always(filter, SCMP_ACT_ERRNO(EPERM), "truncate64");
+}
+
+static const char *const emptying[] = {"truncate", "truncate64", NULL};
+
+/* lanyard-fido's. What it opens to write is a device, which is there. */
+static void veto_making(scmp_filter_ctx filter)
+{
+    static const uint32_t flags[] = {O_CREAT, O_TMPFILE & ~O_DIRECTORY, O_TRUNC};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        veto(filter, "open", 1, flags[i], flags[i]);
+        veto(filter, "openat", 2, flags[i], flags[i]);
+    }
 }
 
 /* Everybody's of this user, whoever it was made by: no path keeps them apart. */
@@ -135,14 +145,23 @@ static void veto_controls(scmp_filter_ctx filter)
         veto(filter, "ioctl", 1, UINT32_MAX, commands[i]);
 }
 
-scmp_filter_ctx make_vetoes(enum confine_calls calls)
+static void veto_guest(scmp_filter_ctx filter, enum confine_calls calls)
 {
-    scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
     each(filter, SCMP_ACT_ERRNO(EPERM), attributes);
+    each(filter, SCMP_ACT_ERRNO(EPERM), emptying);
     veto_special_modes(filter);
-    veto_emptying(filter);
     veto_others_things(filter, calls);
     veto_others_turns(filter);
     veto_controls(filter);
+}
+
+scmp_filter_ctx make_vetoes(enum confine_calls calls)
+{
+    scmp_filter_ctx filter = begin(SCMP_ACT_ALLOW);
+    veto_odd_opening(filter);
+    if (calls == CONFINE_FIDO || calls == CONFINE_FIDO_AFAR)
+        veto_making(filter);
+    else
+        veto_guest(filter, calls);
     return filter;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A guest's first filter: what it is refused of what its second allows in general. */
+/* The first filter of a guest or lanyard-fido: what it is refused of what the second allows in
+ * general. */
 #pragma once
 
 #include "ipc/confine/confine.h"

@@ -280,16 +280,16 @@ static void no_file_is_made_with_which_others_act(void **state)
     (void)state;
     skip_if_instrumented();
     const struct calls_row rows[] = {
-        {"a plain file", make, GUESTS(0, 0, EACCES, 0)},
-        {"setuid", make_for_the_owner, GUESTS(EPERM, 0, EACCES, 0)},
-        {"setgid", make_for_the_group, GUESTS(EPERM, 0, EACCES, 0)},
-        {"without a name", make_without_a_name, GUESTS(EPERM, 0, EACCES, 0)},
+        {"a plain file", make, GUESTS(0, EPERM, EACCES, 0)},
+        {"setuid", make_for_the_owner, GUESTS(EPERM, EPERM, EACCES, 0)},
+        {"setgid", make_for_the_group, GUESTS(EPERM, EPERM, EACCES, 0)},
+        {"without a name", make_without_a_name, GUESTS(EPERM, EPERM, EACCES, 0)},
         {"no file", write_with_any_mode, GUESTS(0, 0, EACCES, 0)},
         {"mknod", make_a_node_for_the_owner, GUESTS(EPERM, ENDED, ENDED, ENDED)},
         {"a pipe", make_a_pipe, GUESTS(0, ENDED, ENDED, ENDED)},
         {"openat2", make_by_openat2, GUESTS(ENOSYS, ENDED, ENDED, ENDED)},
 #ifdef SYS_open
-        {"open", make_for_the_owner_of_old, GUESTS(EPERM, 0, EACCES, EACCES)},
+        {"open", make_for_the_owner_of_old, GUESTS(EPERM, EPERM, EACCES, EACCES)},
         {"creat", make_by_creat, GUESTS(EPERM, ENDED, ENDED, ENDED)},
 #endif
     };
@@ -303,11 +303,11 @@ static void no_file_is_emptied_without_being_written(void **state)
     skip_if_instrumented();
     const struct calls_row rows[] = {
         {"truncate", empty, GUESTS(EPERM, ENDED, ENDED, ENDED)},
-        {"read", empty_what_is_read, GUESTS(EPERM, 0, EACCES, ENOSYS)},
-        {"control", empty_what_is_controlled, GUESTS(EPERM, 0, EACCES, ENOSYS)},
-        {"control alone", open_to_control, GUESTS(EPERM, 0, EACCES, ENOSYS)},
-        {"write", empty_what_is_written, GUESTS(0, 0, EACCES, 0)},
-        {"read and write", empty_what_is_read_and_written, GUESTS(0, 0, EACCES, ENOSYS)},
+        {"read", empty_what_is_read, GUESTS(EPERM, EPERM, EACCES, ENOSYS)},
+        {"control", empty_what_is_controlled, GUESTS(EPERM, EPERM, EACCES, ENOSYS)},
+        {"control alone", open_to_control, GUESTS(EPERM, EPERM, EACCES, ENOSYS)},
+        {"write", empty_what_is_written, GUESTS(0, EPERM, EACCES, 0)},
+        {"read and write", empty_what_is_read_and_written, GUESTS(0, EPERM, EACCES, ENOSYS)},
     };
     try_calls(rows, sizeof rows / sizeof *rows);
 }

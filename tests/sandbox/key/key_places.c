@@ -5,16 +5,27 @@
 
 #include <stdlib.h>
 
+/* The last is the made-up machine's, if there is one. */
+static size_t with_root(struct confine_place *places, size_t count)
+{
+    places[count - 1].path = getenv("UMOCKDEV_DIR");
+    return places[count - 1].path ? count : count - 1;
+}
+
 const struct confine_place *key_places(size_t *count)
 {
-    static struct confine_place places[] = {
-        {"/./dev", CONFINE_DEVICES}, {"/usr", CONFINE_READ},  {"/lib", CONFINE_READ},
-        {"/etc", CONFINE_READ},      {NULL, CONFINE_DEVICES},
-    };
-    const char *root = getenv("UMOCKDEV_DIR");
-    *count = sizeof places / sizeof *places - 1;
-    if (root)
-        places[(*count)++].path = root;
+    static struct confine_place places[] = {{"/usr", CONFINE_READ},
+                                            {"/lib", CONFINE_READ},
+                                            {"/etc", CONFINE_READ},
+                                            {NULL, CONFINE_READ}};
+    *count = with_root(places, sizeof places / sizeof *places);
+    return places;
+}
+
+const struct confine_place *key_devices(size_t *count)
+{
+    static struct confine_place places[] = {{"/./dev", CONFINE_DEVICES}, {NULL, CONFINE_DEVICES}};
+    *count = with_root(places, sizeof places / sizeof *places);
     return places;
 }
 
