@@ -180,8 +180,7 @@ static void authorities_must_be_there_and_safe(void **state)
             unlink(path_of("provider.pem"));
         assert_int_equal(config_load(dir, &config, collector), rows[i].result);
         assert_non_null(strstr(problems, rows[i].problem));
-        assert_true(rows[i].result == 0 ||
-                    strstr(problems, "lanyard.conf:3: authorities: "));
+        assert_true(rows[i].result == 0 || strstr(problems, "lanyard.conf:3: authorities: "));
     }
 }
 
