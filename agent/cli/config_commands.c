@@ -280,6 +280,14 @@ static int check_users_own(struct config *config, struct said *faults)
     return r == 0 && faults->count > before ? -EINVAL : r;
 }
 
+static bool is_missing(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat is;
+    int len = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return len > 0 && (size_t)len < sizeof path && lstat(path, &is) < 0 && errno == ENOENT;
+}
+
 static int check_path(const char *path, struct said *said, struct config_reporter remarks)
 {
     struct config_reporter faults = {say, said};
@@ -289,6 +297,11 @@ static int check_path(const char *path, struct said *said, struct config_reporte
         return check_file(path, faults);
     if (!system && stat(path, &is) < 0 && errno == ENOENT) {
         config_say(faults, "%s: there is no such file or folder", path);
+        return -ENOENT;
+    }
+    if (!system && is_missing(path, "lanyard.conf") && is_missing(path, "conf.d")) {
+        config_say(faults, "%s: holds neither lanyard.conf nor conf.d; name the folder that does",
+                   path);
         return -ENOENT;
     }
     const struct settings_source source = {.dir = system ? NULL : path, .user_file = ""};

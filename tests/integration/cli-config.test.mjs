@@ -212,6 +212,17 @@ test('what is wrong with a file of certificates or lists is said in one sentence
     + 'lanyard.conf:10: authorities: cut.pem: holds a certificate that cannot be read\n');
 });
 
+test('check of a folder that is no configuration says so, whatever is in it', () => {
+  const etc = configured({ 'conf.d/a.conf': '[agnt]\n[provder]\n' });
+  const folder = join(etc, 'conf.d');
+  const refusal = `${folder}: holds neither lanyard.conf nor conf.d; name the folder that does`;
+  const { status, stdout, stderr } = lanyard('check', folder);
+  assert.deepEqual([status, stdout, stderr], [6, `${refusal}\n`, '']);
+  assert.deepEqual(JSON.parse(lanyard('check', '--json', folder).stdout),
+    { right: false, problems: [refusal], warnings: [] });
+  assert.match(lanyard('check', etc).stdout, /^.*a\.conf:1: unknown section \[agnt\]/);
+});
+
 test('check of a file looks at what it says alone', () => {
   const etc = configured({ 'draft.conf': `[cards]\nissuers = ${root}/to-come.pem\n[provider a]\nenvironment = int\n` });
   const draft = join(etc, 'draft.conf');
