@@ -171,6 +171,10 @@ void config_check_pinentry(const struct config *config, struct config_reporter r
 /* The same of the lock command's program, where the desktop is to be locked. */
 void config_check_lock_command(const struct config *config, struct config_reporter report);
 
+/* Reports what lies in conf.d of that folder (NULL: CONFIG_DEFAULT_DIR) and is not read, for its
+ * name does not end in .conf. Hidden files are not mentioned. */
+void config_check_drop_ins(const char *dir, struct config_reporter report);
+
 /* Borrowed; NULL when there is none. An origin belongs to one provider at most. The default is the
  * first that has a session endpoint. */
 const struct config_provider *config_provider_of(const struct config *config, const char *origin);

@@ -92,6 +92,11 @@ static int is_drop_in(const struct dirent *entry)
     return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
+static int is_passed_over(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && !is_drop_in(entry);
+}
+
 /* By bytes, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
@@ -255,6 +260,20 @@ int config_read_file(const struct config *config, const char *path, struct bytes
 int config_read_lists(const struct config *config, struct bytes *out, struct config_reporter report)
 {
     return read_named(config, config->revocation_lists, CONFIG_LISTS_BYTES_MAX, out, report);
+}
+
+void config_check_drop_ins(const char *dir, struct config_reporter report)
+{
+    char folder[PATH_MAX];
+    struct dirent **entries = NULL;
+    snprintf(folder, sizeof folder, "%s/conf.d", dir ? dir : CONFIG_DEFAULT_DIR);
+    int count = scandir(folder, &entries, is_passed_over, by_name);
+    for (int i = 0; i < count; i++) {
+        config_say(report, "%s/%s: is not read: its name does not end in .conf", folder,
+                   entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
 }
 
 /* NULL: it can be run. */

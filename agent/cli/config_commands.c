@@ -307,6 +307,7 @@ static int check_path(const char *path, struct said *said, struct config_reporte
     const struct settings_source source = {.dir = system ? NULL : path, .user_file = ""};
     CLEANUP(settings_deinit) struct settings settings = {0};
     int r = settings_load(&source, &settings, faults, remarks);
+    config_check_drop_ins(source.dir, remarks);
     if (r == 0 && settings.config.provider_count == 0)
         config_say(remarks, "no provider is configured, so nobody can sign in");
     if (r == 0 && !path)

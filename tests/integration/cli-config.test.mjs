@@ -212,6 +212,14 @@ test('what is wrong with a file of certificates or lists is said in one sentence
     + 'lanyard.conf:10: authorities: cut.pem: holds a certificate that cannot be read\n');
 });
 
+test('check of a folder tells what lies in conf.d and is not read', () => {
+  const provider = '[provider a]\norigin = https://a.example\n';
+  const etc = configured({ 'conf.d/a.conf': provider, 'conf.d/b.ini': '[provider b]\n', 'conf.d/.c': '' });
+  const { status, stdout, stderr } = lanyard('check', etc);
+  assert.deepEqual([status, stdout], [0, '']);
+  assert.equal(stderr, `warning: ${etc}/conf.d/b.ini: is not read: its name does not end in .conf\n${etc}: no mistakes\n`);
+});
+
 test('check of a folder that is no configuration says so, whatever is in it', () => {
   const etc = configured({ 'conf.d/a.conf': '[agnt]\n[provder]\n' });
   const folder = join(etc, 'conf.d');

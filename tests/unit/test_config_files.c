@@ -72,6 +72,27 @@ static void drop_ins_follow_in_the_order_of_their_names(void **state)
         assert_int_equal(config.modules.at[i][1], '0' + i);
 }
 
+static void what_is_not_read_beside_them_is_told(void **state)
+{
+    (void)state;
+    char wanted[256];
+    config_check_drop_ins(dir, collector);
+    assert_string_equal(problems, "");
+    write_file("conf.d/10.conf", "", 0644);
+    write_file("conf.d/.hidden", "", 0644);
+    write_file("conf.d/site.ini", "", 0644);
+    write_file("conf.d/conf", "", 0644);
+    config_check_drop_ins(dir, collector);
+    snprintf(wanted, sizeof wanted,
+             "%s/conf.d/conf: is not read: its name does not end in .conf\n"
+             "%s/conf.d/site.ini: is not read: its name does not end in .conf\n",
+             dir, dir);
+    assert_string_equal(problems, wanted);
+    problems[0] = '\0';
+    config_check_drop_ins("/nonexistent/lanyard", collector);
+    assert_string_equal(problems, "");
+}
+
 static void problems_name_the_file(void **state)
 {
     (void)state;
@@ -288,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(drop_ins_follow_in_the_order_of_their_names),
+        TEST(what_is_not_read_beside_them_is_told),
         TEST(problems_name_the_file),
         TEST(a_folder_without_files_is_the_defaults),
         TEST(a_named_folder_must_exist),
