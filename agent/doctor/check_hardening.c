@@ -11,11 +11,13 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 enum { STATUS_MAX = 8192, LOOKS_MAX = 20, LOOK_MS = 100, SECCOMP_FILTER = 2, HELPERS_MAX = 32 };
 
@@ -91,20 +93,48 @@ static bool has_profile(const struct probe *probe)
     return false;
 }
 
+enum apparmor { APPARMOR_OFF, APPARMOR_FILES, APPARMOR_UNTOLD, APPARMOR_SOCKETS };
+
+static const char *const apparmor_says[] = {
+    [APPARMOR_OFF] = "AppArmor is not in force",
+    [APPARMOR_FILES] =
+        "AppArmor is in force for files, and this kernel's cannot tell sockets apart",
+    [APPARMOR_UNTOLD] = "AppArmor is in force for files; whether it tells sockets apart cannot be "
+                        "read in /sys/kernel/security",
+    [APPARMOR_SOCKETS] = "AppArmor is in force",
+};
+
+/* The profiles' rules for Unix sockets are those of AppArmor's interface 3.0, which they name, and
+ * which is Ubuntu's. Its parser drops them where the kernel has not this file: Debian's has none,
+ * and the network_v9 of Linux 6.17 is another interface. */
+static enum apparmor tell_sockets(const struct probe *probe)
+{
+    static const char folder[] = "/sys/kernel/security/apparmor/features";
+    char path[PATH_MAX];
+    if (access(probe_path(probe, path, "%s", folder), R_OK | X_OK) < 0)
+        return APPARMOR_UNTOLD;
+    CLEANUP(free_text) char *has = probe_read(probe, 8, "%s/network/af_unix", folder);
+    if (!has)
+        return errno == ENOENT || errno == ENOTDIR ? APPARMOR_FILES : APPARMOR_UNTOLD;
+    return strncmp(has, "yes", 3) == 0 ? APPARMOR_SOCKETS : APPARMOR_FILES;
+}
+
 /* Whether it is in force. A system without it, or whose packager leaves the profiles out, is no
  * mistake of anybody's. */
-static bool check_apparmor(struct probe *probe)
+static enum apparmor check_apparmor(struct probe *probe)
 {
     CLEANUP(free_text)
     char *enabled = probe_read(probe, 8, "/sys/module/apparmor/parameters/enabled");
     if (!enabled || enabled[0] != 'Y' || !has_profile(probe))
-        return false;
+        return APPARMOR_OFF;
     CLEANUP(free_text)
     char *label = probe_read(probe, 256, "/proc/%d/attr/current", (int)probe->agent_pid);
-    if (!label || strstr(label, "(enforce)"))
-        return label != NULL;
+    if (!label)
+        return APPARMOR_OFF;
+    if (strstr(label, "(enforce)"))
+        return tell_sockets(probe);
     report_find(probe->report, DOCTOR_HARDENING_APPARMOR, "lanyardd", "its label is %.200s", label);
-    return false;
+    return APPARMOR_OFF;
 }
 
 void check_hardening(struct probe *probe)
@@ -118,11 +148,10 @@ void check_hardening(struct probe *probe)
     size_t count = find_helpers(probe, helpers);
     for (size_t i = 0; i < count; i++)
         check_process(probe, helpers[i]);
-    bool told_apart = check_apparmor(probe);
-    report_saw(probe->report, "the agent and %zu helpers%s", count,
-               told_apart ? "; AppArmor is in force"
-                          : "; AppArmor is not in force: what reads cards reaches other programs' "
-                            "sockets");
+    enum apparmor apparmor = check_apparmor(probe);
+    bool apart = apparmor == APPARMOR_SOCKETS || apparmor == APPARMOR_UNTOLD;
+    report_saw(probe->report, "the agent and %zu helpers; %s%s", count, apparmor_says[apparmor],
+               apart ? "" : ": what reads cards reaches other programs' sockets");
 }
 
 /* ---- versions ---- */

@@ -452,12 +452,21 @@ doctorTest('what is broken is told first', async (t, computer) => {
   await t.test('a profile that is in force is said to be', async () => {
     const one = computer.forCase();
     try {
-      const result = await one.doctor({ root: one.root((root) => {
-        one.proc(root, `${one.sandbox.agent.pid}/attr/current`, 'lanyard_agent (enforce)\n');
-        put(join(root, 'sys/module/apparmor/parameters/enabled'), 'Y\n');
-        put(join(root, 'etc/apparmor.d/lanyard'));
-      }) });
-      assert.match(result.checks.find(({ check }) => check === 'hardening').fact, /; AppArmor is in force$/);
+      const saidWith = async (change) => {
+        const result = await one.doctor({ root: one.root((root) => {
+          one.proc(root, `${one.sandbox.agent.pid}/attr/current`, 'lanyard_agent (enforce)\n');
+          put(join(root, 'sys/module/apparmor/parameters/enabled'), 'Y\n');
+          put(join(root, 'etc/apparmor.d/lanyard'));
+          change(join(root, 'sys/kernel/security/apparmor/features'));
+        }) });
+        return result.checks.find(({ check }) => check === 'hardening').fact;
+      };
+      assert.match(await saidWith((features) => put(join(features, 'network/af_unix'), 'yes\n')), /; AppArmor is in force$/);
+      for (const version of ['network_v8/af_mask', 'network_v9/af_unix']) {
+        assert.match(await saidWith((features) => put(join(features, version), 'yes\n')),
+          /; AppArmor is in force for files, and this kernel's cannot tell sockets apart/);
+      }
+      assert.match(await saidWith(() => {}), /; AppArmor is in force for files; whether it tells sockets apart cannot be read in/);
     } finally {
       await one.close();
     }
