@@ -239,7 +239,8 @@ static void watch_folder(struct broker_link *link)
 }
 
 /* True if one of the events concerns the path to the broker's socket: the folder itself, or an
- * entry whose name is part of that path. Other programs' files in /run are nobody's business. */
+ * entry whose name is part of that path. Other programs' files in /run are nobody's business, nor
+ * is the end of a watch: we end one each time that something changes. */
 static bool concerns(const struct broker_link *link, const char *events, size_t len)
 {
     for (size_t at = 0; at + sizeof(struct inotify_event) <= len;) {
@@ -247,6 +248,8 @@ static bool concerns(const struct broker_link *link, const char *events, size_t 
         memcpy(&event, events + at, sizeof event);
         const char *name = events + at + sizeof event;
         at += sizeof event + event.len;
+        if (event.mask & IN_IGNORED)
+            continue;
         if (event.len == 0 ||
             (*name && strstr(link->address.sun_path, name) && event.wd == link->watched))
             return true;

@@ -513,6 +513,21 @@ static void a_broker_that_comes_back_is_waited_for(void **state)
     close_fd(&link);
 }
 
+static void a_broker_that_ends_is_waited_for_in_vain(void **state)
+{
+    struct fixture *f = *state;
+    int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    register_it(link, LINK_REGISTERED, 4711);
+    call(fd, 1, "agent.status", "");
+    expect(fd, "\"state\":\"open\"");
+    assert_int_equal(unlink(f->broker_path), 0);
+    close_fd(&f->broker);
+    close_fd(&link);
+    call(fd, 2, "agent.status", "");
+    expect(fd, "\"state\":\"no-broker\"");
+}
+
 static void who_waits_may_give_up(void **state)
 {
     struct fixture *f = *state;
@@ -529,6 +544,28 @@ static void who_waits_may_give_up(void **state)
     expect(fd, "\"readers\"");
     register_it(link, LINK_REGISTERED, 4711);
     expect(fd, "http://127.0.0.1:4711/status?token=");
+}
+
+/* Its folder is then watched anew, which is no further change. */
+static void a_broker_that_comes_and_goes_is_waited_for_in_vain(void **state)
+{
+    struct fixture *f = *state;
+    int link = take_link(f);
+    CLEANUP(close_fd) int fd = dial(f->path);
+    register_it(link, LINK_REGISTERED, 4711);
+    assert_int_equal(unlink(f->broker_path), 0);
+    close_fd(&f->broker);
+    close_fd(&link);
+    f->broker = listen_as_broker(f->broker_path);
+    link = take_link(f);
+    register_it(link, LINK_REGISTERED, 4712);
+    call(fd, 1, "agent.status", "");
+    expect(fd, "\"door\":{\"port\":4712,\"state\":\"open\"}");
+    assert_int_equal(unlink(f->broker_path), 0);
+    close_fd(&f->broker);
+    close_fd(&link);
+    call(fd, 2, "agent.status", "");
+    expect(fd, "\"state\":\"no-broker\"");
 }
 
 /* The doors are closed over those who wait. */
@@ -564,6 +601,8 @@ int main(void)
         WITH_BROKER(whoever_asks_early_is_told_of_a_refusal),
         WITH_BROKER(a_broker_that_hangs_up_is_none),
         WITH_BROKER(a_broker_that_comes_back_is_waited_for),
+        WITH_BROKER(a_broker_that_ends_is_waited_for_in_vain),
+        WITH_BROKER(a_broker_that_comes_and_goes_is_waited_for_in_vain),
         WITH_BROKER(who_waits_may_give_up),
         WITH_BROKER(waiting_ends_with_the_agent),
     };
