@@ -3,8 +3,8 @@
  * The administrator's files as the agent would read them. Where they cannot be read, the other
  * checks go on with the defaults: a missing reader is worth knowing all the same.
  */
-#include "agent/certificate.h"
 #include "agent/doctor/probe.h"
+#include "agent/settings.h"
 
 #include "ipc/base/cleanup.h"
 
@@ -59,21 +59,23 @@ static void load(struct probe *probe)
     config_complete(&probe->config, (struct config_reporter){keep, &problems});
 }
 
-/* What cards may sign in must be readable, too: without it the agent does not start. */
-static void check_issuers(struct probe *probe)
+static enum doctor_code code_of(const char *problem)
 {
-    if (probe->config.issuers[0] == '\0')
-        return;
+    return strstr(problem, ": revocation-lists: ") ? DOCTOR_CONFIG_LISTS
+           : strstr(problem, ": issuers: ")        ? DOCTOR_CONFIG_ISSUERS
+                                                   : DOCTOR_CONFIG_INVALID;
+}
+
+/* The files that it names must be of use, too: without them the agent does not start. */
+static void check_named_files(struct probe *probe)
+{
     CLEANUP(problems_release) struct problems problems = {0};
-    CLEANUP(bytes_deinit) struct bytes pem = {0};
-    CLEANUP(issuers_free) struct issuers *issuers = NULL;
-    int r = config_read_file(&probe->config, probe->config.issuers, &pem,
-                             (struct config_reporter){keep, &problems});
-    if (r == 0 && issuers_parse(pem.data, pem.len, &issuers) < 0)
-        report_find(probe->report, DOCTOR_CONFIG_ISSUERS, probe->config.issuers,
-                    "it holds no certificate that can be read; issuers is set at %s",
-                    config_place(&probe->config, "issuers"));
-    tell(probe, DOCTOR_CONFIG_ISSUERS, &problems);
+    CLEANUP(settings_deinit) struct settings settings = {0};
+    const struct settings_source source = {.dir = probe->setup->config, .user_file = ""};
+    settings_load(&source, &settings, (struct config_reporter){keep, &problems},
+                  (struct config_reporter){0});
+    for (size_t i = 0; i < problems.count; i++)
+        report_find(probe->report, code_of(problems.at[i]), "", "%s", problems.at[i]);
 }
 
 static void check_user_file(struct probe *probe)
@@ -115,7 +117,7 @@ void check_configuration(struct probe *probe)
     load(probe);
     if (!probe->configured)
         return;
-    check_issuers(probe);
+    check_named_files(probe);
     check_user_file(probe);
     attach(probe);
     size_t count = probe->config.origins.count;

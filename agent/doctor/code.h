@@ -129,6 +129,9 @@
         "Sites that are not for real patients' data may ask for a sign-in.",                       \
         "A provider of an environment for development, tests or training is configured.",          \
         "Remove it where people work with patients.")                                              \
+    ROW(CONFIG_LISTS, 2208, ERROR, "config-lists", "The file of revocation lists cannot be used.", \
+        "It is missing, can be written by others, or is no PEM file of revocation lists.",         \
+        "Put the authorities' revocation lists into the file that revocation-lists names.")        \
     /* the smartcard service */                                                                    \
     ROW(PCSCD_NOT_INSTALLED, 2301, ERROR, "pcscd-not-installed",                                   \
         "The smartcard service is not installed.", "The package pcscd is missing.",                \

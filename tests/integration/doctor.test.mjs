@@ -166,6 +166,14 @@ const broken = [
     writeFileSync(file, 'none\n', { mode: 0o600 });
     return { config: c.config((text) => text.replace(/^issuers = .*$/m, `issuers = ${file}`)) };
   }],
+  ['LY-2208', 'revocation lists that are none', (c) => ({
+    config: settingsOf(c, 'cards', `revocation-lists = ${c.authorities}`), says: /revocation-lists: \S+authorities\.pem: /,
+  })],
+  ['LY-2201', "a provider's authorities that are none", (c) => {
+    const file = join(c.folder(), 'authorities.pem');
+    writeFileSync(file, 'none\n', { mode: 0o600 });
+    return { config: c.config((text) => text.replace(/^authorities = .*$/m, `authorities = ${file}`)) };
+  }],
   ['LY-2205', 'a configuration that the agent has not read', (c) => ({ config: c.config((text) => text.replace(/^(origin = .*)$/m, '$1\norigin = https://127.0.0.1:2')) })],
   ['LY-2206', "a mistake in the user's file", (c) => {
     const file = join(c.folder(), 'lanyard.conf');
