@@ -385,10 +385,22 @@ static void go_on(struct job *job)
 
 /* ---- which card ---- */
 
+/* There are readers, and none of that name. */
+static bool is_unknown(const struct cards *cards, const char *reader)
+{
+    size_t count = cards_reader_count(cards);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cards_reader(cards, i)->name, reader) == 0)
+            return false;
+    return count > 0;
+}
+
 /* Why there is none, once everything is known. */
 static int absence(const struct job *job)
 {
     const struct cards *cards = job->home->cards;
+    if (*job->params.reader && is_unknown(cards, job->params.reader))
+        return OUTCOME_READER_UNKNOWN;
     return cards_count(cards) == 0 ? cards_absence(cards) : OUTCOME_NO_CARD;
 }
 

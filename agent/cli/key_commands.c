@@ -101,6 +101,7 @@ static char *find_key(const char *list, const char *wanted, int *outcome)
     char *found = NULL;
     *outcome = OUTCOME_NO_KEY;
     while (at && outline_each(&at, &part)) {
+        *outcome = OUTCOME_KEY_UNKNOWN;
         const char *id = outline_member(part.value, "id", &len);
         bool by_id = outline_is(id, wanted);
         if (!by_id && !outline_is(outline_member(part.value, "name", &len), wanted))

@@ -67,6 +67,8 @@
         "computer's own.",                                                                         \
         "Where it has readers that are meant for such sessions: remote-sessions = yes in the "     \
         "section [cards]. Else redirect the person's own reader (LY-2418).")                       \
+    ROW("reader-unknown", "A command named a reader that is not connected, or by another name.",   \
+        "Copy the name from lanyard readers.")                                                     \
     ROW("prompt-unavailable", "pinentry could not be started, or could not show a window.",        \
         "lanyard doctor tells why (LY-2701, LY-2702).")                                            \
     ROW("busy", "Eight sign-ins wait, or sixteen requests of one connection.",                     \
@@ -141,8 +143,15 @@
         "lanyard config show tells where.")                                                        \
     ROW("algorithm-unknown", "The site lists only algorithms that are not known here.",            \
         "Tell the site's makers.")                                                                 \
+    ROW("key-unknown", "A command named a key that is not connected, or not any more.",            \
+        "Copy its ID from lanyard keys.")                                                          \
     ROW("internal", "Memory, a system call, or a mistake in Lanyard.",                             \
-        "The journal has the cause; lanyard doctor --bundle FILE collects it for its makers.")
+        "The journal has the cause; lanyard doctor --bundle FILE collects it for its makers.")     \
+    ROW("screen-open",                                                                             \
+        "logind did not lock the session within two seconds, no screen saver of the desktop did, " \
+        "and no configured command.",                                                              \
+        "lanyard doctor tells why (LY-2703 to LY-2707); set lock-command "                         \
+        "where the desktop has none.")
 
 struct outcome_cause {
     const char *reason, *cause, *cure;

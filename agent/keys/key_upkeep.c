@@ -107,7 +107,7 @@ static int find_key(const struct key_watch *watch, uint64_t id, struct key_found
     size_t count = key_watch_count(watch);
     const struct key_found *found = id != 0 ? key_watch_find(watch, id) : key_watch_at(watch, 0);
     if (!found)
-        return OUTCOME_NO_KEY;
+        return count > 0 ? OUTCOME_KEY_UNKNOWN : OUTCOME_NO_KEY;
     if (id == 0 && count > 1)
         return OUTCOME_KEY_AMBIGUOUS;
     *key = *found;

@@ -33,12 +33,13 @@ static void on_desktop_locked(void *context, const struct desktop_lock_result *r
 {
     struct keeper *k = context;
     if (result->failed)
-        audit_write(&(struct audit_entry){.event = AUDIT_LOCK_FAILED,
-                                          .result = result->locked ? OUTCOME_OK : OUTCOME_INTERNAL,
-                                          .locker = result->failed});
+        audit_write(
+            &(struct audit_entry){.event = AUDIT_LOCK_FAILED,
+                                  .result = result->locked ? OUTCOME_OK : OUTCOME_SCREEN_OPEN,
+                                  .locker = result->failed});
     if (!result->locked)
-        desktop_tell(k->setup.desktop, NOTICE_ALARM, "The screen could not be locked.",
-                     "Lock it yourself before you leave, and tell your IT service desk.");
+        desktop_tell(k->setup.desktop, NOTICE_ALARM, outcome_sentence(OUTCOME_SCREEN_OPEN),
+                     outcome_advice(OUTCOME_SCREEN_OPEN));
 }
 
 void keeper_lock_desktop(struct keeper *k)

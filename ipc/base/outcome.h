@@ -79,6 +79,8 @@
         "This session is a remote one, and the card readers belong to whoever sits at the "        \
         "computer.",                                                                               \
         "Sign in at the computer itself or in another way, or ask your IT service desk.")          \
+    ROW(READER_UNKNOWN, 1306, "reader-unknown", "There is no smartcard reader of that name.",      \
+        "The command lanyard readers lists those that there are.")                                 \
     /* the desktop and the request */                                                              \
     ROW(PROMPT_UNAVAILABLE, 1401, "prompt-unavailable", "The PIN prompt could not be shown.",      \
         "Ask your IT service desk to check Lanyard's PIN prompt (pinentry) on this desktop.")      \
@@ -182,8 +184,12 @@
         "This is a fault of the page or program that asked. Tell its makers.")                     \
     ROW(KEYS_OFF, 1819, "keys-off", "Security keys are not used on this computer.",                \
         "Sign in another way, or ask your IT service desk.")                                       \
+    ROW(KEY_UNKNOWN, 1820, "key-unknown", "No security key of that name or number is connected.",  \
+        "The command lanyard keys lists those that are.")                                          \
     ROW(INTERNAL, 1901, "internal", "Something went wrong inside Lanyard. Nobody was signed in.",  \
-        "Start again. If it persists, send your IT service desk the code.")
+        "Start again. If it persists, send your IT service desk the code.")                        \
+    ROW(SCREEN_OPEN, 1902, "screen-open", "The screen could not be locked.",                       \
+        "Lock it yourself before you leave, and tell your IT service desk.")
 
 #define OUTCOME_ENUMERATOR(name, number, reason, sentence, advice) OUTCOME_##name = number,
 enum outcome { OUTCOME_OK = 0, OUTCOME_TABLE(OUTCOME_ENUMERATOR) };

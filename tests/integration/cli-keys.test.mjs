@@ -230,10 +230,10 @@ test('of several keys one is named', async () => {
       const info = JSON.parse(await ends(lanyard('key', 'info', '--key', id, '--json'), 0));
       assert.equal(info.pin.set, path === '/dev/hidraw0');
     }
-    await ends(lanyard('key', 'info', '--key', 'no such key'), 5, /LY-1801/);
+    await ends(lanyard('key', 'info', '--key', 'no such key'), 5, /LY-1820/);
     await ctl('unplug', 'key-0');
     await count(1);
-    await ends(lanyard('key', 'info', '--key', keys.find(({ path }) => path === '/dev/hidraw0').id), 5, /LY-1801/);
+    await ends(lanyard('key', 'info', '--key', keys.find(({ path }) => path === '/dev/hidraw0').id), 5, /LY-1820/);
     await ctl('unplug', 'key-1');
     await count(0);
     await ends(lanyard('keys'), 0, /No security key is connected/);

@@ -148,7 +148,7 @@ test('one at a time, and which card', async (t) => {
       const run = pin(rig, 'change', '--reader', bob.reader);
       (await pinentry.next()).cancel();
       await ends(run, 4);
-      await ends(pin(rig, 'change', '--reader', 'No such reader'), 5, /no smartcard/);
+      await ends(pin(rig, 'change', '--reader', 'No such reader'), 5, /no smartcard reader of that name.*LY-1306/);
     });
 
     await t.test('what is no command is said', async () => {
