@@ -197,8 +197,9 @@ int main(int argc, char **argv)
     int r =
         settings_load(&arguments.settings, &settings, settings_log_faults, settings_log_remarks);
     if (r < 0) {
-        log_error("nobody can sign in until that is put right (LY-%s)",
-                  r == -EPERM ? "2202" : "2201");
+        log_error("nobody can sign in until that is put right (LY-%s)", r == -EPERM    ? "2202"
+                                                                        : r == -EACCES ? "2209"
+                                                                                       : "2201");
         return EXIT_CONFIG;
     }
     log_set_level(settings.config.log_level);

@@ -50,8 +50,9 @@ static void load(struct probe *probe)
         probe->configured = true;
         return;
     }
-    enum doctor_code code =
-        r == -EPERM || r == -ELOOP || r == -EACCES ? DOCTOR_CONFIG_UNSAFE : DOCTOR_CONFIG_INVALID;
+    enum doctor_code code = r == -EPERM || r == -ELOOP ? DOCTOR_CONFIG_UNSAFE
+                            : r == -EACCES             ? DOCTOR_CONFIG_UNREADABLE
+                                                       : DOCTOR_CONFIG_INVALID;
     if (problems.count == 0)
         report_find(probe->report, code, "", "it cannot be read: %s", strerror(-r));
     tell(probe, code, &problems);
@@ -61,9 +62,10 @@ static void load(struct probe *probe)
 
 static enum doctor_code code_of(const char *problem)
 {
-    return strstr(problem, ": revocation-lists: ") ? DOCTOR_CONFIG_LISTS
-           : strstr(problem, ": issuers: ")        ? DOCTOR_CONFIG_ISSUERS
-                                                   : DOCTOR_CONFIG_INVALID;
+    return strstr(problem, strerror(EACCES))         ? DOCTOR_CONFIG_UNREADABLE
+           : strstr(problem, ": revocation-lists: ") ? DOCTOR_CONFIG_LISTS
+           : strstr(problem, ": issuers: ")          ? DOCTOR_CONFIG_ISSUERS
+                                                     : DOCTOR_CONFIG_INVALID;
 }
 
 /* The files that it names must be of use, too: without them the agent does not start. */

@@ -132,6 +132,12 @@
     ROW(CONFIG_LISTS, 2208, ERROR, "config-lists", "The file of revocation lists cannot be used.", \
         "It is missing, can be written by others, or is no PEM file of revocation lists.",         \
         "Put the authorities' revocation lists into the file that revocation-lists names.")        \
+    ROW(CONFIG_UNREADABLE, 2209, ERROR, "config-unreadable",                                       \
+        "This user may not read the configuration, so that the agent does not start.",             \
+        "The agent is the user's program and reads the files itself: one that root alone may "     \
+        "read, in a folder that root alone may enter, is of no use to it.",                        \
+        "Let everybody read what the configuration names elsewhere, and run as root: chmod -R "    \
+        "a+rX /etc/lanyard")                                                                       \
     /* the smartcard service */                                                                    \
     ROW(PCSCD_NOT_INSTALLED, 2301, ERROR, "pcscd-not-installed",                                   \
         "The smartcard service is not installed.", "The package pcscd is missing.",                \

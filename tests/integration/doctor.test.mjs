@@ -23,6 +23,8 @@ const PYTHON = '/usr/bin/python3';
 const NOBODY = ['--reuid=65534', '--regid=65534', '--clear-groups', '--pdeathsig', 'KILL'];
 const SOCKET_CALL = { x64: 41, arm64: 198 }; // socket(2)'s number
 const isRoot = process.getuid() === 0;
+// What is not root's to read is refused to root as well.
+const UNPRIVILEGED = isRoot ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : [];
 const instrumented = /LANYARD_(SANITIZE:STRING=.+|COVERAGE:BOOL=ON)/.test(readFileSync(join(process.env.LANYARD_BUILD, 'CMakeCache.txt'), 'utf8'));
 
 const helpersWith = (c, change) => {
@@ -154,6 +156,22 @@ const broken = [
     const config = c.folder();
     symlinkSync(join(c.sandbox.config, 'lanyard.conf'), join(config, 'lanyard.conf'));
     return { config };
+  }],
+  ['LY-2209', 'a configuration that people may not read', (c) => {
+    const config = more(c);
+    chmodSync(join(config, 'lanyard.conf'), 0o000);
+    return { config, through: UNPRIVILEGED };
+  }],
+  ['LY-2209', 'a folder of the configuration that people may not enter', (c) => {
+    const config = more(c);
+    mkdirSync(join(config, 'conf.d'), { mode: 0o000 });
+    return { config, through: UNPRIVILEGED };
+  }],
+  ['LY-2209', 'authorities that people may not read', (c) => {
+    const file = join(c.folder(), 'authorities.pem');
+    cpSync(c.authorities, file);
+    chmodSync(file, 0o000);
+    return { config: c.config((text) => text.replace(/^authorities = .*$/m, `authorities = ${file}`)), through: UNPRIVILEGED };
   }],
   ['LY-2203', 'no provider', (c) => ({ config: c.config((text) => text.slice(0, text.indexOf('[provider'))), skips: { provider: 'LY-2203', browsers: 'LY-2203' } })],
   ['LY-2203', 'neither a provider nor a smartcard service', (c) => ({
