@@ -27,7 +27,6 @@ CHANNELID 0
 
 const op = await startOp({ people: people.file, trust: await trustOf(people), agentPort: 24290 });
 op.register();
-await mkdir('/etc/lanyard/conf.d', { recursive: true });
 await copyFile(join(people.ca, 'chain.pem'), '/etc/lanyard/issuers.pem');
 await chmod('/etc/lanyard/issuers.pem', 0o644);
 await writeFile('/etc/lanyard/conf.d/test.conf', `[cards]
