@@ -22,6 +22,7 @@
 #include "agent/keys/key_work.h"
 #include "agent/session/keeper.h"
 #include "agent/session_notices.h"
+#include "agent/settings.h"
 #include "agent/sign_in.h"
 #include "agent/state_folder.h"
 #include "agent/status_page.h"
@@ -208,6 +209,7 @@ static size_t view_expiring(const struct agent *agent, struct expiry_view views[
 struct agent_view {
     struct module_view *modules; /* owned */
     struct expiry_view expiring[CARDS_MAX];
+    char mark[SETTINGS_MARK_BYTES];
     struct agent_status status;
 };
 
@@ -223,7 +225,9 @@ static bool view_agent(const struct agent *agent, struct agent_view *view)
         modules[i].state = card_module_state(module);
         modules[i].detail = card_module_detail(module);
     }
+    settings_mark(agent->config, view->mark);
     view->status = (struct agent_status){
+        .configuration = view->mark,
         .expiring_count = view_expiring(agent, view->expiring),
         .expiring = view->expiring,
         .reader_service = cards_service_up(agent->cards) ? "up" : "down",

@@ -5,6 +5,8 @@
 #include "ipc/base/log.h"
 
 #include <errno.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -138,6 +140,23 @@ int settings_load(const struct settings_source *source, struct settings *setting
     config_check_pinentry(&settings->config, remarks);
     config_check_lock_command(&settings->config, remarks);
     return 0;
+}
+
+void settings_mark(const struct config *config, char mark[SETTINGS_MARK_BYTES])
+{
+    char *text = NULL;
+    size_t len;
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    FILE *out = open_memstream(&text, &len);
+    mark[0] = '\0';
+    if (!out)
+        return;
+    config_print(config, out);
+    bool whole = ferror(out) == 0;
+    if (fclose(out) == 0 && whole && SHA256((const unsigned char *)text, len, digest))
+        for (size_t i = 0; i < sizeof digest; i++)
+            snprintf(mark + 2 * i, 3, "%02x", digest[i]);
+    free(text);
 }
 
 void settings_deinit(struct settings *settings)

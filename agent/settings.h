@@ -29,4 +29,9 @@ int settings_load(const struct settings_source *source, struct settings *setting
                   struct config_reporter faults, struct config_reporter remarks);
 /* Two that log what they are told: as errors, and as warnings. */
 extern const struct config_reporter settings_log_faults, settings_log_remarks;
+
+/* What tells two configurations apart whose values differ, wherever these are from: SHA-256 of what
+ * config_print writes, in hexadecimal. "" without memory. */
+enum { SETTINGS_MARK_BYTES = 65 };
+void settings_mark(const struct config *config, char mark[SETTINGS_MARK_BYTES]);
 void settings_deinit(struct settings *settings);

@@ -4,6 +4,7 @@
  * library has one word for all the ways in which nobody answers.
  */
 #include "agent/doctor/probe.h"
+#include "agent/settings.h"
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/harden.h"
@@ -99,31 +100,17 @@ static void check_version(struct probe *probe)
     report_fact(probe->report, "agent", "%s", version ? version : "unknown");
 }
 
-static bool told(const json_t *origins, const char *origin)
+/* Another version may have other keys. */
+static void check_stale(struct probe *probe)
 {
-    size_t i;
-    json_t *each;
-    json_array_foreach(origins, i,
-                       each) if (json_is_string(each) &&
-                                 strcmp(json_string_value(each), origin) == 0) return true;
-    return false;
-}
-
-static void check_origins(struct probe *probe)
-{
-    const json_t *origins = json_object_get(probe->status, "origins");
-    const struct config_list *ours = &probe->config.origins;
-    if (!probe->configured || !json_is_array(origins))
+    const char *mark = json_string_value(json_object_get(probe->status, "configuration"));
+    char ours[SETTINGS_MARK_BYTES];
+    if (!probe->configured || !mark || report_has(probe->report, DOCTOR_AGENT_VERSION))
         return;
-    for (size_t i = 0; i < ours->count; i++)
-        if (!told(origins, ours->at[i])) {
-            report_find(probe->report, DOCTOR_CONFIG_STALE, ours->at[i],
-                        "the files list it, and the agent does not");
-            return;
-        }
-    if (json_array_size(origins) != ours->count)
-        report_find(probe->report, DOCTOR_CONFIG_STALE, "origins",
-                    "the agent lists %zu, the files %zu", json_array_size(origins), ours->count);
+    settings_mark(&probe->config, ours);
+    if (strcmp(mark, ours) != 0)
+        report_find(probe->report, DOCTOR_CONFIG_STALE, "",
+                    "a value in the files is another than the one in force");
 }
 
 /* Who is signed in is not to be in an archive: neither the name, nor its parts. */
@@ -164,7 +151,7 @@ static void ask(struct probe *probe, const char *path)
         probe->agent_pid = (pid_t)json_integer_value(json_object_get(probe->status, "pid"));
         report_saw(probe->report, "process %d", (int)probe->agent_pid);
         check_version(probe);
-        check_origins(probe);
+        check_stale(probe);
         hide_person(probe);
         return;
     }

@@ -120,8 +120,10 @@
         "Put the authorities' certificates into the file that issuers names.")                     \
     ROW(CONFIG_STALE, 2205, WARNING, "config-stale",                                               \
         "The agent works with an older configuration than the files say.",                         \
-        "The files were changed, and the agent was not told.",                                     \
-        "Run: systemctl --user reload lanyardd.service")                                           \
+        "The files were changed, and the agent was not told; or what was changed is obeyed by "    \
+        "the next agent only (lanyard.conf(5)).",                                                  \
+        "Run: systemctl --user reload lanyardd.service. If it stays so, log out and in again, or " \
+        "run: systemctl --user restart lanyardd.service")                                          \
     ROW(CONFIG_USER, 2206, WARNING, "config-user", "Lines of this user's own file are left out.",  \
         "They are misspelt, or set what only the administrator may.",                              \
         "Remove or correct the line that is named.")                                               \

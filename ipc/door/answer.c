@@ -270,8 +270,9 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                              web->state);
     return answer_write_result(
         out, id,
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "version",
-                  LANYARD_VERSION, "pid", (int)getpid(), "door", door, "readerService",
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I}",
+                  "version", LANYARD_VERSION, "pid", (int)getpid(), "configuration",
+                  text_value(status->configuration), "door", door, "readerService",
                   text_value(status->reader_service), "readersWithheld",
                   text_value(status->readers_withheld), "modules", modules, "readers",
                   (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count, "keys",

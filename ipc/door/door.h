@@ -174,6 +174,7 @@ struct expiry_view {
 };
 
 struct agent_status {
+    const char *configuration;    /* the mark of the one in force (agent/settings.h) */
     const char *reader_service;   /* "up", "down" */
     const char *readers_withheld; /* the reason of an outcome: why there are none; NULL: they count
                                    */
