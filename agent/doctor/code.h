@@ -100,11 +100,12 @@
         "Run as root: modprobe -a inet_diag tcp_diag, and name both in /etc/modules-load.d")       \
     /* the configuration */                                                                        \
     ROW(CONFIG_INVALID, 2201, ERROR, "config-invalid",                                             \
-        "The configuration has mistakes, so that the agent does not start.",                       \
+        "The configuration has mistakes: no agent starts with it.",                                \
         "A line is not understood, or a value cannot be used.",                                    \
-        "Correct the line that is named; lanyard config check tells whether all is right.")        \
+        "Correct the line that is named; lanyard config check tells whether all is right. An "     \
+        "agent that runs keeps what it has read before.")                                          \
     ROW(CONFIG_UNSAFE, 2202, ERROR, "config-unsafe",                                               \
-        "The configuration can be written by others, so that the agent does not start.",           \
+        "The configuration can be written by others: no agent starts with it.",                    \
         "A file or folder does not belong to root, others may write it, or it is a link.",         \
         "Put a file in the place of a link, and run as root: chown -R root: /etc/lanyard && "      \
         "chmod -R go-w /etc/lanyard")                                                              \
@@ -135,7 +136,7 @@
         "It is missing, can be written by others, or is no PEM file of revocation lists.",         \
         "Put the authorities' revocation lists into the file that revocation-lists names.")        \
     ROW(CONFIG_UNREADABLE, 2209, ERROR, "config-unreadable",                                       \
-        "This user may not read the configuration, so that the agent does not start.",             \
+        "This user may not read the configuration: no agent of theirs starts.",                    \
         "The agent is the user's program and reads the files itself: one that root alone may "     \
         "read, in a folder that root alone may enter, is of no use to it.",                        \
         "Let everybody read what the configuration names elsewhere, and run as root: chmod -R "    \

@@ -74,6 +74,13 @@ static void put_outcome(int number, const char *reason, const char *sentence, co
 static const char *milder(const struct doctor_row *row)
 {
     switch (row->code) {
+    case DOCTOR_CONFIG_INVALID:
+    case DOCTOR_CONFIG_UNSAFE:
+    case DOCTOR_CONFIG_UNREADABLE:
+    case DOCTOR_CONFIG_ISSUERS:
+    case DOCTOR_CONFIG_LISTS:
+    case DOCTOR_CONFIG_NO_PROVIDER:
+        return "; warning while an agent serves with what it has read before";
     case DOCTOR_READER_NONE:
     case DOCTOR_READER_NO_DRIVER:
     case DOCTOR_READERS_OTHERS:
@@ -89,7 +96,7 @@ static const char *milder(const struct doctor_row *row)
 
 static void put_finding(const struct doctor_row *row)
 {
-    char how_bad[80];
+    char how_bad[96];
     begin_section(row->code, row->reason);
     snprintf(how_bad, sizeof how_bad, "(%s%s)", severity_name(row->severity), milder(row));
     put_item("meaning", row->meaning);

@@ -130,6 +130,13 @@ void report_soften(struct report *report, enum severity most)
         report->findings[report->count - 1].severity = most;
 }
 
+void report_soften_check(struct report *report, const char *check, enum severity most)
+{
+    for (size_t i = 0; i < report->count; i++)
+        if (strcmp(report->findings[i].check, check) == 0 && report->findings[i].severity > most)
+            report->findings[i].severity = most;
+}
+
 void report_fact(struct report *report, const char *name, const char *format, ...)
 {
     if (report->fact_count == REPORT_FACTS_MAX)

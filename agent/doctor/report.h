@@ -78,6 +78,8 @@ __attribute__((format(printf, 4, 5))) void report_find(struct report *report, en
                                                        ...);
 /* The last finding is not worse than that. */
 void report_soften(struct report *report, enum severity most);
+/* Nor is any of the earlier check of that name. */
+void report_soften_check(struct report *report, const char *check, enum severity most);
 __attribute__((format(printf, 3, 4))) void report_fact(struct report *report, const char *name,
                                                        const char *format, ...);
 

@@ -190,7 +190,7 @@ const broken = [
   ['LY-2201', "a provider's authorities that are none", (c) => {
     const file = join(c.folder(), 'authorities.pem');
     writeFileSync(file, 'none\n', { mode: 0o600 });
-    return { config: c.config((text) => text.replace(/^authorities = .*$/m, `authorities = ${file}`)) };
+    return { config: c.config((text) => text.replace(/^authorities = .*$/m, `authorities = ${file}`)), env: noAgent(c) };
   }],
   ['LY-2205', 'a configuration that the agent has not read', (c) => ({ config: c.config((text) => text.replace(/^(origin = .*)$/m, '$1\norigin = https://127.0.0.1:2')) })],
   ['LY-2205', 'a mode of the session that the agent has not read', (c) => ({ config: more(c, '[session]', 'mode = mobility') })],
@@ -498,6 +498,19 @@ doctorTest('what is broken is told first', async (t, computer) => {
           /; AppArmor is in force for files, and this kernel's cannot tell sockets apart/);
       }
       assert.match(await saidWith(() => {}), /; AppArmor is in force for files; whether it tells sockets apart cannot be read in/);
+    } finally {
+      await one.close();
+    }
+  });
+
+  await t.test('a mistake does not concern the agent that runs', async () => {
+    const one = computer.forCase();
+    try {
+      const config = settingsOf(one, 'cards', 'modul = /x.so');
+      const running = await one.doctor({ config });
+      assert.deepEqual([running.first.code, running.first.severity, running.code], ['LY-2201', 'warning', 0]);
+      const none = await one.doctor({ config, env: noAgent(one) });
+      assert.deepEqual([none.first.code, none.first.severity, none.code], ['LY-2201', 'error', 1]);
     } finally {
       await one.close();
     }
