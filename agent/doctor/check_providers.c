@@ -109,6 +109,22 @@ static void check_provider(struct probe *probe, const struct config_provider *pr
                 probe->report->findings[i].severity = SEVERITY_WARNING;
 }
 
+/* The agent is started by systemd and not from this terminal: its requests go by its environment,
+ * so ours do. Without an agent there is but this one. */
+static void take_environment(const struct probe *probe)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY",   "no_proxy",    "NO_PROXY"};
+    const json_t *told = json_object_get(probe->status, "proxyVariables");
+    for (size_t i = 0; json_is_object(told) && i < sizeof names / sizeof *names; i++) {
+        const char *value = json_string_value(json_object_get(told, names[i]));
+        if (value)
+            setenv(names[i], value, 1);
+        else
+            unsetenv(names[i]);
+    }
+}
+
 void check_providers(struct probe *probe)
 {
     const struct config_provider *seen[PROBE_PROVIDERS_MAX];
@@ -119,6 +135,7 @@ void check_providers(struct probe *probe)
         report_skip_after(probe->report, "configuration", DOCTOR_CONFIG_NO_PROVIDER);
         return;
     }
+    take_environment(probe);
     const struct config_provider *usual = config_provider_default(&probe->config);
     for (size_t i = 0; i < origins->count && count < PROBE_PROVIDERS_MAX; i++) {
         const struct config_provider *provider = config_provider_of(&probe->config, origins->at[i]);

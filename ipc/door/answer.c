@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Text from outside; NULL becomes null. */
@@ -246,6 +247,20 @@ int answer_encode_status_url(struct bytes *out, const struct rpc_id *id, const c
     return answer_write_result(out, id, json_pack("{s:s}", "url", url));
 }
 
+/* What the agent's own requests go by where the configuration names no proxy. */
+static json_t *proxies_value(void)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY",   "no_proxy",    "NO_PROXY"};
+    json_t *values = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            json_object_set_new(values, names[i], text_value(value));
+    }
+    return values;
+}
+
 int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                          const struct agent_status *status, const struct web_state *web,
                          const char *const *origins, size_t connections)
@@ -270,10 +285,10 @@ int answer_encode_status(struct bytes *out, const struct rpc_id *id,
                              web->state);
     return answer_write_result(
         out, id,
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I}",
+        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I}",
                   "version", LANYARD_VERSION, "pid", (int)getpid(), "configuration",
-                  text_value(status->configuration), "door", door, "readerService",
-                  text_value(status->reader_service), "readersWithheld",
+                  text_value(status->configuration), "proxyVariables", proxies_value(), "door",
+                  door, "readerService", text_value(status->reader_service), "readersWithheld",
                   text_value(status->readers_withheld), "modules", modules, "readers",
                   (json_int_t)status->reader_count, "cards", (json_int_t)status->card_count, "keys",
                   (json_int_t)status->key_count, "expiring", expiring, "origins", listed,

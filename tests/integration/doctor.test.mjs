@@ -379,6 +379,13 @@ const broken = [
   ['LY-2801', 'a name that nobody knows', (c) => ({ config: provider(c, 'https://nowhere.invalid/op') })],
   ['LY-2802', 'a proxy that nobody knows', (c) => ({ config: provider(c, `${PAGE}/op`, (text) => `${text}\nproxy = http://nowhere.invalid:3128\n`) })],
   ['LY-2803', 'a proxy that is away', (c) => ({ config: provider(c, `${PAGE}/op`, (text) => `${text}\nproxy = http://127.0.0.1:1\n`) })],
+  ['LY-2803', "a proxy of the agent's environment that is away", async (c) => {
+    const config = provider(c, `${PAGE}/op`, (text) => text.replace(/^broker-socket = .*$/m, 'broker-socket = /nonexistent/portd'));
+    return { config, env: await c.agent(config, { https_proxy: 'http://127.0.0.1:1' }), despite: ['LY-2102'] };
+  }],
+  ['LY-2801', "a proxy of this terminal's environment, which is not the agent's", (c) => ({
+    config: provider(c, 'https://nowhere.invalid/op'), env: { https_proxy: 'http://127.0.0.1:1' },
+  })],
   ['LY-2804', 'a proxy that wants a password', async (c) => {
     const proxy = await proxyThatSays(c, 407);
     return { config: provider(c, `${PAGE}/op`, (text) => `${text}\nproxy = ${proxy}\n`) };
