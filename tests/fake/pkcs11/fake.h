@@ -11,7 +11,8 @@
  *     FAKE_PKCS11            what to do wrong (see each module)
  *     FAKE_PKCS11_JOURNAL    a file to which each C_Login, C_Logout, C_Sign and C_CloseSession
  *                            appends a word, and C_SetPIN and C_InitPIN do
- *     FAKE_PKCS11_REPORT     a file for what fake-rover has seen
+ *     FAKE_PKCS11_REPORT     a file for what fake-rover or fake-prowler has seen
+ *     FAKE_PKCS11_TRIES      a file that says what fake-prowler tries
  *     FAKE_PKCS11_EACH_USE   when set, the key has CKA_ALWAYS_AUTHENTICATE
  *     FAKE_PKCS11_PAD        when set, the reader has a PIN pad, on which everything typed is right
  */
