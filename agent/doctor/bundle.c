@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,36 @@ static void put(struct bytes *tar, const struct report *report, const char *name
     redact(text, report->names, report->name_count, &clean);
     tar_add(tar, name, &clean);
     tar->failed = tar->failed || clean.failed;
+}
+
+/* Each text by itself: what stands in front of it in JSON is our own word ("subject"), and not what
+ * would make a name of it. */
+static void redact_texts(json_t *json, const struct report *report)
+{
+    const char *key;
+    json_t *each;
+    size_t i;
+    if (json_is_string(json)) {
+        CLEANUP(bytes_deinit) struct bytes clean = {0};
+        redact(json_string_value(json), report->names, report->name_count, &clean);
+        bytes_append(&clean, "", 1);
+        if (clean.failed || json_string_set(json, (const char *)clean.data) < 0)
+            json_string_set(json, "");
+    }
+    json_array_foreach(json, i, each) redact_texts(each, report);
+    json_object_foreach(json, key, each) redact_texts(each, report);
+}
+
+static void put_json(struct bytes *tar, const struct report *report, const char *name,
+                     const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    redact_texts(json, report);
+    CLEANUP(free_text) char *clean = json_dumps(json, JSON_INDENT(2));
+    json_decref(json);
+    tar->failed = tar->failed || !clean;
+    if (clean)
+        tar_add(tar, name, &(struct bytes){.data = (uint8_t *)clean, .len = strlen(clean)});
 }
 
 /* What a program prints; or that it cannot be had. */
@@ -178,7 +209,7 @@ int bundle_write(const char *path, const struct report *report, const char *json
     if (report->names_lost)
         return -EOVERFLOW;
     CLEANUP(bytes_deinit) struct bytes tar = {0};
-    put(&tar, report, "doctor.json", json);
+    put_json(&tar, report, "doctor.json", json);
     for (size_t i = 0; i < report->attachment_count; i++)
         put(&tar, report, report->attachments[i].name, report->attachments[i].text);
     put_units(&tar, report);

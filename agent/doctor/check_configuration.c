@@ -8,12 +8,14 @@
 
 #include "ipc/base/cleanup.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PROBLEMS_MAX = 50 };
+enum { PROBLEMS_MAX = 50, LINES_MAX = 5000 };
 
 struct problems {
     size_t count;
@@ -88,6 +90,47 @@ static void check_user_file(struct probe *probe)
     tell(probe, DOCTOR_CONFIG_USER, &problems);
 }
 
+/* One file's lines with their numbers, without its comments. */
+static void write_lines(const char *folder, const char *name, FILE *out)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *in = fd < 0 ? NULL : fdopen(fd, "re");
+    char line[2 * CONFIG_LINE_MAX];
+    if (!in) {
+        fprintf(out, "%s: %s\n", name, strerror(errno));
+        return;
+    }
+    steal_fd(&fd);
+    for (unsigned i = 1; i <= LINES_MAX && fgets(line, sizeof line, in); i++) {
+        const char *text = line + strspn(line, " \t");
+        if (!strchr("#;\n", *text))
+            fprintf(out, "%s:%u: %.*s\n", name, i, (int)strcspn(text, "\n"), text);
+    }
+    fclose(in);
+}
+
+/* Where the configuration cannot be used, the files are told as they are. */
+static void write_files(const struct probe *probe, FILE *out)
+{
+    const char *folder = probe->setup->config ? probe->setup->config : CONFIG_DEFAULT_DIR;
+    char path[PATH_MAX];
+    struct dirent **entries = NULL;
+    write_lines(folder, "lanyard.conf", out);
+    snprintf(path, sizeof path, "%s/conf.d", folder);
+    int count = scandir(path, &entries, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (i < CONFIG_FILES_MAX && entries[i]->d_name[0] != '.') {
+            char name[sizeof "conf.d/" + NAME_MAX];
+            snprintf(name, sizeof name, "conf.d/%s", entries[i]->d_name);
+            write_lines(folder, name, out);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+}
+
 /* What is in force, for an archive: it has no secrets. */
 static void attach(struct probe *probe)
 {
@@ -96,7 +139,10 @@ static void attach(struct probe *probe)
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return;
-    config_print(&probe->config, out);
+    if (probe->configured)
+        config_print(&probe->config, out);
+    else
+        write_files(probe, out);
     fclose(out);
     report_attach(probe->report, "config.txt", text);
 }
@@ -117,8 +163,10 @@ static void check_development(struct probe *probe)
 void check_configuration(struct probe *probe)
 {
     load(probe);
-    if (!probe->configured)
+    if (!probe->configured) {
+        attach(probe);
         return;
+    }
     check_named_files(probe);
     check_user_file(probe);
     attach(probe);

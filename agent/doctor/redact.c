@@ -75,6 +75,28 @@ static bool is_random(const char *at, size_t len)
     return (digit && !other) || (lower && upper && (digit || len >= 2 * REDACT_BODY_MIN));
 }
 
+static bool ends_in(const char *start, const char *end, const char *name)
+{
+    size_t len = strlen(name);
+    return (size_t)(end - start) >= len && strncasecmp(end - len, name, len) == 0;
+}
+
+/* The journal's name of a kind of entry, which is ours: how long it is that begins here, or 0. */
+static size_t message_id(const char *start, const char *at)
+{
+    static const char name[] = "MESSAGE_ID";
+    size_t len = 0;
+    if (at == start || !strchr("=\"", at[-1]))
+        return 0;
+    while (len <= 32 && isxdigit((unsigned char)at[len]))
+        len++;
+    if (len != 32 || is_body(at[len]))
+        return 0;
+    for (unsigned i = 0; i < 4 && at > start && strchr("=:\" ", at[-1]); i++)
+        at--;
+    return ends_in(start, at, name) ? len : 0;
+}
+
 /* A body, or several with points between them, as a JWS has. What is no such chain as a whole has
  * none in its later part; but one piece of it may be hexadecimal. */
 static size_t body(struct walk *walk)
@@ -105,12 +127,6 @@ static size_t digits(const char *start, const char *at)
         len += 1 + more;
     }
     return count >= REDACT_GROUPED_MIN ? len : piece >= REDACT_DIGITS_MIN ? piece : 0;
-}
-
-static bool ends_in(const char *start, const char *end, const char *name)
-{
-    size_t len = strlen(name);
-    return (size_t)(end - start) >= len && strncasecmp(end - len, name, len) == 0;
 }
 
 /* The word PIN or PUK, with what may stand at its end: "PIN", "pins", "PUK2", "pin_1". */
@@ -331,6 +347,9 @@ void redact(const char *text, char *const *names, size_t name_count, struct byte
     struct walk walk = {.start = text, .at = text, .chain = text, .word = text};
     while (*walk.at) {
         const char *at = walk.at, *instead = "[removed]";
+        size_t ours = message_id(text, at);
+        bytes_append(out, at, ours);
+        walk.at = at += ours;
         size_t len = pem(at);
         if (len == 0)
             len = value(text, at, walk.in_string);

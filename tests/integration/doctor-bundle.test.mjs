@@ -113,6 +113,19 @@ test('an archive for the service desk has nothing in it that is secret', async (
     assert.ok(part('audit.jsonl').includes('kept: this line is whole'));
     if (existsSync(REMOTE)) assert.ok(part('journal.txt').includes('kept: this line is whole'), part('journal.txt'));
 
+    // Of files that cannot be used their lines are told, and what a finding is about.
+    const wrong = join(sandbox.directory, 'wrong');
+    mkdirSync(join(wrong, 'conf.d'), { recursive: true });
+    writeFileSync(join(wrong, 'lanyard.conf'), `# ${NAMES[0]}\n[cards]\nmodul = /x.so\npassword = ${PASSWORD}\n`, { mode: 0o600 });
+    writeFileSync(join(wrong, 'conf.d/more.conf'), '[cards]\nmodule = /kept.so\n', { mode: 0o600 });
+    const unusable = join(sandbox.directory, 'unusable.tar');
+    await run({ ...env, XDG_RUNTIME_DIR: '' }, ...words.map((word) => (word === sandbox.config ? wrong : word)).slice(0, -1), unusable);
+    const from = (name) => execFileSync('tar', ['-xOf', unusable, `lanyard-doctor/${name}`], { encoding: 'utf8' });
+    assert.match(from('config.txt'), /lanyard\.conf:3: modul = \/x\.so$/m);
+    assert.match(from('config.txt'), /more\.conf:2: module = \/kept\.so$/m);
+    assert.ok(!from('config.txt').includes(PASSWORD) && !from('config.txt').includes(NAMES[0]), from('config.txt'));
+    assert.ok(JSON.parse(from('doctor.json')).findings.some(({ subject }) => subject === 'XDG_RUNTIME_DIR'), from('doctor.json'));
+
     // Of a long audit file the end is taken, and no half of a line.
     const half = `{"LANYARD_NOTE":"password: `;
     writeFileSync(join(audit, 'audit.jsonl'), `${half}${PASSWORD}"}\n`);

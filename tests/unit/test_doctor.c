@@ -155,6 +155,10 @@ static void secrets_are_taken_out(void **state)
             "[removed] x");
     redacts("MIIBszCCAVmgAwIBAgIUfKk3Yp0F2h5T/Zq1Qw+Zx9vQmXMwCg== x", "[removed] x");
     redacts("1dc7392504984044b3a3974b2fef7a67", "[removed]");
+    redacts("\"MESSAGE_ID\":\"1dc7392504984044b3a3974b2fef7a67\"",
+            "\"MESSAGE_ID\":\"1dc7392504984044b3a3974b2fef7a67\"");
+    redacts("\"MESSAGE_ID\":\"1dc7392504984044b3a3974b2fef7a67ab\"",
+            "\"MESSAGE_ID\":\"[removed]\"");
     redacts("subject CN=Alison Brown,O=nhs", "subject CN=[removed],O=nhs");
     redacts("\"displayName\":\"Alison Brown\"", "\"displayName\":\"[removed]\"");
 }
@@ -423,10 +427,10 @@ static void every_finding_is_printed_with_its_meaning(void **state)
     report_print(&report, out);
     fclose(out);
     static const char *const wanted[] = {
-        "because:\n\n  The configuration has mistakes, so that the agent does not start. "
+        "because:\n\n  The configuration has mistakes: no agent starts with it. "
         "(LY-2201)\n"
         "  lanyard.conf:2: unknown key\n",
-        "  LY-2201  error    The configuration has mistakes, so that the agent does not start. "
+        "  LY-2201  error    The configuration has mistakes: no agent starts with it. "
         "(lanyard.conf:2: unknown key)\n",
         "  LY-2207  notice   Sites that are not for real patients' data may ask for a sign-in. "
         "(care: https://a.example may ask)\n",
