@@ -2,7 +2,7 @@
 /*
  * A module reads what the person may read, since nobody knows where a vendor keeps his settings. Of
  * devices it has those on USB, for a token that is no reader's; a reader at a serial line is
- * pcscd's business.
+ * pcscd's business, and pcscd is the one service that it talks to.
  *
  * SoftHSM, a module whose cards are files, writes those as well, be it only that a PIN was wrong.
  * Where they are say its settings: the first of three files that there is.
@@ -53,6 +53,13 @@ static bool find_softhsm_tokens(char folder[PATH_MAX])
     return found;
 }
 
+/* As libpcsclite finds it. */
+static const char *pcscd(void)
+{
+    const char *named = getenv("PCSCLITE_CSOCK_NAME");
+    return named ? named : "/run/pcscd/pcscd.comm";
+}
+
 int places_confine(void)
 {
     char tokens[PATH_MAX];
@@ -61,6 +68,6 @@ int places_confine(void)
     size_t count = sizeof places / sizeof *places;
     if (!find_softhsm_tokens(tokens))
         count--;
-    int r = confine_reach(places, count, 0);
-    return r < 0 ? r : confine_calls(CONFINE_CARD);
+    int r = confine_connections(pcscd());
+    return r < 0 ? r : confine_reach(places, count, 0);
 }

@@ -144,6 +144,7 @@ static void put_journal(struct bytes *tar, const struct report *report, const ch
                                uid,
                                "_COMM=lanyardd",
                                "_COMM=lanyard-card",
+                               "_COMM=lanyard-connect",
                                "_COMM=lanyard-fido",
                                "_COMM=lanyard-prompt",
                                "_COMM=lanyard-chooser",

@@ -60,24 +60,44 @@ static void check_process(struct probe *probe, long pid)
         report_find(probe->report, DOCTOR_HARDENING_SECCOMP, subject, NULL);
 }
 
-static size_t find_helpers(const struct probe *probe, long helpers[HELPERS_MAX])
+struct helpers {
+    size_t count;
+    long pids[HELPERS_MAX];
+};
+
+static void add_children(const struct probe *probe, long parent, struct helpers *out)
 {
     char path[PATH_MAX], name[32];
-    size_t count = 0;
     CLEANUP(close_folder) DIR *folder = opendir(probe_path(probe, path, "/proc"));
     const struct dirent *entry;
-    while (folder && count < HELPERS_MAX && (entry = readdir(folder))) {
+    while (folder && out->count < HELPERS_MAX && (entry = readdir(folder))) {
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         CLEANUP(free_text)
         char *status = probe_read(probe, STATUS_MAX, "/proc/%.16s/status", entry->d_name);
-        if (!status || proc_status_number(status, "PPid") != probe->agent_pid)
+        if (!status || proc_status_number(status, "PPid") != parent)
             continue;
         proc_status_name(status, name, sizeof name);
         if (strncmp(name, "lanyard-", 8) == 0)
-            helpers[count++] = strtol(entry->d_name, NULL, 10);
+            out->pids[out->count++] = strtol(entry->d_name, NULL, 10);
     }
-    return count;
+}
+
+/* Where another process connects for it (ipc/confine/confine.h), that one is a helper, too. */
+static bool connects_itself(const struct probe *probe, long pid, struct helpers *helpers)
+{
+    struct process process;
+    size_t before = helpers->count;
+    for (int i = 0; !LANYARD_INSTRUMENTED && i < LOOKS_MAX; i++) {
+        if (i > 0)
+            poll(NULL, 0, LOOK_MS);
+        if (!look(probe, pid, &process) || strcmp(process.name, "lanyard-card") != 0)
+            return false;
+        add_children(probe, pid, helpers);
+        if (helpers->count > before)
+            return false;
+    }
+    return !LANYARD_INSTRUMENTED;
 }
 
 /* ---- AppArmor ---- */
@@ -139,19 +159,25 @@ static enum apparmor check_apparmor(struct probe *probe)
 
 void check_hardening(struct probe *probe)
 {
-    long helpers[HELPERS_MAX];
+    struct helpers helpers = {0};
+    bool alone = false;
     if (probe->agent_pid <= 0) {
         report_skip_after(probe->report, "agent", DOCTOR_AGENT_NOT_RUNNING);
         return;
     }
     check_process(probe, probe->agent_pid);
-    size_t count = find_helpers(probe, helpers);
-    for (size_t i = 0; i < count; i++)
-        check_process(probe, helpers[i]);
+    add_children(probe, probe->agent_pid, &helpers);
+    size_t direct = helpers.count;
+    for (size_t i = 0; i < direct; i++)
+        alone |= connects_itself(probe, helpers.pids[i], &helpers);
+    for (size_t i = 0; i < helpers.count; i++)
+        check_process(probe, helpers.pids[i]);
     enum apparmor apparmor = check_apparmor(probe);
-    bool apart = apparmor == APPARMOR_SOCKETS || apparmor == APPARMOR_UNTOLD;
-    report_saw(probe->report, "the agent and %zu helpers; %s%s", count, apparmor_says[apparmor],
-               apart ? "" : ": what reads cards reaches other programs' sockets");
+    if (apparmor == APPARMOR_SOCKETS)
+        alone = false;
+    report_saw(probe->report, "the agent and %zu helpers; %s%s", helpers.count,
+               apparmor_says[apparmor],
+               alone ? ": what reads cards reaches other programs' sockets" : "");
 }
 
 /* ---- versions ---- */

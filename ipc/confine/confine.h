@@ -19,25 +19,28 @@
  * threads, keeps locks and shared memory, and a list of the calls of the modules we know would
  * break the next one. So it is told what is dangerous. It is ended when it reaches for other
  * processes' memory, the kernel, or namespaces. Refused are programs, sockets that are neither Unix
- * nor the kernel's own (udev), other processes' limits, signals to them (by Landlock, from its
- * version 6), typing into a terminal or taking one over, writing anywhere but where everybody may,
- * and all devices but those on USB (pkcs11/places.c): no terminal, no camera, no disk. Of what
+ * streams nor the kernel's own (udev), other processes' limits, signals to them (by Landlock, from
+ * its version 6), typing into a terminal or taking one over, writing anywhere but where everybody
+ * may, and all devices but those on USB (pkcs11/places.c): no terminal, no camera, no disk. Of what
  * other programs of the person's keep in /tmp, /var/tmp, /dev/shm and /run/lock it reads and writes
  * what the person may, since modules keep locks and semaphores there. Nor does it change whose a
  * file is, who may use it and when it was changed, even one that it has made, or make one with
  * which others act as the person: that takes no right to a place. Nor does it empty one that it has
  * not opened for writing, share memory, semaphores or messages with others by a number, or change
- * how much of the machine others get. It reads what the person may read, and reaches any Unix
- * socket that has a path and lets the person in: pcscd's, but also the session bus and the agent's
- * own. Only AppArmor can tell those apart, so where it is not in force a card's software that has
- * been taken over can have others act for it. The agent cannot tell it from a program of the
- * person's: whoever forks and ends is nobody's child.
+ * how much of the machine others get. It reads what the person may read.
+ *
+ * Whatever it connects, and to whatever address, is connected with pcscd or refused
+ * (confine_connections). It could otherwise have others act for it, once it has been taken over:
+ * the session's manager, X11, the agent itself, which cannot tell it from a program of the
+ * person's, since whoever forks and ends is nobody's child. So a module that needs a service of its
+ * vendor's, the session bus or a window does not work, and one that looks a user up is told what
+ * the machine's files say. No key lets more in: who connects in its stead would have to read the
+ * address, and it could be another by then.
  *
  * lanyard-fido reads what udev and the system's settings say, makes no file, has no socket but the
  * agent's, and is ended by all else. It opens no device: a process of its own that never meets a
  * key opens keys for it, also those of later (fido/opener.h). Only where a redirected key is
- * configured does it make Unix sockets and connect them; which ones is then AppArmor's to say, as
- * for lanyard-card.
+ * configured does it make Unix sockets and connect them; which ones is then AppArmor's to say.
  *
  * lanyard-prompt, once pinentry is there, talks to it and to the agent, and is ended by all else.
  *
@@ -62,19 +65,32 @@
 
 enum confine_calls {
     CONFINE_AGENT,
-    CONFINE_CARD,
+    CONFINE_CARD,       /* connects nothing but by confine_connections */
+    CONFINE_CARD_ALONE, /* connects what it likes */
     CONFINE_CHOOSER,
     CONFINE_CHOOSER_AFAR, /* its display is on another machine */
     CONFINE_FIDO,
     CONFINE_FIDO_AFAR, /* there is a redirected key's socket */
     CONFINE_PROMPT,
     CONFINE_BROKER,
+    CONFINE_CONNECTOR, /* what connects for lanyard-card (connections.c) */
     CONFINE_CALLS
 };
 
 /* All threads of the process are confined, also those that run already. 0 or -errno (logged): a
  * kernel without seccomp's filters is one on which nothing of ours runs. */
 int confine_calls(enum confine_calls calls);
+
+/* confine_calls(CONFINE_CARD), and a process that connects in its stead (connections.c), named
+ * lanyard-connect: from then on connect() of any socket, to any address, leaves the descriptor
+ * connected with the Unix stream socket at this path instead, or fails as connecting with that
+ * does; it is refused (ECONNREFUSED) where the address is not as long as that path. The path is
+ * borrowed for the call. On a kernel that cannot (before Linux 5.9), or within a
+ * container whose manager answers system calls, it is confine_calls(CONFINE_CARD_ALONE), which is
+ * logged.
+ *
+ * While there is one thread. 0 or -errno (logged). */
+int confine_connections(const char *path);
 
 enum confine_right {
     CONFINE_READ = 1 << 0,    /* files and folders */

@@ -71,7 +71,7 @@ enum {
 /* What ordinary programs do, those of a desktop and modules for cards among them. */
 #define ORDINARY                                                                                   \
     SETTLED, READING, "fcntl", "fcntl64", "tgkill", "accept", "accept4", "alarm", "bind",          \
-        "capget", "capset", "chdir", "chmod", "chown", "chown32", "close_range", "connect",        \
+        "capget", "capset", "chdir", "chmod", "chown", "chown32", "close_range",                   \
         "copy_file_range", "creat", "dup2", "epoll_create", "epoll_create1", "epoll_ctl",          \
         "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "fadvise64",           \
         "fadvise64_64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchown", "fchown32",         \
@@ -94,24 +94,29 @@ enum {
         "rt_sigsuspend", "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo",         \
         "sched_getattr", "sched_getparam", "sched_get_priority_max", "sched_get_priority_min",     \
         "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",       \
-        "sched_setparam", "sched_setscheduler", "seccomp", "semctl", "semget", "semop",            \
-        "semtimedop", "semtimedop_time64", "sendfile", "sendfile64", "sendmmsg", "setfsgid",       \
-        "setfsgid32", "setfsuid", "setfsuid32", "setgid", "setgid32", "setgroups", "setgroups32",  \
-        "setitimer", "setpgid", "setpriority", "setregid", "setregid32", "setresgid",              \
-        "setresgid32", "setresuid", "setresuid32", "setreuid", "setreuid32", "setrlimit",          \
-        "setsid", "setsockopt", "set_thread_area", "setuid", "setuid32", "setxattr", "shmat",      \
-        "shmctl", "shmdt", "shmget", "sigaction", "signal", "signalfd", "signalfd4", "sigpending", \
-        "sigprocmask", "sigsuspend", "socketpair", "splice", "symlink", "symlinkat", "sync",       \
-        "sync_file_range", "sync_file_range2", "syncfs", "tee", "timer_create", "timer_delete",    \
-        "timerfd_create", "timerfd_gettime", "timerfd_gettime64", "timerfd_settime",               \
-        "timerfd_settime64", "timer_getoverrun", "timer_gettime", "timer_gettime64",               \
-        "timer_settime", "timer_settime64", "times", "tkill", "truncate", "truncate64", "umask",   \
-        "unlink", "unlinkat", "utime", "utimensat", "utimensat_time64", "utimes", "vfork",         \
-        "vmsplice", "wait4", "waitid", "waitpid"
+        "sched_setparam", "sched_setscheduler", "semctl", "semget", "semop", "semtimedop",         \
+        "semtimedop_time64", "sendfile", "sendfile64", "sendmmsg", "setfsgid", "setfsgid32",       \
+        "setfsuid", "setfsuid32", "setgid", "setgid32", "setgroups", "setgroups32", "setitimer",   \
+        "setpgid", "setpriority", "setregid", "setregid32", "setresgid", "setresgid32",            \
+        "setresuid", "setresuid32", "setreuid", "setreuid32", "setrlimit", "setsid", "setsockopt", \
+        "set_thread_area", "setuid", "setuid32", "setxattr", "shmat", "shmctl", "shmdt", "shmget", \
+        "sigaction", "signal", "signalfd", "signalfd4", "sigpending", "sigprocmask", "sigsuspend", \
+        "splice", "symlink", "symlinkat", "sync", "sync_file_range", "sync_file_range2", "syncfs", \
+        "tee", "timer_create", "timer_delete", "timerfd_create", "timerfd_gettime",                \
+        "timerfd_gettime64", "timerfd_settime", "timerfd_settime64", "timer_getoverrun",           \
+        "timer_gettime", "timer_gettime64", "timer_settime", "timer_settime64", "times", "tkill",  \
+        "truncate", "truncate64", "umask", "unlink", "unlinkat", "utime", "utimensat",             \
+        "utimensat_time64", "utimes", "vfork", "vmsplice", "wait4", "waitid", "waitpid"
 
-static const char *const agent_allowed[] = {ORDINARY, "execve", "execveat", "prlimit64",
-                                            "prctl",  "socket", NULL};
-static const char *const guest_allowed[] = {ORDINARY, NULL}; /* lanyard-card and lanyard-chooser */
+/* Not lanyard-card: which sockets it has, and what it is connected with, is watched. A filter of
+ * its own, with a listener of its own, could take the place of the one that does. */
+#define CONNECTING "connect", "seccomp", "socketpair"
+
+static const char *const agent_allowed[] = {ORDINARY,    CONNECTING, "execve", "execveat",
+                                            "prlimit64", "prctl",    "socket", NULL};
+static const char *const card_allowed[] = {ORDINARY, NULL};
+static const char *const card_alone_allowed[] = {ORDINARY, "connect", NULL};
+static const char *const chooser_allowed[] = {ORDINARY, CONNECTING, NULL};
 static const char *const fido_allowed[] = {SETTLED, READING, NULL};
 static const char *const fido_afar_allowed[] = {SETTLED, READING, "connect", NULL};
 static const char *const prompt_allowed[] = {SETTLED, "wait4", "waitid", "waitpid", NULL};
@@ -136,6 +141,7 @@ static const char *const broker_allowed[] = {SETTLED,
                                              "unlink",
                                              "unlinkat",
                                              NULL};
+static const char *const connector_allowed[] = {SETTLED, "connect", NULL};
 
 /* Other processes, the kernel, what a sandbox is made of, and a second way to make calls. */
 static const char *const dangerous[] = {
@@ -195,7 +201,8 @@ static const char *const dangerous[] = {
 };
 
 /* Tried by libraries that can do without. */
-static const char *const guest_refused[] = {"execve", "execveat", NULL};
+static const char *const card_refused[] = {"execve", "execveat", "seccomp", NULL};
+static const char *const chooser_refused[] = {"execve", "execveat", NULL};
 static const char *const fido_refused[] = {"prctl", "tgkill", NULL};
 /* A locale's messages, the time zone; whether something is a terminal. tgkill is abort's, which
  * ends the program without it as well: of whom it signals only the number would be known. */
@@ -204,6 +211,7 @@ static const char *const fido_refused[] = {"prctl", "tgkill", NULL};
         "stat", "tgkill"
 static const char *const prompt_refused[] = {SETTLED_REFUSED, "ioctl", "openat", NULL};
 static const char *const broker_refused[] = {SETTLED_REFUSED, NULL};
+static const char *const connector_refused[] = {SETTLED_REFUSED, "openat", NULL};
 
 /* ---- rules ---- */
 
@@ -228,6 +236,35 @@ static void decide_sockets(scmp_filter_ctx filter, uint32_t local, uint32_t inte
     where(filter, local, "socket", 0, AF_UNIX);
     where(filter, internet, "socket", 0, AF_INET);
     where(filter, internet, "socket", 0, AF_INET6);
+}
+
+/* Unix sockets that are only ever of use to whom they are connected with: with any other kind
+ * (SOCK_RAW is SOCK_DGRAM by another name) whoever sends may name who shall have it. */
+static void allow_connected_sockets(scmp_filter_ctx filter, const char *name, int type)
+{
+    const uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    const struct scmp_arg_cmp both[] = {
+        SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_UNIX),
+        SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, (uint64_t)type)};
+    rule(filter, SCMP_ACT_ALLOW, name, 2, both);
+}
+
+static void allow_card_sockets(scmp_filter_ctx filter)
+{
+    allow_connected_sockets(filter, "socket", SOCK_STREAM);
+    allow_connected_sockets(filter, "socketpair", SOCK_STREAM);
+    allow_connected_sockets(filter, "socketpair", SOCK_SEQPACKET);
+    where(filter, SCMP_ACT_ALLOW, "socket", 0, AF_NETLINK); /* the kernel's events, for udev */
+    where(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 0, AF_INET);
+    where(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 0, AF_INET6);
+}
+
+/* What connections.c does with whom it answers. */
+static void allow_answers(scmp_filter_ctx filter)
+{
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, SECCOMP_IOCTL_NOTIF_RECV);
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, SECCOMP_IOCTL_NOTIF_ADDFD);
+    where(filter, SCMP_ACT_ALLOW, "ioctl", 1, SECCOMP_IOCTL_NOTIF_SEND);
 }
 
 /* Not: whether it is dumped and traced, and whether it ends with the agent. */
@@ -272,6 +309,8 @@ static const char *const fido_particular[] = {OF_ITS_OWN, "ioctl", "socket", NUL
 static const char *const prompt_particular[] = {OF_ITS_OWN, "mmap", "mmap2", "mprotect", NULL};
 static const char *const broker_particular[] = {OF_ITS_OWN, "ioctl",  "mmap",   "mmap2",
                                                 "mprotect", "openat", "socket", NULL};
+static const char *const connector_particular[] = {OF_ITS_OWN, "ioctl",  "mmap", "mmap2",
+                                                   "mprotect", "socket", NULL};
 
 static const struct plan {
     const char *name;
@@ -282,11 +321,13 @@ static const struct plan {
     bool vetoes;                   /* there is a first filter: make_filters_vetoes.h */
 } plans[CONFINE_CALLS] = {
     [CONFINE_AGENT] = {.name = "agent", .allowed = agent_allowed},
-    [CONFINE_CARD] = {"card", guest_allowed, guest_refused, .dangerous = dangerous, .vetoes = true},
-    [CONFINE_CHOOSER] = {"chooser", guest_allowed, guest_refused, .dangerous = dangerous,
+    [CONFINE_CARD] = {"card", card_allowed, card_refused, .dangerous = dangerous, .vetoes = true},
+    [CONFINE_CARD_ALONE] = {"card_alone", card_alone_allowed, card_refused, .dangerous = dangerous,
+                            .vetoes = true},
+    [CONFINE_CHOOSER] = {"chooser", chooser_allowed, chooser_refused, .dangerous = dangerous,
                          .vetoes = true},
-    [CONFINE_CHOOSER_AFAR] = {"chooser_afar", guest_allowed, guest_refused, .dangerous = dangerous,
-                              .vetoes = true},
+    [CONFINE_CHOOSER_AFAR] = {"chooser_afar", chooser_allowed, chooser_refused,
+                              .dangerous = dangerous, .vetoes = true},
     [CONFINE_FIDO] = {"fido", fido_allowed, fido_refused, fido_particular, .strict = true,
                       .vetoes = true},
     [CONFINE_FIDO_AFAR] = {"fido_afar", fido_afar_allowed, fido_refused, fido_particular,
@@ -295,6 +336,8 @@ static const struct plan {
                         .strict = true},
     [CONFINE_BROKER] = {"broker", broker_allowed, broker_refused, broker_particular,
                         .strict = true},
+    [CONFINE_CONNECTOR] = {"connector", connector_allowed, connector_refused, connector_particular,
+                           .strict = true},
 };
 
 /* Calls of which some arguments are allowed; these names are in no list. */
@@ -305,6 +348,13 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
         allow_clone(filter);
         break;
     case CONFINE_CARD:
+        always(filter, SCMP_ACT_NOTIFY, "connect");
+        /* fall through */
+    case CONFINE_CARD_ALONE:
+        allow_clone(filter);
+        allow_own_settings(filter);
+        allow_card_sockets(filter);
+        break;
     case CONFINE_CHOOSER:
     case CONFINE_CHOOSER_AFAR:
         allow_clone(filter);
@@ -329,6 +379,11 @@ static void add_particulars(scmp_filter_ctx filter, enum confine_calls calls)
         rule(filter, SCMP_ACT_ALLOW, "openat", 1,
              &SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, O_WRONLY)); /* ipc/portd/waking.c */
         decide_sockets(filter, SCMP_ACT_ALLOW, SCMP_ACT_KILL_PROCESS);
+        break;
+    case CONFINE_CONNECTOR:
+        allow_data_pages(filter);
+        allow_answers(filter);
+        allow_connected_sockets(filter, "socket", SOCK_STREAM);
         break;
     case CONFINE_CALLS:
         break;
@@ -429,10 +484,13 @@ static size_t print(FILE *out, enum confine_calls calls)
 
 int main(int argc, char **argv)
 {
+    enum { KNOWS_NOTIFY = 6 }; /* whatever the kernel is that this is built on */
     size_t counts[CONFINE_CALLS];
     FILE *out = argc == 2 ? fopen(argv[1], "we") : NULL;
     if (!out)
         stop("usage: make_filters FILE", "", argc == 2 ? errno : EINVAL);
+    if (seccomp_api_set(KNOWS_NOTIFY) < 0)
+        stop("seccomp_api_set", "", EINVAL);
     fprintf(out,
             "/* made by ipc/confine/make_filters.c */\n#include \"ipc/confine/filters.h\"\n\n");
     for (int i = 0; i < CONFINE_CALLS; i++)

@@ -111,7 +111,7 @@ static const char *const others_memory[] = {"shmat", "shmctl", "shmdt", "shmget"
 static void veto_others_things(scmp_filter_ctx filter, enum confine_calls calls)
 {
     each(filter, SCMP_ACT_ERRNO(EACCES), others_messages);
-    if (calls == CONFINE_CARD)
+    if (calls == CONFINE_CARD || calls == CONFINE_CARD_ALONE)
         each(filter, SCMP_ACT_ERRNO(EACCES), others_memory);
 }
 

@@ -68,7 +68,7 @@ import { nativePath } from '../sandbox/native.mjs';
 import { makePeople } from '../sandbox/people.mjs';
 import { measureKeys } from './keys.mjs';
 import { measureNeighbours } from './neighbours.mjs';
-import { childrenOf, pss, rss, switches } from './process.mjs';
+import { below, pss, rss, switches } from './process.mjs';
 import {
   connect, figure, inSandbox, lineProgram, makeScratch, milliseconds, nanoseconds, newChallenge, percentile, PIN,
 } from './rig.mjs';
@@ -98,7 +98,7 @@ async function roundTrips(sandbox) {
 }
 
 async function idle(sandbox) {
-  const pids = [sandbox.agent.pid, ...await childrenOf(sandbox.agent.pid)];
+  const pids = [sandbox.agent.pid, ...await below(sandbox.agent.pid)];
   await sleep(15000); // what its start set going comes to rest
   const before = await switches(pids);
   await sleep(IDLE_SECONDS * 1000);

@@ -9,6 +9,12 @@ export async function childrenOf(pid) {
   return text.trim().split(' ').filter(Boolean).map(Number);
 }
 
+/** Those, and theirs. */
+export async function below(pid) {
+  const children = await childrenOf(pid).catch(() => []); // one that has ended
+  return [...children, ...(await Promise.all(children.map(below))).flat()];
+}
+
 export const nameOf = async (pid) => (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
 
 const fieldOf = async (path, name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(await readFile(path, 'utf8'))[1]);

@@ -13,7 +13,7 @@ import { built } from '../sandbox/build.mjs';
 import { startDisplay } from '../sandbox/display.mjs';
 import { nativePath } from '../sandbox/native.mjs';
 import { start } from '../sandbox/processes.mjs';
-import { childrenOf, pss, rss } from './process.mjs';
+import { below, childrenOf, pss, rss } from './process.mjs';
 import {
   connect, connectBy, figure, inSandbox, lineProgram, milliseconds, newChallenge, percentile, PIN, without,
 } from './rig.mjs';
@@ -175,7 +175,7 @@ async function manyAgents(scratch, left, pids = []) {
     const agents = [];
     try {
       for (let i = 0; i < AGENTS_EACH; i++) agents.push(await oneOfMany(sandbox, prompt, FIRST_USER + left - i));
-      for (const { pid } of agents) pids.push(pid, ...await childrenOf(pid));
+      for (const { pid } of agents) pids.push(pid, ...await below(pid));
       await manyAgents(scratch, left - AGENTS_EACH, pids);
     } finally {
       await Promise.all(agents.map((agent) => agent.stop()));

@@ -4,7 +4,9 @@
 // where it has no business see it. What each filter says call by call is tests/unit/test_confine.c's.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,7 +20,7 @@ import { processBelow, readable } from './processes.mjs';
 const options = await readFile(join(build, 'CMakeCache.txt'), 'utf8');
 const skip = /^LANYARD_(SANITIZE:STRING=.+|COVERAGE:BOOL=ON)$/m.test(options)
   && 'built with a sanitiser or for coverage: nothing is given up';
-const { EACCES, EAFNOSUPPORT, EPERM } = constants.errno;
+const { EACCES, EAFNOSUPPORT, ECONNREFUSED, ENOSYS, EPERM } = constants.errno;
 
 // [filters, no new privileges] of a process that has not ended.
 function confinement(pid) {
@@ -34,12 +36,28 @@ test('the agent, the broker and the helpers are confined, and what they start is
     assert.deepEqual(confinement(sandbox.agent.pid), [1, 1], 'lanyardd');
     assert.deepEqual(confinement(sandbox.broker.pid), [1, 1], 'lanyard-portd');
     assert.deepEqual(confinement(helper('lanyard-card')), [2, 1], 'lanyard-card');
+    assert.deepEqual(confinement(helper('lanyard-connect')), [2, 1], 'lanyard-connect');
     assert.deepEqual(confinement(helper('lanyard-prompt')), [2, 1], 'lanyard-prompt');
   }));
 });
 
+// A service of the person's that a module has no business with, such as the session bus.
+async function startService(path) {
+  const service = createServer();
+  service.visits = 0;
+  service.on('connection', (visit) => {
+    service.visits += 1;
+    visit.destroy();
+  });
+  service.listen(path);
+  await once(service, 'listening');
+  return service;
+}
+
 async function withRover(wish, play) {
   const sandbox = await startSandbox({ web: false, card: null, agent: false });
+  const socket = join(sandbox.directory, 'service');
+  const service = await startService(socket);
   try {
     const file = join(sandbox.config, 'lanyard.conf');
     const module = join(sandbox.directory, 'fake-rover.so');
@@ -47,25 +65,30 @@ async function withRover(wish, play) {
     const settings = (await readFile(file, 'utf8')).replace(/^issuers = .*$/m, `module = ${module}`);
     await writeFile(file, settings, { mode: 0o600 });
     await copyFile(await built('fake-rover.so'), module);
-    await writeFile(`${module}.env`, `FAKE_PKCS11=${wish}\nFAKE_PKCS11_REPORT=${report}\n`);
+    await writeFile(`${module}.env`, `FAKE_PKCS11=${wish}\nFAKE_PKCS11_REPORT=${report}\nFAKE_PKCS11_SOCKET=${socket}\n`);
     await sandbox.startAgent();
     const agent = await connectNative(sandbox);
     await agent.request('agent.subscribe');
     await cardsIn(agent, (cards) => cards.length > 0);
     sandbox.pinentry.always((dialogue) => dialogue.answer(PIN));
     const signIn = () => agent.request('card.signIn', { challenge: newChallenge(), origin: sandbox.op.origin });
-    await play({ sandbox, agent, report, signIn });
+    await play({ sandbox, agent, report, service, signIn });
   } finally {
+    service.close();
     await sandbox.close();
   }
 }
 
 test('a module that roams is refused what it has no business with, and signs', { skip }, async () => {
-  await withRover('', async ({ report, signIn }) => {
+  await withRover('', async ({ report, service, signIn }) => {
     const seen = Object.fromEntries((await readFile(report, 'utf8')).trim().split('\n')
       .map((line) => line.split(' ')).map(([what, number]) => [what, Number(number)]));
     assert.equal(seen.read, 0);
     assert.equal(seen.unix, 0);
+    assert.equal(seen.datagrams, ENOSYS);
+    assert.equal(seen.connect, ECONNREFUSED);
+    assert.equal(seen.disguised, 0); // it has met pcscd
+    assert.equal(service.visits, 0);
     assert.equal(seen.inet, EAFNOSUPPORT);
     assert.equal(seen.exec, EACCES);
     assert.equal(seen.mode, EPERM);

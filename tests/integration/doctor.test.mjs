@@ -523,6 +523,25 @@ doctorTest('what is broken is told first', async (t, computer) => {
     }
   });
 
+  await t.test('a card\'s software for which nobody connects is said to reach others', { skip: instrumented && 'this build confines nothing' }, async () => {
+    const one = computer.forCase();
+    const { pid } = one.sandbox.agent;
+    const status = (name, parent) => `Name:\t${name}\nPPid:\t${parent}\nNoNewPrivs:\t1\nSeccomp:\t2\n`;
+    const factOf = async (processes) => {
+      const result = await one.doctor({ root: one.root((root) => {
+        one.proc(root, `${pid}/status`, status('lanyardd', 1));
+        processes.forEach(([name, parent], i) => put(join(root, 'proc', `${i + 1}/status`), status(name, parent)));
+      }) });
+      return result.checks.find(({ check }) => check === 'hardening').fact;
+    };
+    try {
+      assert.match(await factOf([['lanyard-card', pid], ['lanyard-fido', pid]]), /^the agent and 2 helpers; AppArmor is not in force: what reads cards reaches other programs' sockets$/);
+      assert.match(await factOf([['lanyard-card', pid], ['lanyard-connect', 1]]), /^the agent and 2 helpers; AppArmor is not in force$/);
+    } finally {
+      await one.close();
+    }
+  });
+
   assert.ok(broken.length + inTurn.length >= 50);
   const left = [...broken];
   const worker = async () => {

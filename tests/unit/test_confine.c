@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -189,6 +190,49 @@ static int connect_again(void)
     return result(connect(listener, (struct sockaddr *)&unix_address, sizeof unix_address));
 }
 
+static int open_datagrams(void)
+{
+    return open_a_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC);
+}
+
+static int open_raw(void)
+{
+    return open_a_socket(AF_UNIX, SOCK_RAW);
+}
+
+static int open_a_pair(int type)
+{
+    int pair[2];
+    return result(socketpair(AF_UNIX, type, 0, pair));
+}
+
+static int have_a_pair(void)
+{
+    int r = open_a_pair(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return r != 0 ? r : open_a_pair(SOCK_SEQPACKET);
+}
+
+static int have_datagrams(void)
+{
+    return open_a_pair(SOCK_DGRAM | SOCK_NONBLOCK);
+}
+
+/* Of a socket that may be had, without connecting it. */
+static int name_a_recipient(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 ? errno
+                  : result(sendto(fd, "", 1, MSG_NOSIGNAL, (struct sockaddr *)&unix_address,
+                                  sizeof unix_address));
+}
+
+/* Which nobody gets: there is none at that address. */
+static int ask_for_a_filter(void)
+{
+    return result(
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, NULL));
+}
+
 static int limit(pid_t pid)
 {
     struct rlimit limit;
@@ -308,42 +352,71 @@ static void calls_are_kept_or_not(void **state)
 {
     (void)state;
     skip_if_instrumented();
-    enum { NO = EACCES, NONE = ENOSYS, FAMILY = EAFNOSUPPORT, AGAIN = EINVAL };
+    enum {
+        NO = EACCES,
+        NONE = ENOSYS,
+        FAMILY = EAFNOSUPPORT,
+        AGAIN = EINVAL,
+        IS = EOPNOTSUPP,
+        WHERE = EFAULT
+    };
     const struct calls_row rows[] = {
-        {"trace", trace_the_test, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"trace",
+         trace_the_test,
+         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
         {"memory of others",
          read_its_memory,
-         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"io_uring", open_a_ring, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
-        {"unshare", have_a_namespace, {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"io_uring",
+         open_a_ring,
+         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"unshare",
+         have_a_namespace,
+         {NONE, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED, ENDED}},
         {"clone a namespace",
          clone_a_namespace,
-         {NONE, NONE, NONE, NONE, ENDED, ENDED, ENDED, ENDED}},
-        {"a call of later", call_the_unheard_of, {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
-        {"exec", start_a_program, {STARTED, NO, NO, NO, ENDED, ENDED, ENDED, ENDED}},
-        {"a child", have_a_child, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"a thread", have_a_thread, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"dumpable", be_traceable, {0, NONE, NONE, NONE, NO, NO, NO, NO}},
-        {"outlive", outlive_the_agent, {0, NONE, NONE, NONE, NO, NO, NO, NO}},
-        {"memory", use_memory, {0, 0, 0, 0, 0, 0, 0, 0}},
-        {"data as code", run_data, {0, 0, 0, 0, 0, 0, NONE, NONE}},
-        {"TCP", open_tcp, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"UDP", open_udp6, {0, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"packets", open_packets, {AS_IT_LIKES, NONE, NONE, NONE, NONE, NONE, ENDED, NONE}},
-        {"the kernel's events", hear_the_kernel, {0, 0, 0, 0, NONE, NONE, ENDED, NONE}},
-        {"a Unix socket", connect_unix, {0, 0, 0, 0, NO, 0, ENDED, 0}},
+         {NONE, NONE, NONE, NONE, NONE, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"a call of later",
+         call_the_unheard_of,
+         {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
+        {"exec", start_a_program, {STARTED, NO, NO, NO, NO, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"a child", have_a_child, {0, 0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"a thread", have_a_thread, {0, 0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"dumpable", be_traceable, {0, NONE, NONE, NONE, NONE, NO, NO, NO, NO, NO}},
+        {"outlive", outlive_the_agent, {0, NONE, NONE, NONE, NONE, NO, NO, NO, NO, NO}},
+        {"memory", use_memory, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+        {"data as code", run_data, {0, 0, 0, 0, 0, 0, 0, NONE, NONE, NONE}},
+        {"TCP", open_tcp, {0, FAMILY, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED, NONE}},
+        {"UDP", open_udp6, {0, FAMILY, FAMILY, FAMILY, 0, ENDED, ENDED, ENDED, ENDED, NONE}},
+        {"packets",
+         open_packets,
+         {AS_IT_LIKES, NONE, NONE, NONE, NONE, NONE, NONE, ENDED, NONE, NONE}},
+        {"the kernel's events", hear_the_kernel, {0, 0, 0, 0, 0, NONE, NONE, ENDED, NONE, NONE}},
+        {"a Unix socket", connect_unix, {0, NONE, 0, 0, 0, NO, 0, ENDED, 0, 0}},
         {"connect what it has",
          connect_again,
-         {AGAIN, AGAIN, AGAIN, AGAIN, ENDED, AGAIN, ENDED, AGAIN}},
-        {"own limits", limit_itself, {0, 0, 0, 0, 0, 0, 0, 0}},
-        {"limits of others", limit_the_test, {0, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
-        {"signal others", signal_the_test, {0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"signal a thread", signal_its_thread, {0, 0, 0, 0, NO, NO, NO, NO}},
-        {"own descriptors", keep_a_descriptor, {0, 0, 0, 0, 0, 0, 0, 0}},
-        {"have others signalled", signal_at_input, {0, 0, 0, 0, NONE, NONE, NONE, NONE}},
-        {"abort", end_itself, {OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER}},
-        {"read a file", read_ours, {0, 0, 0, 0, 0, 0, NO, NONE}},
-        {"write a file", write_ours, {0, 0, 0, 0, EPERM, EPERM, NO, 0}},
+         {AGAIN, NONE, AGAIN, AGAIN, AGAIN, ENDED, AGAIN, ENDED, AGAIN, AGAIN}},
+        {"datagrams", open_datagrams, {0, NONE, NONE, 0, 0, NO, 0, ENDED, 0, NONE}},
+        {"raw datagrams", open_raw, {0, NONE, NONE, 0, 0, NO, 0, ENDED, 0, NONE}},
+        {"a pair", have_a_pair, {0, 0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"a pair that others hear",
+         have_datagrams,
+         {0, NONE, NONE, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"name a recipient", name_a_recipient, {IS, IS, IS, IS, IS, NO, IS, ENDED, IS, IS}},
+        {"its own filter",
+         ask_for_a_filter,
+         {WHERE, NO, NO, WHERE, WHERE, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"own limits", limit_itself, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+        {"limits of others",
+         limit_the_test,
+         {0, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}},
+        {"signal others", signal_the_test, {0, 0, 0, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"signal a thread", signal_its_thread, {0, 0, 0, 0, 0, NO, NO, NO, NO, NO}},
+        {"own descriptors", keep_a_descriptor, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+        {"have others signalled", signal_at_input, {0, 0, 0, 0, 0, NONE, NONE, NONE, NONE, NONE}},
+        {"abort", end_itself, {OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER}},
+        {"read a file", read_ours, {0, 0, 0, 0, 0, 0, 0, NO, NONE, NO}},
+        {"write a file", write_ours, {0, 0, 0, 0, 0, EPERM, EPERM, NO, 0, NO}},
     };
     try_calls(rows, sizeof rows / sizeof *rows);
 }

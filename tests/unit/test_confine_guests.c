@@ -29,10 +29,11 @@
 
 #include <cmocka.h>
 
-/* The agent may; the guests, fido, prompt and broker get these. */
+/* The agent may; the guests, fido, prompt and broker get these, the connector what the prompt gets.
+ */
 #define GUESTS(guest, fido, prompt, broker)                                                        \
     {                                                                                              \
-        0, guest, guest, guest, fido, fido, prompt, broker                                         \
+        0, guest, guest, guest, guest, fido, fido, prompt, broker, prompt                          \
     }
 
 /* ---- controls: a device that knows none of them would say ENOTTY ---- */
@@ -86,13 +87,27 @@ static void no_terminal_is_typed_into(void **state)
     skip_if_instrumented();
     enum { NO = EACCES, NONE = ENOSYS, KEPT = ENOTTY };
     const struct calls_row rows[] = {
-        {"typing", type_into_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"askew", type_into_a_terminal_askew, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"a terminal", have_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"the console", select_on_the_console, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"its size", resize_a_terminal, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"a file's marks", mark_a_file, {KEPT, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE}},
-        {"others", ask_how_much_is_to_be_read, {KEPT, KEPT, KEPT, KEPT, NONE, NONE, NO, NONE}},
+        {"typing",
+         type_into_a_terminal,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"askew",
+         type_into_a_terminal_askew,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"a terminal",
+         have_a_terminal,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"the console",
+         select_on_the_console,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"its size",
+         resize_a_terminal,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"a file's marks",
+         mark_a_file,
+         {KEPT, EPERM, EPERM, EPERM, EPERM, NONE, NONE, NO, NONE, NONE}},
+        {"others",
+         ask_how_much_is_to_be_read,
+         {KEPT, KEPT, KEPT, KEPT, KEPT, NONE, NONE, NO, NONE, NONE}},
     };
     try_calls(rows, sizeof rows / sizeof *rows);
 }
@@ -362,9 +377,13 @@ static void nothing_without_a_path_is_shared(void **state)
     (void)state;
     skip_if_instrumented();
     const struct calls_row rows[] = {
-        {"memory", share_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"others' memory", attach_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
-        {"which there is", look_for_memory, {0, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED}},
+        {"memory", share_memory, {0, EACCES, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"others' memory",
+         attach_memory,
+         {0, EACCES, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
+        {"which there is",
+         look_for_memory,
+         {0, EACCES, EACCES, 0, 0, ENDED, ENDED, ENDED, ENDED, ENDED}},
         {"semaphores", look_for_semaphores, GUESTS(EACCES, ENDED, ENDED, ENDED)},
         {"messages", look_for_messages, GUESTS(EACCES, ENDED, ENDED, ENDED)},
         {"POSIX messages", open_messages, GUESTS(EACCES, ENDED, ENDED, ENDED)},

@@ -20,8 +20,8 @@ enum {
 struct calls_row {
     const char *what;
     int (*attempt)(void); /* 0, or errno */
-    /* Of each program: the agent, card, chooser, chooser with a display afar, fido, fido with a
-     * redirected key, prompt, broker. */
+    /* Of each program: the agent, card, card where nobody connects for it, chooser, chooser with a
+     * display afar, fido, fido with a redirected key, prompt, broker, connector. */
     int expected[CONFINE_CALLS];
 };
 

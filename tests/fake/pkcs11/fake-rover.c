@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int number(long result)
@@ -38,6 +40,24 @@ static int start_a_program(void)
     return number(execl("/bin/true", "true", NULL));
 }
 
+static int connect_elsewhere(size_t len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = getenv("FAKE_PKCS11_SOCKET");
+    if (path)
+        snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = number(connect(fd, (struct sockaddr *)&address, (socklen_t)len));
+    close(fd);
+    return r;
+}
+
+static size_t as_long_as_for_pcscd(void)
+{
+    const char *path = getenv("PCSCLITE_CSOCK_NAME");
+    return offsetof(struct sockaddr_un, sun_path) + (path ? strlen(path) : 0) + 1;
+}
+
 static CK_RV roving_Initialize(void *args)
 {
     const char *path = getenv("FAKE_PKCS11_REPORT");
@@ -46,6 +66,9 @@ static CK_RV roving_Initialize(void *args)
         fprintf(report, "read %d\n", number(open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
         fprintf(report, "write %d\n", write_elsewhere());
         fprintf(report, "unix %d\n", number(socket(AF_UNIX, SOCK_STREAM, 0)));
+        fprintf(report, "datagrams %d\n", number(socket(AF_UNIX, SOCK_DGRAM, 0)));
+        fprintf(report, "connect %d\n", connect_elsewhere(sizeof(struct sockaddr_un)));
+        fprintf(report, "disguised %d\n", connect_elsewhere(as_long_as_for_pcscd()));
         fprintf(report, "inet %d\n", number(socket(AF_INET, SOCK_STREAM, 0)));
         fprintf(report, "mode %d\n", number(chmod(path, 0666)));
         fprintf(report, "terminal %d\n", open_device("/dev/ptmx"));

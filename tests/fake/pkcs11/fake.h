@@ -13,6 +13,7 @@
  *                            appends a word, and C_SetPIN and C_InitPIN do
  *     FAKE_PKCS11_REPORT     a file for what fake-rover or fake-prowler has seen
  *     FAKE_PKCS11_TRIES      a file that says what fake-prowler tries
+ *     FAKE_PKCS11_SOCKET     a Unix socket that fake-rover tries to connect
  *     FAKE_PKCS11_EACH_USE   when set, the key has CKA_ALWAYS_AUTHENTICATE
  *     FAKE_PKCS11_PAD        when set, the reader has a PIN pad, on which everything typed is right
  */
