@@ -58,14 +58,11 @@ test('a session outlives its agent where the card stays in', { skip: withoutSeal
       await noProof(desk, await desk.connect());
     });
 
-    await t.test('exchanged while no agent runs, pulled and put back is the same card', async () => {
+    // One that was put back is told by pcscd's count, if pcscd was quick enough to see it out: that is
+    // tests/unit/test_keeper_restart.
+    await t.test('exchanged while no agent runs', async () => {
       await desk.ctl('insert', 'reader-0', 'bob');
       ({ sid } = await desk.signIn(await desk.connect()));
-      await service.kill();
-      await desk.ctl('remove', 'reader-0');
-      await desk.ctl('insert', 'reader-0', 'bob');
-      await service.start();
-      assert.equal((await desk.proves(await desk.connect())).sid, sid);
       await service.kill();
       await desk.ctl('swap', 'reader-0', 'alice');
       await service.start();
