@@ -607,6 +607,7 @@ desktop('a notice takes the place of the one before, and is never markup', async
   assert.deepEqual((await notified(session)).slice(1, 5), [7, '', 'Again', 'and last']);
   await session.do('notifications.leave()');
   agent.say('tell Nobody|shows this');
+  for (let told = 0; told < 3; told++) await agent.next('told');
   await session.do('notifications = Notifications("body")');
   agent.say('tell <i>|1 < 2');
   assert.deepEqual((await notified(session)).slice(1, 5), [0, '', '<i>', '1 < 2']);

@@ -86,6 +86,7 @@ static void tell(struct client *client)
         if (strncmp(client->line, kinds[i].word, len) == 0)
             desktop_tell(client->desktop, kinds[i].kind, client->line + len, body ? body : "");
     }
+    puts("told");
 }
 
 static void on_input(void *context, uint32_t events)

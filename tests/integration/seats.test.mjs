@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { machineEnvironment } from '../sandbox/key.mjs';
 import { lanyard } from './cli-rig.mjs';
 import { skip, withDesktop } from './desktop-rig.mjs';
 import { atDesk, becomes, cardsIn } from './keeper-rig.mjs';
@@ -27,7 +28,7 @@ async function machine(folder, seats) {
     await writeFile(join(device, 'devnum'), `${i + 1}\n`);
     await writeFile(join(device, 'uevent'), `DEVTYPE=usb_device\nUSEC_INITIALIZED=1\n${seat ? `ID_SEAT=${seat}\n` : ''}`);
   }
-  return { LD_PRELOAD: 'libumockdev-preload.so.0', UMOCKDEV_DIR: folder };
+  return machineEnvironment(folder);
 }
 
 // A desk at that seat, with cards in all its readers; play(client, names): which readers it has.

@@ -43,7 +43,8 @@ export async function startKeys({ directory, people, keys = ['key-0'] }) {
   const program = await start(await built('lanyard-virtual-key'),
     [folder, people.keys, ...all.map(({ kind, name }) => `${kind}:${name}`)], { ready: /^ready (\S+)$/m });
   const ctl = (...words) => tell(join(folder, 'control'), words.join(' '), 'the virtual keys');
-  const environment = makeEnvironment(program.match[1]);
+  const root = program.match[1]; // '-': a uhid key is the kernel's
+  const environment = root === '-' ? {} : machineEnvironment(root);
   try {
     for (const key of all) await prepare(ctl, key);
   } catch (error) {
@@ -74,9 +75,9 @@ async function prepare(ctl, { name, plugged, pin, finger, delay }) {
 const readState = (line) => Object.fromEntries(line.split(' ').map((word) => word.split('=')).map(
   ([name, value]) => [name, /^\d+$/.test(value) ? Number(value) : value]));
 
-// umockdev's library comes before the address sanitiser's, where there is one; it does no harm.
-function makeEnvironment(root) {
-  if (root === '-') return {}; // a uhid key is the kernel's
+// In which a program finds the devices of the made-up machine in that folder. umockdev's library comes
+// before the address sanitiser's, where there is one; it does no harm.
+export function machineEnvironment(root) {
   const asan = process.env.ASAN_OPTIONS;
   return {
     LD_PRELOAD: 'libumockdev-preload.so.0',
