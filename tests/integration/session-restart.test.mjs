@@ -6,7 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asService, atDesk, refusedWith, withoutSealedMemory } from './keeper-rig.mjs';
+import { asService, atDesk, cardsIn, refusedWith, withoutSealedMemory } from './keeper-rig.mjs';
+
+const BOB = '555000000102';
 
 const noProof = (desk, client) => refusedWith('interaction-required', desk.prove(client));
 const prompts = (desk) => desk.pinentry.dialogues.length;
@@ -71,6 +73,7 @@ test('a session outlives its agent where the card stays in', { skip: withoutSeal
       await noProof(desk, client);
       assert.equal((await desk.status(client)).uid, undefined);
       await desk.ctl('swap', 'reader-0', 'bob');
+      await cardsIn(client, (cards) => JSON.stringify(cards).includes(BOB));
     });
 
     await t.test('the session was ended at the provider meanwhile', async () => {
