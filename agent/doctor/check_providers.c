@@ -13,6 +13,7 @@
 
 #include "ipc/base/cleanup.h"
 #include "ipc/base/clock.h"
+#include "ipc/base/proxy_variables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,15 +114,15 @@ static void check_provider(struct probe *probe, const struct config_provider *pr
  * so ours do. Without an agent there is but this one. */
 static void take_environment(const struct probe *probe)
 {
-    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
-                                        "ALL_PROXY",   "no_proxy",    "NO_PROXY"};
     const json_t *told = json_object_get(probe->status, "proxyVariables");
-    for (size_t i = 0; json_is_object(told) && i < sizeof names / sizeof *names; i++) {
-        const char *value = json_string_value(json_object_get(told, names[i]));
-        if (value)
-            setenv(names[i], value, 1);
-        else
-            unsetenv(names[i]);
+    for (const char *const *name = proxy_variables; json_is_object(told) && *name; name++) {
+        const char *value = json_string_value(json_object_get(told, *name));
+        const char *own = getenv(*name);
+        CLEANUP(free_text) char *own_told = own ? proxy_variable_told(own) : NULL;
+        if (!value)
+            unsetenv(*name);
+        else if (!own_told || strcmp(own_told, value) != 0) /* ours may have the password, too */
+            setenv(*name, value, 1);
     }
 }
 

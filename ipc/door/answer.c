@@ -11,6 +11,7 @@
 #include "ipc/base/cleanup.h"
 #include "ipc/base/log.h"
 #include "ipc/base/outcome.h"
+#include "ipc/base/proxy_variables.h"
 #include "ipc/card_message.h"
 #include "ipc/door/answer_json.h"
 #include "ipc/door/method.h"
@@ -250,13 +251,12 @@ int answer_encode_status_url(struct bytes *out, const struct rpc_id *id, const c
 /* What the agent's own requests go by where the configuration names no proxy. */
 static json_t *proxies_value(void)
 {
-    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
-                                        "ALL_PROXY",   "no_proxy",    "NO_PROXY"};
     json_t *values = json_object();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            json_object_set_new(values, names[i], text_value(value));
+    for (const char *const *name = proxy_variables; *name; name++) {
+        const char *value = getenv(*name);
+        CLEANUP(free_text) char *told = value && *value ? proxy_variable_told(value) : NULL;
+        if (told)
+            json_object_set_new(values, *name, text_value(told));
     }
     return values;
 }
